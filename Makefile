@@ -1,0 +1,52 @@
+# One front door for every task; each target works from a fresh clone by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .stamps
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export UV_NO_PROGRESS = 1
+
+UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print 2>/dev/null)
+
+.PHONY: help install run test lint format bench soak lock screenshots clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
+
+$(STAMPS)/env: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Voxgate needs Python 3.11 or later; this is %s. Try: make PYTHON=python3.12 run" % sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/ui: $(STAMPS)/env $(UI_SOURCES) hatch_build.py
+	$(BIN)/python hatch_build.py
+	@mkdir -p $(STAMPS) && touch $@
+
+install: $(STAMPS)/env $(STAMPS)/ui ## environment in .venv, web app built
+
+run: install ## start Voxgate and print its URL and admin key (ARGS="--port 9000" adds flags)
+	$(BIN)/voxgate serve $(ARGS)
+
+test: install ## the whole test suite (ARGS="-k relay" adds flags)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: install ## linters, types, import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python hatch_build.py --lint
+
+format: $(STAMPS)/env ## let ruff format and sort
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## compile requirements/*.txt again from pyproject.toml
+	$(PYTHON) -m venv $(STAMPS)/lock && $(STAMPS)/lock/bin/pip install --quiet uv
+	$(STAMPS)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local --group build --group test --group lint pyproject.toml -o requirements/dev.txt
+	$(STAMPS)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local pyproject.toml -o requirements/run.txt
+
+clean: ## remove everything that the other targets made (not the data)
+	rm -rf $(VENV) $(STAMPS) ui/node_modules src/voxgate/webapp dist

@@ -1,0 +1,15 @@
+"""Identifiers that sort by the time of their making: a prefix, 48 bits of milliseconds, 80 bits of chance."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case, as in ULID
+
+
+def new_id(prefix: str) -> str:
+    """For example `sess_01k9h7c2m8e4…`: 26 characters after the prefix, ascending with time."""
+    number = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
+    digits = [_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)]
+    return f"{prefix}_{''.join(digits)}"

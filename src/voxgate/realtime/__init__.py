@@ -1,0 +1,1 @@
+"""Layer 2, pure: the protocol: frames, events, session configuration, redaction. No I/O."""

@@ -1,0 +1,1 @@
+"""Public fakes for tests of voice applications: a scripted provider and a clock."""
