@@ -49,9 +49,7 @@ class VoxgateError(Exception):
 
     def body(self) -> dict[str, Any]:
         """OpenAI's JSON error body."""
-        return {
-            "error": {"message": self.message, "type": self.type, "code": self.code, "param": self.param}
-        }
+        return {"error": {"message": self.message, "type": self.type, "code": self.code, "param": self.param}}
 
     def event(self, event_id: str) -> dict[str, Any]:
         """The Realtime `error` event that says the same on a WebSocket."""
