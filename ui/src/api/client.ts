@@ -1,0 +1,86 @@
+/** The one way to the server: same origin, cookie, a CSRF header on writes; failures become ApiError with advice. */
+
+const ADVICE: Record<number, string> = {
+  401: "Sign in again with an API key.",
+  403: "This key may not do that. Sign in with a key that has the rights.",
+  404: "It may have been deleted, or the address is wrong.",
+  429: "Too many requests. Wait a moment, then try again.",
+  503: "The gateway is stopping or starting. Try again in a few seconds.",
+};
+
+export class ApiError extends Error {
+  readonly status: number;
+  readonly advice: string;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+    this.advice = ADVICE[status] ?? (status >= 500 ? "Look at the log of `voxgate serve`." : "");
+  }
+}
+
+/** The message of an answer that is not 2xx: `{"error": {"message"}}`, FastAPI's `detail`, or the status. */
+export function errorMessage(status: number, body: unknown): string {
+  if (body && typeof body === "object") {
+    const { error, detail } = body as { error?: unknown; detail?: unknown };
+    if (typeof error === "string") return error;
+    if (error && typeof (error as { message?: unknown }).message === "string") {
+      return (error as { message: string }).message;
+    }
+    if (typeof detail === "string") return detail;
+  }
+  return `The server answered with status ${status}.`;
+}
+
+async function failure(response: Response): Promise<ApiError> {
+  let body: unknown = null;
+  try {
+    body = await response.json();
+  } catch {
+    // Not JSON (a proxy's page, say): the status alone has to do.
+  }
+  return new ApiError(response.status, errorMessage(response.status, body));
+}
+
+export async function send(path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers);
+  if (init.method && init.method !== "GET") headers.set("x-voxgate-csrf", "1");
+  if (init.body) headers.set("content-type", "application/json");
+  let response: Response;
+  try {
+    response = await fetch(path, { ...init, headers, credentials: "same-origin" });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError(0, "The gateway cannot be reached. Is `voxgate serve` running?");
+  }
+  if (!response.ok) throw await failure(response);
+  return response;
+}
+
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await send(path, { signal: signal ?? null })).json() as Promise<T>;
+}
+
+export async function post<T>(path: string, body?: unknown): Promise<T> {
+  const response = await send(path, {
+    method: "POST",
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return (text ? JSON.parse(text) : null) as T;
+}
+
+export async function remove(path: string): Promise<void> {
+  await send(path, { method: "DELETE" });
+}
+
+/** `/path?a=1`, without the parameters that are empty. */
+export function withQuery(path: string, query: Record<string, string | number | null | undefined>): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null && value !== "") search.set(name, String(value));
+  }
+  const text = search.toString();
+  return text ? `${path}?${text}` : path;
+}

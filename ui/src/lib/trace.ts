@@ -1,0 +1,279 @@
+/**
+ * Reads a trace: the server's spans in, what the pages show out (texts, conversation, tree, waits).
+ * Span fields grow with the server, so every reading is tolerant and in this file.
+ */
+import type { Attachment, SessionDetail, Span, SpanType } from "../api/types";
+
+export type Speaker = "user" | "assistant";
+
+export interface Interruption {
+  heardMs: number | null;
+  generatedMs: number | null;
+  estimated: boolean;
+}
+
+export interface ConversationEntry {
+  span: Span;
+  kind: "user" | "assistant" | "tool";
+  text: string;
+  /** Only for interrupted answers with a known cut: the part that was not heard. */
+  unheardText: string;
+  clip: Attachment | null;
+  interruption: Interruption | null;
+  turn: number | null;
+}
+
+export interface TreeRow {
+  span: Span;
+  depth: number;
+}
+
+export interface WaitPart {
+  name: "endpointing" | "commit" | "model" | "playback" | "lead";
+  ms: number;
+}
+
+export interface Wait {
+  span: Span;
+  label: string;
+  parts: WaitPart[];
+  totalMs: number | null;
+  interrupted: boolean;
+}
+
+type Fields = Record<string, unknown>;
+
+export function fields(value: unknown): Fields {
+  return value && typeof value === "object" && !Array.isArray(value) ? (value as Fields) : {};
+}
+
+/** A metric as a number: the server gives a number, null, or `{value, reason}`. */
+export function metric(source: unknown, ...names: string[]): number | null {
+  for (const name of names) {
+    const raw = fields(source)[name];
+    const value = raw && typeof raw === "object" ? fields(raw).value : raw;
+    if (typeof value === "number" && Number.isFinite(value)) return value;
+  }
+  return null;
+}
+
+/** Why a metric has no value, where the server says so. */
+export function metricReason(source: unknown, name: string): string | null {
+  const reason = fields(fields(source)[name]).reason ?? fields(fields(source)._reasons)[name];
+  return typeof reason === "string" ? reason : null;
+}
+
+/** The first string under one of the names: `span` first, then its metrics. */
+function numberOf(span: Span, ...names: string[]): number | null {
+  return metric(span, ...names) ?? metric(span.metrics, ...names) ?? metric(span.output, ...names);
+}
+
+const TEXT_KEYS = ["transcript", "text", "content", "output_text", "parts", "items", "message"];
+
+/** The words in an input or an output, whatever their shape: a string, `{transcript}`, `{text}`, content parts. */
+export function textOf(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map(textOf).filter(Boolean).join(" ");
+  const found = fields(value);
+  for (const key of TEXT_KEYS) {
+    const text = textOf(found[key]);
+    if (text) return text;
+  }
+  return "";
+}
+
+export function spanText(span: Span): string {
+  if (span.type === "user") return textOf(span.input) || textOf(span.output) || textOf(span.transcript);
+  if (span.type === "response") return textOf(span.output) || textOf(span.transcript);
+  return "";
+}
+
+export function spanEnd(span: Span): number {
+  return Math.max(span.start_ms, span.end_ms ?? span.start_ms);
+}
+
+export function errorText(error: unknown): string {
+  if (!error) return "";
+  if (typeof error === "string") return error;
+  const { message, code, type } = fields(error);
+  return [message, code ?? type].filter((part) => typeof part === "string").join(" · ") || JSON.stringify(error);
+}
+
+export function errorCount(errors: unknown): number {
+  if (typeof errors === "number") return errors;
+  return Array.isArray(errors) ? errors.length : 0;
+}
+
+export function isFailed(span: Span): boolean {
+  return Boolean(span.error) || ["failed", "error", "incomplete"].includes(span.status ?? "");
+}
+
+/** How much of an answer was heard, when it was cut; null for an answer that was heard to its end. */
+export function interruptionOf(span: Span): Interruption | null {
+  if (span.type !== "response") return null;
+  const flagged = span.interrupted === true || fields(span.output).interrupted === true;
+  const generatedMs = numberOf(span, "audio_generated_ms", "generated_ms", "audio_ms");
+  const heardMs = numberOf(span, "audio_heard_ms", "heard_ms", "truncated_at_ms", "audio_end_ms");
+  const cut = span.status === "interrupted" || span.status === "cancelled";
+  const short = heardMs !== null && generatedMs !== null && heardMs < generatedMs - 60;
+  if (!flagged && !cut && !short) return null;
+  const estimated = span.cut_estimated === true || fields(span.metrics).heard_estimated === true;
+  return { heardMs, generatedMs, estimated };
+}
+
+/** Splits an interrupted answer's text where the sound was cut, in proportion: words carry no times. */
+export function splitHeard(text: string, cut: Interruption | null): [heard: string, unheard: string] {
+  if (!cut || cut.heardMs === null || !cut.generatedMs) return [text, ""];
+  const ratio = Math.min(1, cut.heardMs / cut.generatedMs);
+  const words = text.split(/(?<=\s)/);
+  const kept = Math.round(words.length * ratio);
+  return [words.slice(0, kept).join(""), words.slice(kept).join("")];
+}
+
+const CLIP_TRACKS: Record<string, string[]> = { user: ["user"], response: ["heard", "assistant"] };
+
+/** The clip to play for a span: what was heard before what was generated. */
+export function clipOf(span: Span, track?: string): Attachment | null {
+  const clips = (span.attachments ?? []).filter((one) => one.content_type.startsWith("audio/"));
+  for (const wanted of track ? [track] : (CLIP_TRACKS[span.type] ?? [])) {
+    const clip = clips.find((one) => one.track === wanted || one.name.includes(wanted));
+    if (clip) return clip;
+  }
+  return track ? null : (clips[0] ?? null);
+}
+
+function byStart(a: Span, b: Span): number {
+  return a.start_ms - b.start_ms || spanEnd(b) - spanEnd(a);
+}
+
+/** Turn numbers by span id, for the turns and everything in them. */
+export function turnNumbers(spans: Span[]): Map<string, number> {
+  const numbers = new Map<string, number>();
+  spans
+    .filter((span) => span.type === "turn")
+    .sort(byStart)
+    .forEach((span, index) => {
+      numbers.set(span.id, index + 1);
+    });
+  const parents = new Map(spans.map((span) => [span.id, span.parent_id]));
+  for (const span of spans) {
+    let id: string | null | undefined = span.id;
+    for (let depth = 0; id && depth < 8 && !numbers.has(span.id); depth += 1) {
+      id = parents.get(id);
+      const number = id ? numbers.get(id) : undefined;
+      if (number !== undefined) numbers.set(span.id, number);
+    }
+  }
+  return numbers;
+}
+
+function entryOf(span: Span, turn: number | null): ConversationEntry {
+  const interruption = interruptionOf(span);
+  const [text, unheardText] = splitHeard(spanText(span), interruption);
+  const kind = span.type === "response" ? "assistant" : span.type === "tool" ? "tool" : "user";
+  return { span, kind, text, unheardText, clip: clipOf(span), interruption, turn };
+}
+
+/** An answer that only called tools has nothing to show in the conversation: its tool spans are there. */
+function isSilent(span: Span, parents: Set<string | null>): boolean {
+  return span.type === "response" && !spanText(span) && !clipOf(span) && !isFailed(span) && parents.has(span.id);
+}
+
+/** The call as a conversation: what was said and which tools ran, in the order in which it began. */
+export function conversation(spans: Span[]): ConversationEntry[] {
+  const turns = turnNumbers(spans);
+  const parents = new Set(spans.filter((span) => span.type === "tool").map((span) => span.parent_id));
+  return spans
+    .filter((span) => ["user", "response", "tool"].includes(span.type) && !isSilent(span, parents))
+    .sort(byStart)
+    .map((span) => entryOf(span, turns.get(span.id) ?? null));
+}
+
+/** The spans as a tree, parents before children, in time order; a span whose parent is missing is a root. */
+export function tree(spans: Span[]): TreeRow[] {
+  const ids = new Set(spans.map((span) => span.id));
+  const children = new Map<string | null, Span[]>();
+  for (const span of [...spans].sort(byStart)) {
+    const parent = span.parent_id && ids.has(span.parent_id) ? span.parent_id : null;
+    children.set(parent, [...(children.get(parent) ?? []), span]);
+  }
+  const rows: TreeRow[] = [];
+  const walk = (parent: string | null, depth: number) => {
+    for (const span of children.get(parent) ?? []) {
+      rows.push({ span, depth });
+      walk(span.id, depth + 1);
+    }
+  };
+  walk(null, 0);
+  return rows;
+}
+
+export function laneOf(type: SpanType): "user" | "assistant" | "tool" | "neutral" {
+  if (type === "user") return "user";
+  if (type === "response") return "assistant";
+  return type === "tool" ? "tool" : "neutral";
+}
+
+export function spanLabel(span: Span): string {
+  const text = spanText(span);
+  if (span.type === "user") return text ? `“${text}”` : "user audio";
+  if (span.type === "response") return text ? `“${text}”` : "response";
+  return span.name;
+}
+
+const WAIT_PARTS: [WaitPart["name"], string[]][] = [
+  ["endpointing", ["endpointing_delay", "endpointing_delay_ms", "endpointing_ms"]],
+  ["commit", ["commit_to_response", "commit_to_response_ms"]],
+  ["model", ["model_ttfa", "model_ttfa_ms"]],
+  ["playback", ["playback_queue", "playback_queue_ms"]],
+  ["lead", ["lead_silence", "lead_silence_ms"]],
+];
+
+/** Voice to voice of a span: from the end of the user's speech to the answer's first sound. */
+export function voiceToVoice(span: Span): number | null {
+  return metric(span.metrics, "v2v_heard", "v2v_heard_ms", "v2v_ms", "ttfa_peer");
+}
+
+/** Where the wait before each answer went; answers that nobody waited for by voice are left out. */
+export function waits(spans: Span[]): Wait[] {
+  const turns = turnNumbers(spans);
+  const seen = new Map<number, number>();
+  const found: Wait[] = [];
+  for (const span of spans.filter((one) => one.type === "response").sort(byStart)) {
+    const parts = WAIT_PARTS.flatMap(([name, keys]) => {
+      const ms = metric(span.metrics, ...keys);
+      return ms !== null && ms > 0 ? [{ name, ms }] : [];
+    });
+    if (parts.length === 0) continue;
+    const turn = turns.get(span.id) ?? 0;
+    const nth = (seen.get(turn) ?? 0) + 1;
+    seen.set(turn, nth);
+    const sum = parts.reduce((total, part) => total + part.ms, 0);
+    const label = `Turn ${turn || "–"}${nth > 1 ? " · follow-up" : ""}`;
+    found.push({ span, label, parts, totalMs: voiceToVoice(span) ?? sum, interrupted: !!interruptionOf(span) });
+  }
+  return found;
+}
+
+/** The length of a call: the summary's, or as far as its spans reach while it runs. */
+export function sessionLength(session: SessionDetail): number {
+  const reach = session.spans.reduce((latest, span) => Math.max(latest, spanEnd(span)), 0);
+  return Math.max(session.duration_ms ?? 0, reach);
+}
+
+export function sessionTitle(session: {
+  title?: string | null | undefined;
+  spans?: Span[] | undefined;
+  id: string;
+}): string {
+  if (session.title) return session.title;
+  const first = session.spans?.find((span) => span.type === "user" && spanText(span));
+  return first ? spanText(first) : "Untitled call";
+}
+
+/** The close of a connection in words, where the server told it. */
+export function closeText(close: unknown): string {
+  const { code, reason, side } = fields(close);
+  const said = [code, reason].filter((part) => part !== undefined && part !== null && part !== "").join(" ");
+  return said ? `${said}${side ? ` (by ${side})` : ""}` : "";
+}
