@@ -1,0 +1,30 @@
+"""Layer 3: the only SQL and the only object store. Rows are plain dicts; transactions stay inside."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from voxgate.store.blobs import Blobs, FolderBlobs, InvalidBlobKey
+from voxgate.store.credentials import CredentialRows
+from voxgate.store.database import Database
+from voxgate.store.keys import KeyRows
+from voxgate.store.sessions import SessionRows
+from voxgate.store.signals import SignalRows
+
+__all__ = ["Blobs", "FolderBlobs", "InvalidBlobKey", "Store"]
+
+
+class Store(SessionRows, KeyRows, CredentialRows, SignalRows):
+    """The SQL database, on the newest schema. Every method is one transaction; threads may share it."""
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,157 @@
+"""The object store: bytes under keys such as `sessions/<id>/events.jsonl`, here as files of one folder.
+
+`Blobs` is what a backend must do; `FolderBlobs` is the one for a single machine.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from voxgate.core.errors import InvalidRequest, NotFound
+
+# No segment starts with a dot: neither `..` nor the temporary files of `put`.
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
+
+class InvalidBlobKey(InvalidRequest, ValueError):
+    """A key that could leave the store's folder, or that not every backend takes."""
+
+
+class Blobs(Protocol):
+    """Prefixes are whole path segments: `sessions/a` does not mean `sessions/ab`. Missing blobs: NotFound."""
+
+    def append(self, key: str, data: bytes) -> None:
+        """Add to the end; the first append makes the blob. Readers may see it at once."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Replace the blob as a whole: a reader sees the old bytes or the new ones, never a mixture."""
+
+    def open(self, key: str) -> BinaryIO:
+        """Read from the start; the caller closes it."""
+
+    def size(self, key: str) -> int | None:
+        """In bytes; None if there is no such blob."""
+
+    def read_range(self, key: str, start: int, end: int) -> bytes:
+        """The bytes `[start:end]` as far as they are there."""
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete every blob under the prefix; how many there were."""
+
+    def sync(self, key: str) -> None:
+        """Return once the blob's bytes would survive a power cut."""
+
+    def list(self, prefix: str = "") -> Sequence[str]:
+        """The keys under the prefix, sorted."""
+
+
+class FolderBlobs:
+    """Blobs as files under one folder. Safe to use from many threads and processes."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root)
+
+    def append(self, key: str, data: bytes) -> None:
+        path = self._path(key)
+        try:
+            _append(path, data)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _append(path, data)
+
+    def put(self, key: str, data: bytes) -> None:
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        try:
+            _write_through(temporary, data)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def open(self, key: str) -> BinaryIO:
+        with _named(key):
+            return self._path(key).open("rb")
+
+    def size(self, key: str) -> int | None:
+        path = self._path(key)
+        return path.stat().st_size if path.is_file() else None
+
+    def read_range(self, key: str, start: int, end: int) -> bytes:
+        with self.open(key) as file:
+            file.seek(start)
+            return file.read(max(end - start, 0))
+
+    def delete_prefix(self, prefix: str) -> int:
+        keys = self.list(prefix)
+        path = self._path(prefix.rstrip("/"))
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+        return len(keys)
+
+    def sync(self, key: str) -> None:
+        path = self._path(key)
+        with _named(key):
+            _fsync(path)
+        # The name too: a file that was just made is in its folder only once the folder is written.
+        _fsync(path.parent)
+
+    def list(self, prefix: str = "") -> Sequence[str]:
+        base = self._path(prefix.rstrip("/")) if prefix else self.root
+        if base.is_file():
+            return [prefix.rstrip("/")]
+        return sorted(path.relative_to(self.root).as_posix() for path in _files(base))
+
+    def _path(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise InvalidBlobKey(
+                f"{key[:100]!r} is not a key of a blob: names of letters, digits, '.', '_' and '-', none"
+                " starting with '.', with '/' between them."
+            )
+        return self.root / key
+
+
+def _append(path: Path, data: bytes) -> None:
+    with path.open("ab", buffering=0) as file:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[file.write(rest) :]
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        # Without this a power cut after the rename may leave an empty file under the final name.
+        os.fsync(file.fileno())
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _files(base: Path) -> Iterator[Path]:
+    for folder, names, files in os.walk(base):
+        names[:] = [name for name in names if not name.startswith(".")]
+        yield from (Path(folder, name) for name in files if not name.startswith("."))
+
+
+@contextmanager
+def _named(key: str) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise NotFound(f"There is no blob {key}.") from error

@@ -1,0 +1,208 @@
+"""The tables, their version and the one-step migrations. Only `store` modules read this.
+
+Version 1 is what `metadata.create_all` made first. `MIGRATIONS[n]` takes a database from version n + 1 to
+n + 2, so `VERSION` is always `len(MIGRATIONS) + 1`; a fresh database gets the newest tables at once.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+)
+
+from voxgate.core.clock import iso_utc, now_utc
+
+Migration = Callable[[Connection], None]
+MIGRATIONS: list[Migration] = []
+VERSION = len(MIGRATIONS) + 1
+
+metadata = MetaData()
+
+
+class Text(TypeDecorator[str]):
+    """Text as anybody may send it: lone surrogates and NUL, which no database takes, are replaced."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        return str(value).encode("utf-8", "replace").decode("utf-8").replace("\0", "�")
+
+
+class Moment(TypeDecorator[str]):
+    """A moment as RFC 3339 text in UTC with milliseconds: the order of the texts is the order in time."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | datetime | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        return iso_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+class Seconds(TypeDecorator[int]):
+    """A moment as Unix seconds, as in the claims of a token; datetimes and RFC 3339 text are converted."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: float | str | datetime | None, dialect: Dialect) -> int | None:
+        if value is None:
+            return None
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, datetime):
+            value = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+        return int(value)
+
+
+def to_json(value: Any) -> str:
+    """JSON that every reader takes: a number that is not finite becomes null (a value not measured)."""
+    try:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), separators=(",", ":"), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _json() -> JSON:
+    return JSON(none_as_null=True)
+
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project", Text, nullable=False, default="default"),
+    Column("model", Text, nullable=False, default=""),
+    Column("provider", Text, nullable=False, default=""),
+    Column("status", Text, nullable=False, default="live"),
+    Column("started_at", Moment, nullable=False, default=now_utc),
+    Column("ended_at", Moment),
+    Column("duration_ms", Float),
+    Column("turns", Integer),
+    Column("interruptions", Integer),
+    Column("cost_usd", Float),
+    Column("tags", _json(), nullable=False, default=list),
+    Column("metadata", _json(), nullable=False, default=dict),
+    Column("credential_id", Text),
+    Column("title", Text),
+    Column("data", _json(), nullable=False, default=dict),
+    # Derived on save, so that the filter needs no JSON operators and folds case the same in every database.
+    Column("user_id", Text),
+    Column("title_folded", Text),
+    # Counts every save of the session or its spans: a live stream sees a change without reading the trace.
+    Column("revision", BigInteger, nullable=False, default=1),
+    Index("sessions_newest", "started_at", "id"),
+    Index("sessions_newest_of_project", "project", "started_at", "id"),
+    Index("sessions_of_credential", "credential_id"),
+    Index("sessions_of_user", "user_id"),
+    Index("sessions_of_status", "status"),
+)
+
+session_tags = Table(
+    "session_tags",
+    metadata,
+    Column("session_id", Text, ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Index("session_tags_by_tag", "tag"),
+)
+
+spans = Table(
+    "spans",
+    metadata,
+    Column("session_id", Text, ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", Text, primary_key=True),
+    # The order of the saved list, so that spans which start together keep it.
+    Column("position", Integer, nullable=False),
+    Column("parent_id", Text),
+    Column("type", Text, nullable=False),
+    Column("name", Text, nullable=False, default=""),
+    Column("start_ms", Float),
+    Column("end_ms", Float),
+    Column("status", Text),
+    Column("error", _json()),
+    Column("input", _json()),
+    Column("output", _json()),
+    Column("usage", _json()),
+    Column("cost_usd", Float),
+    Column("metrics", _json(), nullable=False, default=dict),
+    Column("attachments", _json(), nullable=False, default=list),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("project", Text),
+    Column("key_hash", Text, nullable=False, unique=True),
+    Column("key_hint", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("revoked_at", Moment),
+    Column("last_used_at", Moment),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("model", _json()),
+    Column("created_at", Seconds, nullable=False),
+    Column("expires_at", Seconds, nullable=False),
+    Column("project", Text),
+    Column("logging", _json()),
+    Column("metadata", _json(), nullable=False, default=dict),
+    Column("minted_by", Text),
+    Column("scopes", _json(), nullable=False, default=dict),
+    Column("revoked_at", Seconds),
+    Index("credentials_newest", "created_at", "id"),
+    Index("credentials_revoked", "revoked_at"),
+)
+
+signals = Table(
+    "signals",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("created_at", Seconds, nullable=False),
+    Index("signals_by_age", "created_at"),
+    # Ids must never come again after pruning: a reader that remembers the last one would miss signals.
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,37 @@
+"""Signals between processes that share the database, such as `end_session`: one adds, the others poll."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, func, select
+
+from voxgate.core.clock import unix_seconds
+from voxgate.store.database import Database
+from voxgate.store.schema import signals
+
+KEPT_SECONDS = 24 * 3600
+
+
+class SignalRows:
+    """The part of the store that passes signals on."""
+
+    _database: Database
+
+    def add_signal(self, kind: str, target: str) -> None:
+        """Also forgets signals that are older than a day."""
+        now = unix_seconds()
+        with self._database.writing() as connection:
+            connection.execute(signals.insert().values(kind=kind, target=target, created_at=now))
+            connection.execute(delete(signals).where(signals.c.created_at < now - KEPT_SECONDS))
+
+    def signals_after(self, last_id: int) -> list[tuple[int, str, str]]:
+        """`(id, kind, target)` of those that came later, in their order."""
+        query = select(signals.c.id, signals.c.kind, signals.c.target).where(signals.c.id > last_id)
+        with self._database.reading() as connection:
+            return [
+                (row.id, row.kind, row.target) for row in connection.execute(query.order_by(signals.c.id))
+            ]
+
+    def last_signal_id(self) -> int:
+        """Where a new reader starts; 0 before the first signal."""
+        with self._database.reading() as connection:
+            return connection.execute(select(func.max(signals.c.id))).scalar_one() or 0
