@@ -115,17 +115,17 @@ class FrameFollower:
         "_close_mask",
         "_close_payload",
         "_fragmented",
-        "_largest",
         "_message_size",
         "_partial",
         "_remaining",
         "close",
+        "largest_message",
         "messages",
         "oversized",
     )
 
     def __init__(self, largest_message: int) -> None:
-        self._largest = largest_message
+        self.largest_message = largest_message
         self._remaining = 0
         self._partial = b""
         self._fragmented = False
@@ -179,7 +179,7 @@ class FrameFollower:
     def _begin(self, header: _Header) -> bool:
         if header.opcode < CLOSE:
             self._message_size = header.length + (self._message_size if self._fragmented else 0)
-            if self._message_size > self._largest:
+            if self._message_size > self.largest_message:
                 self.oversized = True
                 return False
             self._fragmented = not header.final

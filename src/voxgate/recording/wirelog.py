@@ -52,21 +52,26 @@ class WireRecord:
 class WireLog:
     """One session's log, as the relay sees it."""
 
-    __slots__ = ("_closed", "_origin_ns", "_pending", "lost_bytes", "lost_records", "path", "pending_bytes")
+    __slots__ = ("_appended", "_closed", "_origin_ns", "_pending", "_taken", "lost_bytes", "lost_records", "path")
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._origin_ns = clock.monotonic_ns()
         self._pending: deque[tuple[int, int, bytes]] = deque()
         self._closed = False
-        self.pending_bytes = 0
+        self._appended = 0  # counted by the relay's thread only
+        self._taken = 0  # counted by the writer's thread only
         self.lost_records = 0
         self.lost_bytes = 0
 
     def append(self, kind: int, data: bytes) -> None:
         """Never waits and never fails; the writer's thread takes it from here."""
         self._pending.append((clock.monotonic_ns() - self._origin_ns, kind, data))
-        self.pending_bytes += len(data)
+        self._appended += len(data)
+
+    @property
+    def pending_bytes(self) -> int:
+        return self._appended - self._taken
 
     def fact(self, fact: dict[str, Any]) -> None:
         self.append(FACT, orjson.dumps(fact))
@@ -83,13 +88,13 @@ class WireLog:
         taken = []
         while self._pending:
             record = self._pending.popleft()
-            self.pending_bytes -= len(record[2])
+            self._taken += len(record[2])
             taken.append(record)
         return taken
 
     def give_back(self, records: list[tuple[int, int, bytes]]) -> None:
         self._pending.extendleft(reversed(records))
-        self.pending_bytes += sum(len(record[2]) for record in records)
+        self._taken -= sum(len(record[2]) for record in records)
 
 
 class WireLogWriter:

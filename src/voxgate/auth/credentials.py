@@ -1,0 +1,259 @@
+"""Temporary credentials: minted by a backend, carried by a browser, checked by any worker from their bytes.
+
+    Minter.mint(request, …)     CredentialRequest -> Minted (the `ek_…` key and what it allows)
+    Gatekeeper.admit(key)       a key of any kind  -> Grant (what the call that presents it may do)
+
+The time to live governs the start of a call; a call that has started goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from voxgate.auth.keys import KEY_PREFIX, ApiKey, KeyRing, masked
+from voxgate.auth.tokens import ExpiredToken, TokenBox
+from voxgate.core import clock
+from voxgate.core.errors import (
+    ExpiredKey,
+    Forbidden,
+    InvalidKey,
+    InvalidRequest,
+    ModelNotAllowed,
+    Unauthenticated,
+)
+from voxgate.core.ids import new_id
+from voxgate.store import Store
+
+CREDENTIAL_PREFIX: Final = "ek_"
+"""OpenAI's own prefix: the browser SDKs insist on it."""
+DEFAULT_PROJECT: Final = "default"
+_PURPOSE: Final = "call"
+
+ProjectName = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[\w .:/@-]+$")]
+ModelName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class LoggingRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    project_name: ProjectName
+
+
+class CredentialRequest(BaseModel):
+    """The body of `POST /v1/credentials`. Unknown fields are refused: no typing error opens a door."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    model: ModelName | Annotated[list[ModelName], Field(min_length=1, max_length=100)] | None = None
+    ttl_seconds: Annotated[int, Field(ge=1, le=86_400)] = 600
+    logging: LoggingRequest | None = None
+    metadata: Annotated[dict[str, str | int | float | bool | list[str]], Field(max_length=32)] = Field(
+        default_factory=dict
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one call may do, whoever presented which kind of key."""
+
+    kind: Literal["api_key", "temporary", "provider_key"]
+    id: str
+    models: tuple[str, ...] | None = None
+    """Names or patterns; None allows every model that has a route."""
+    project: str | None = None
+    """Where the call is recorded; None records nothing."""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    provider_key: str | None = None
+    """A provider's own key, which goes on to the provider in place of the configured one."""
+
+    def choose_model(self, requested: str | None) -> str | None:
+        """The model of the call: the requested one if it is allowed, else the credential's only one.
+        ModelNotAllowed when another is asked for: it is refused, never silently replaced."""
+        if requested is None:
+            only = self.models[0] if self.models and len(self.models) == 1 else None
+            return None if only is None or any(sign in only for sign in "*?[") else only
+        if self.models is None or any(fnmatchcase(requested, pattern) for pattern in self.models):
+            return requested
+        raise ModelNotAllowed(
+            f"This temporary credential does not allow the model {requested!r}; it allows "
+            f"{', '.join(self.models)}.",
+            param="model",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    id: str
+    key: str
+    created_at: int
+    expires_at: int
+    request: CredentialRequest
+
+    def body(self) -> dict[str, Any]:
+        """The answer of `POST /v1/credentials`; times in unix seconds."""
+        return {
+            "object": "credential",
+            "id": self.id,
+            "key": self.key,
+            "created_at": self.created_at,
+            "expires_at": self.expires_at,
+            **self.request.model_dump(),
+        }
+
+
+def parse_request(body: Any) -> CredentialRequest:
+    """InvalidRequest, naming the field, for anything that is wrong."""
+    if not isinstance(body, dict):
+        raise InvalidRequest("The body must be a JSON object.")
+    try:
+        return CredentialRequest.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        names = [str(part) for part in first["loc"] if isinstance(part, int) or part in _FIELDS]
+        names = names or [str(part) for part in first["loc"]]
+        if first["type"] == "extra_forbidden":
+            names = [str(part) for part in first["loc"]]
+            raise InvalidRequest(f"Unknown field: {'.'.join(names)!r}.", param=".".join(names)) from error
+        name = ".".join(names)
+        raise InvalidRequest(f"Invalid field {name!r}: {first['msg']}.", param=name) from error
+
+
+_FIELDS: Final = {*CredentialRequest.model_fields, *LoggingRequest.model_fields}
+
+
+class Minter:
+    def __init__(self, store: Store, tokens: TokenBox) -> None:
+        self._store = store
+        self._tokens = tokens
+
+    def mint(self, request: CredentialRequest, by: Grant | ApiKey) -> Minted:
+        """By a Voxgate API key that may mint, or by a provider's own key, which then travels inside the
+        encrypted token and is used for the call. Forbidden for anything else."""
+        if isinstance(by, ApiKey):
+            by.require("mint")
+            self._check_project(request, by)
+        elif by.kind != "provider_key":
+            raise Forbidden("A temporary credential cannot make another one. Use a Voxgate API key.")
+        elif request.logging is not None:
+            raise Forbidden(
+                "Calls with a provider's own key are not recorded; make the credential with a Voxgate API "
+                "key, or leave 'logging' out.",
+                param="logging",
+            )
+        now = clock.unix_seconds()
+        credential_id, expires_at = new_id("cred"), now + request.ttl_seconds
+        claims = self._claims(credential_id, expires_at, request, by)
+        key = CREDENTIAL_PREFIX + self._tokens.seal(claims, purpose=_PURPOSE)
+        self._remember(credential_id, now, expires_at, request, by)
+        return Minted(credential_id, key, now, expires_at, request)
+
+    @staticmethod
+    def _check_project(request: CredentialRequest, by: ApiKey) -> None:
+        if by.project and request.logging and request.logging.project_name != by.project:
+            raise Forbidden(
+                f"The API key {by.name!r} belongs to the project {by.project!r} only.",
+                param="logging.project_name",
+            )
+
+    @staticmethod
+    def _claims(
+        credential_id: str, expires_at: int, request: CredentialRequest, by: Grant | ApiKey
+    ) -> dict[str, Any]:
+        claims: dict[str, Any] = {"id": credential_id, "exp": expires_at}
+        if request.model is not None:
+            claims["models"] = [request.model] if isinstance(request.model, str) else request.model
+        if request.logging is not None:
+            claims["project"] = request.logging.project_name
+        if request.metadata:
+            claims["metadata"] = request.metadata
+        if isinstance(by, Grant):
+            claims["provider_key"] = by.provider_key
+        return claims
+
+    def _remember(
+        self, credential_id: str, now: int, expires_at: int, request: CredentialRequest, by: Grant | ApiKey
+    ) -> None:
+        self._store.add_credential(
+            {
+                "id": credential_id,
+                "model": request.model,
+                "created_at": now,
+                "expires_at": expires_at,
+                "project": request.logging.project_name if request.logging else None,
+                "logging": request.logging.model_dump() if request.logging else None,
+                "metadata": request.metadata,
+                "minted_by": by.id,
+            }
+        )
+
+
+class Gatekeeper:
+    """Decides who may call. `revoked` is the workers' shared knowledge of revoked credentials."""
+
+    def __init__(self, keys: KeyRing, tokens: TokenBox, revoked: set[str]) -> None:
+        self._keys = keys
+        self._tokens = tokens
+        self._revoked = revoked
+
+    def admit(self, key: str | None) -> Grant:
+        """The grant of a key of any kind; Unauthenticated, InvalidKey, ExpiredKey or Forbidden."""
+        if not key:
+            raise NoKey("Missing bearer or basic authentication in header")
+        if key.startswith(CREDENTIAL_PREFIX):
+            return self._open_credential(key)
+        if is_provider_key(key):
+            return Grant("provider_key", "provider_key", provider_key=key)
+        owner = self._keys.authenticate(key)
+        owner.require("connect", "mint")
+        return Grant("api_key", owner.id, project=owner.project or DEFAULT_PROJECT)
+
+    def caller(self, key: str | None) -> Grant | ApiKey:
+        """Who makes a management request such as minting: an API key, or the grant of another key."""
+        if not key:
+            raise NoKey("You did not provide an API key. Send it as 'Authorization: Bearer <key>'.")
+        if key.startswith(CREDENTIAL_PREFIX) or is_provider_key(key):
+            return self.admit(key)
+        return self._keys.authenticate(key)
+
+    def _open_credential(self, key: str) -> Grant:
+        try:
+            claims = self._tokens.open(key.removeprefix(CREDENTIAL_PREFIX), purpose=_PURPOSE)
+        except ExpiredToken as error:
+            raise ExpiredCredential(error.message, self._grant(error.claims)) from error
+        if claims["id"] in self._revoked:
+            raise InvalidKey(f"The temporary credential {masked(key)} was revoked.")
+        return self._grant(claims)
+
+    @staticmethod
+    def _grant(claims: dict[str, Any]) -> Grant:
+        return Grant(
+            "temporary",
+            claims["id"],
+            models=tuple(claims["models"]) if "models" in claims else None,
+            project=claims.get("project"),
+            metadata=claims.get("metadata", {}),
+            provider_key=claims.get("provider_key"),
+        )
+
+
+class ExpiredCredential(ExpiredKey):
+    """Genuine but too late; `grant` says whose call it would have been, so that its failure is recorded."""
+
+    def __init__(self, message: str, grant: Grant) -> None:
+        super().__init__(message)
+        self.grant = grant
+
+
+class NoKey(Unauthenticated):
+    """The live service answers this with a type and no code (realtime-protocol 2.4)."""
+
+    code = None
+
+
+def is_provider_key(key: str) -> bool:
+    """A key in the form that providers give out (`sk-…`) and that is not one of ours."""
+    return key.startswith("sk-") and not key.startswith((KEY_PREFIX, CREDENTIAL_PREFIX))

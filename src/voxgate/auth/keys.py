@@ -1,0 +1,108 @@
+"""API keys: long-lived, hashed at rest, each with a role. The admin key comes from the settings or from the
+data folder and is in no database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from voxgate.core import clock
+from voxgate.core.errors import ExpiredKey, Forbidden, InvalidKey, InvalidRequest
+from voxgate.core.ids import new_id
+from voxgate.store import Store
+
+Role = Literal["admin", "mint", "read", "connect"]
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+KEY_PREFIX: Final = "vg_"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """Who calls. `project` binds the key to one project; None means all."""
+
+    id: str
+    name: str
+    role: Role
+    project: str | None = None
+
+    def require(self, *roles: Role) -> None:
+        """Forbidden unless the key has one of the roles; an admin has all."""
+        if self.role not in (*roles, "admin"):
+            wanted = " or ".join(roles)
+            raise Forbidden(f"The API key {self.name!r} has the role {self.role!r}; this needs {wanted}.")
+
+
+def new_raw_key() -> str:
+    return KEY_PREFIX + secrets.token_urlsafe(32)
+
+
+def key_hash(raw: str) -> str:
+    """SHA-256 is enough: the keys are 256 random bits, not words that someone could guess."""
+    return hashlib.sha256(raw.encode()).hexdigest()
+
+
+class KeyRing:
+    """Knows all API keys: the admin key and those in the store."""
+
+    def __init__(self, store: Store, admin_key: str) -> None:
+        self._store = store
+        self._admin_hash = key_hash(admin_key)
+
+    def authenticate(self, raw: str) -> ApiKey:
+        """InvalidKey for an unknown or revoked key, ExpiredKey past its time."""
+        digest = key_hash(raw)
+        if hmac.compare_digest(digest, self._admin_hash):
+            return ApiKey("key_admin", "admin", "admin")
+        row = self._store.find_api_key(digest)
+        if row is None:
+            raise InvalidKey(f"Incorrect API key provided: {masked(raw)}.")
+        if row["expires_at"] and datetime.fromisoformat(row["expires_at"]) <= clock.now_utc():
+            raise ExpiredKey(f"The API key {row['name']!r} has expired.")
+        return ApiKey(row["id"], row["name"], row["role"], row["project"])
+
+    def create(
+        self, name: str, role: Role, project: str | None = None, expires_at: str | None = None
+    ) -> tuple[ApiKey, str]:
+        """The key and its text, which is shown once and cannot be had again."""
+        if role not in ROLES:
+            raise InvalidRequest(f"Unknown role {role!r}; one of {', '.join(ROLES)}.", param="role")
+        key, raw = ApiKey(new_id("key"), name, role, project), new_raw_key()
+        self._store.add_api_key(
+            id=key.id,
+            name=name,
+            role=role,
+            project=project,
+            key_hash=key_hash(raw),
+            key_hint=masked(raw),
+            created_at=clock.iso_utc(clock.now_utc()),
+            expires_at=expires_at,
+        )
+        return key, raw
+
+    def revoke(self, key_id: str) -> bool:
+        return self._store.revoke_api_key(key_id)
+
+
+def masked(raw: str) -> str:
+    """Enough of a key to recognise it, not to use it."""
+    return f"{raw[:5]}…{raw[-4:]}" if len(raw) > 16 else "…"
+
+
+def load_admin_key(path: Path, configured: str | None) -> tuple[str, bool]:
+    """The admin key and whether it was made just now: the configured one, else the data folder's."""
+    if configured:
+        return configured, False
+    if path.exists():
+        return path.read_text().strip(), False
+    raw = new_raw_key()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(raw + "\n")
+    return raw, True

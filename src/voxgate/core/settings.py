@@ -1,0 +1,192 @@
+"""Settings: flags over environment (`VOXGATE_…`) over `voxgate.toml` over defaults.
+
+A wrong value is a SettingsError that names the key, the value's place (file and line, or the variable) and
+what would be right.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from voxgate.core.errors import SettingsError
+
+CONFIG_NAME: Final = "voxgate.toml"
+ENV_PREFIX: Final = "VOXGATE_"
+LOCAL: Final = "local"
+"""The name of the embedded provider and of its model, which needs no route."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProviderSettings(_Section):
+    """One upstream: where it is and where its key comes from."""
+
+    kind: Literal["openai"] = "openai"
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
+    api_key_env: str | None = None
+    api_key: SecretStr | None = None
+    accepts_client_keys: bool = False
+    """Whether a caller's own `sk-…` key may be sent to this provider."""
+    connect_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
+
+
+class RouteSettings(_Section):
+    """Which providers serve the models that match a pattern, in the order of trying."""
+
+    model: Annotated[str, Field(min_length=1)]
+    providers: Annotated[list[str], Field(min_length=1)]
+    upstream_model: str | None = None
+
+
+class Settings(_Section):
+    """All settings of `voxgate serve`, checked."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8600
+    data_dir: Path = Path("voxgate-data")
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    api_key: SecretStr | None = None
+    """The admin key for unattended starts (`VOXGATE_API_KEY`); else the first start makes one."""
+    largest_message_bytes: Annotated[int, Field(ge=1024)] = 32 << 20
+    drain_seconds: Annotated[float, Field(ge=0)] = 5.0
+    handshake_seconds: Annotated[float, Field(gt=0)] = 10.0
+    providers: dict[str, ProviderSettings] = Field(default_factory=dict)
+    routes: list[RouteSettings] = Field(default_factory=list)
+    local: dict[str, Any] = Field(default_factory=dict)
+    """`[providers.local]`, as the embedded provider reads it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _add_defaults(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        providers = dict(values.get("providers") or {})
+        local = providers.pop(LOCAL, values.get("local") or {})
+        providers.setdefault("openai", _OPENAI)
+        return {**values, "providers": providers, "local": local}
+
+    @model_validator(mode="after")
+    def _check_routes(self) -> Settings:
+        for number, route in enumerate(self.routes):
+            for name in route.providers:
+                if name not in self.providers and name != LOCAL:
+                    known = ", ".join([*self.providers, LOCAL])
+                    raise ValueError(f"routes.{number}.providers: unknown provider {name!r}; known: {known}")
+        return self
+
+    def route_for(self, model: str) -> RouteSettings | None:
+        """The first route whose pattern matches. The model `local` needs none; without any route in the
+        configuration every other model goes to OpenAI."""
+        if model == LOCAL:
+            return RouteSettings(model=LOCAL, providers=[LOCAL])
+        for route in self.routes or _DEFAULT_ROUTES:
+            if fnmatchcase(model, route.model):
+                return route
+        return None
+
+    @property
+    def wire_dir(self) -> Path:
+        return self.data_dir / "wire"
+
+    @property
+    def blobs_dir(self) -> Path:
+        return self.data_dir / "blobs"
+
+    @property
+    def database_url(self) -> str:
+        return f"sqlite:///{self.data_dir / 'voxgate.db'}"
+
+
+_OPENAI: Final = {
+    "base_url": "https://api.openai.com/v1",
+    "api_key_env": "OPENAI_API_KEY",
+    "accepts_client_keys": True,
+}
+_DEFAULT_ROUTES: Final = [RouteSettings(model="*", providers=["openai"])]
+_PLAIN_KEYS: Final = [
+    name for name in Settings.model_fields if name not in {"providers", "routes", "local", "api_key"}
+]
+
+
+def load_settings(
+    flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | None = None
+) -> Settings:
+    """SettingsError when something is wrong. `flags` with the value None count as not given. Without
+    `config` the file `voxgate.toml` of the current folder is read if it is there."""
+    path = config or Path(CONFIG_NAME)
+    text = _read(path, required=config is not None)
+    values = _parse(path, text)
+    sources = {key: f"{path}, line {_line_of(text, (key,))}" for key in values}
+    for key in [*_PLAIN_KEYS, "api_key"]:
+        variable = ENV_PREFIX + key.upper()
+        if variable in environ:
+            values[key], sources[key] = environ[variable], f"the environment variable {variable}"
+    for key, value in flags.items():
+        if value is not None:
+            values[key], sources[key] = value, f"the flag --{key.replace('_', '-')}"
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, path, text, sources)) from error
+
+
+def _read(path: Path, *, required: bool) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if required:
+            raise SettingsError(f"The configuration file {path} does not exist.") from None
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The configuration file {path} cannot be read: {error}") from error
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+
+
+def _explain(error: ValidationError, path: Path, text: str, sources: Mapping[str, str]) -> str:
+    first = error.errors(include_url=False)[0]
+    location = tuple(first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if not location and (match := re.match(r"([\w.]+): (.*)", message)):
+        location = tuple(int(part) if part.isdigit() else part for part in match[1].split("."))
+        message = match[2]
+    name = ".".join(str(part) for part in location)
+    if first["type"] == "extra_forbidden":
+        message = "unknown key"
+    source = sources.get(str(location[0])) if location else None
+    if source is None or source.startswith(str(path)):
+        source = f"{path}, line {_line_of(text, location)}"
+    return f"{source}: {name}: {message}"
+
+
+def _line_of(text: str, location: tuple[int | str, ...]) -> int:
+    """The line of a key in a TOML text, or of the deepest part of its path that is written there."""
+    parts = [part for part in location if isinstance(part, str)]
+    index = next((part for part in location if isinstance(part, int)), 0)
+    section, found, seen = "", 1, -1
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if header := re.match(r"\[+\s*([^\]]+?)\s*\]+", stripped):
+            section = header[1].replace('"', "")
+            seen += stripped.startswith("[[") and section == parts[0]
+        key = re.match(r"[\"']?([\w-]+)[\"']?\s*=", stripped)
+        path = ".".join(filter(None, (section, key[1] if key else ""))).split(".")
+        if path == parts[: len(path)] and (len(location) == len(parts) or seen == index):
+            found = number
+            if path == parts:
+                break
+    return found

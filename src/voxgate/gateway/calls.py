@@ -1,0 +1,80 @@
+"""The calls that run in this worker: counted, found by session or credential, ended together at a drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from voxgate.core.errors import Draining, RequestError, VoxgateError
+from voxgate.gateway.relay import Call
+
+_FAREWELL_SECONDS: Final = 3.0
+
+
+class SessionEnded(RequestError):
+    """An operator ended the call, or its credential was revoked with its sessions."""
+
+    status = 403
+    close_code = 4001
+    code = "session_ended"
+
+
+class Calls:
+    def __init__(self) -> None:
+        self._running: dict[str, Call] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self.draining = False
+        self.started = 0
+        self.refused: Counter[str] = Counter()
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    def check_open(self) -> None:
+        """Draining when no new call may start."""
+        if self.draining:
+            raise Draining("This gateway is stopping; connect again to reach another one.")
+
+    def add(self, call: Call) -> None:
+        self.started += 1
+        self._running[call.session_id] = call
+        self._empty.clear()
+
+    def remove(self, call: Call) -> None:
+        self._running.pop(call.session_id, None)
+        if not self._running:
+            self._empty.set()
+
+    def count_refusal(self, error: VoxgateError) -> None:
+        self.refused[error.code or error.type] += 1
+
+    def end_session(self, session_id: str) -> None:
+        if call := self._running.get(session_id):
+            call.end(SessionEnded("This session was ended by an operator."))
+
+    def end_credential(self, credential_id: str) -> None:
+        self._end_all(
+            [call for call in self._running.values() if call.credential_id == credential_id],
+            SessionEnded("The credential of this session was revoked."),
+        )
+
+    async def drain(self, seconds: float) -> None:
+        """No new calls; those that run may go on for `seconds`, then they are closed with 1001."""
+        self.draining = True
+        await self._wait_until_empty(seconds)
+        self._end_all(list(self._running.values()), Draining("This gateway is stopping."))
+        await self._wait_until_empty(_FAREWELL_SECONDS)
+
+    async def _wait_until_empty(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._empty.wait(), seconds)
+
+    @staticmethod
+    def _end_all(calls: Iterable[Call], error: VoxgateError) -> None:
+        for call in calls:
+            call.end(error)

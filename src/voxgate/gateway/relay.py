@@ -1,0 +1,242 @@
+"""The relay: after both handshakes a call is two transports, and what one reads the other writes.
+
+Bytes go on first and are looked at second. A client's frames arrive masked and the provider expects masked
+frames, so they pass unchanged; only their headers are followed, for the size limit, for the close codes and
+so that a frame of our own is put in at a message boundary and nowhere else.
+
+    open      both legs relay
+    closing   a close frame has passed in one direction; the other side answers, or a timer ends the call
+    finished  the fact `gateway.closed` is written, both transports are flushed and closed
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import orjson
+
+from voxgate.core.errors import MessageTooLarge, UpstreamLost, VoxgateError
+from voxgate.core.ids import new_id
+from voxgate.realtime.frames import TEXT, Close, FrameFollower, encode_close, encode_frame
+from voxgate.recording.wirelog import CLIENT, SERVER, WireLog
+
+_CLOSE_SECONDS: Final = 5.0
+"""How long a peer may take to answer a close frame."""
+_BOUNDARY_SECONDS: Final = 2.0
+"""How long we wait for a message boundary to say why we end a call, before we end it without."""
+_NO_CLOSE_FRAME: Final = 1006
+
+
+class Farewell(asyncio.Protocol):
+    """What is left of a client that was told to go: its bytes are dropped until it hangs up, because closing
+    at once would reset the connection and lose the close frame that we just sent."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._follower = FrameFollower(1 << 62)
+        self._timer = asyncio.get_running_loop().call_later(_CLOSE_SECONDS, transport.abort)
+        transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        self._follower.feed(data)
+        if self._follower.close is not None:
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._timer.cancel()
+
+
+def say_farewell(transport: asyncio.Transport, error: VoxgateError) -> None:
+    """The `error` event and the close frame, as the live service ends a call."""
+    if transport.is_closing():
+        return
+    event = orjson.dumps(error.event(new_id("event")))
+    transport.write(encode_frame(TEXT, event) + encode_close(error.close_code, error.close_reason))
+    transport.set_protocol(Farewell(transport))
+
+
+class Leg(asyncio.Protocol):
+    """One side of a call. What it reads goes to the log and to the other leg's transport."""
+
+    __slots__ = ("_append", "_kind", "_on_lost", "_on_notice", "follower", "peer", "transport", "watched")
+
+    peer: asyncio.Transport
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        kind: int,
+        largest_message: int,
+        append: Callable[[int, bytes], None],
+        on_notice: Callable[[Leg], None],
+        on_lost: Callable[[Leg, Exception | None], None],
+    ) -> None:
+        self.transport = transport
+        self.follower = FrameFollower(largest_message)
+        self.watched = False
+        """Whether the call wants a notice after every chunk, because it waits for a boundary."""
+        self._kind = kind
+        self._append = append
+        self._on_notice = on_notice
+        self._on_lost = on_lost
+
+    def data_received(self, data: bytes) -> None:
+        follower = self.follower
+        passed = follower.feed(data)
+        if passed != len(data):
+            data = data[:passed]
+        self.peer.write(data)
+        self._append(self._kind, data)
+        if self.watched or follower.close is not None or follower.oversized:
+            self._on_notice(self)
+
+    def pause_writing(self) -> None:
+        self.peer.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.peer.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._on_lost(self, exc)
+
+
+class Call:
+    """One relayed call: two legs, a log (or none), and how it ends."""
+
+    def __init__(
+        self,
+        session_id: str,
+        credential_id: str,
+        client: asyncio.Transport,
+        upstream: asyncio.Transport,
+        largest_message: int,
+        log: WireLog | None,
+        on_finished: Callable[[Call], None],
+    ) -> None:
+        self.session_id = session_id
+        self.credential_id = credential_id
+        self.log = log
+        self._on_finished = on_finished
+        self._finished = False
+        self._close: tuple[Close, str] | None = None
+        self._ending: VoxgateError | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        append = log.append if log is not None else _drop
+        self._client = Leg(client, CLIENT, largest_message, append, self._notice, self._lost)
+        self._upstream = Leg(upstream, SERVER, largest_message, append, self._notice, self._lost)
+        self._client.peer, self._upstream.peer = upstream, client
+
+    def start(self, early: bytes) -> None:
+        """Joins the transports. `early` is what the provider sent right behind its 101."""
+        self._client.transport.set_protocol(self._client)
+        self._upstream.transport.set_protocol(self._upstream)
+        if early:
+            self._upstream.data_received(early)
+        if not self._finished:
+            self._upstream.transport.resume_reading()
+            self._client.transport.resume_reading()
+
+    def end(self, error: VoxgateError) -> None:
+        """Ends the call for a reason of ours, at the next message boundary of what the client receives."""
+        if self._finished or self._ending is not None:
+            return
+        self._ending = error
+        if self._upstream.follower.at_boundary or self._close is not None:
+            self._tell_and_finish()
+            return
+        self._client.transport.pause_reading()
+        self._upstream.watched = True
+        self._start_timer(_BOUNDARY_SECONDS)
+
+    def _notice(self, leg: Leg) -> None:
+        if self._finished:
+            return
+        if self._ending is not None:
+            if leg is self._upstream and leg.follower.at_boundary:
+                self._tell_and_finish()
+        elif leg.follower.oversized:
+            self._refuse_size(leg)
+        elif leg.follower.close is not None:
+            self._closing(leg, leg.follower.close)
+
+    def _refuse_size(self, leg: Leg) -> None:
+        limit = f"{leg.follower.largest_message:,} bytes"
+        sender = "The message" if leg is self._client else "The provider's message"
+        error = MessageTooLarge(f"{sender} is larger than this gateway's largest message, {limit}.")
+        leg.transport.pause_reading()
+        if leg is self._upstream:
+            self._ending = error
+            self._tell_and_finish()
+        else:
+            self.end(error)
+
+    def _closing(self, leg: Leg, close: Close) -> None:
+        side = "client" if leg is self._client else "provider"
+        other = self._upstream if leg is self._client else self._client
+        if self._close is None:
+            self._close = (close, side)
+            self._start_timer(_CLOSE_SECONDS)
+        if other.follower.close is not None:
+            self._finish()
+
+    def _lost(self, leg: Leg, exc: Exception | None) -> None:
+        if self._finished:
+            return
+        if self._close is None and leg is self._upstream:
+            self._close = (Close(_NO_CLOSE_FRAME, str(exc or "the connection was lost")), "provider")
+            self._ending = self._ending or UpstreamLost("The provider ended the connection unexpectedly.")
+            self._tell_and_finish()
+            return
+        if self._close is None:
+            self._close = (Close(_NO_CLOSE_FRAME, "the client vanished"), "client")
+            if self._client.follower.at_boundary:
+                self._upstream.transport.write(encode_close(1001, "client disconnected", masked=True))
+        self._finish()
+
+    def _tell_and_finish(self) -> None:
+        """Says the reason to the client where its stream is at a boundary, and ends both legs."""
+        error = self._ending
+        assert error is not None
+        if self._close is None:
+            self._close = (Close(error.close_code, error.close_reason), "gateway")
+        if self.log is not None:
+            self.log.fact({"type": "gateway.error", **error.body(), "close_code": error.close_code})
+        if self._client.follower.at_boundary and not self._upstream.transport.is_closing():
+            self._upstream.transport.write(encode_close(1000, "", masked=True))
+        if self._upstream.follower.at_boundary and self._upstream.follower.close is None:
+            say_farewell(self._client.transport, error)
+            self._finish(client_stays=True)
+        else:
+            self._finish()
+
+    def _start_timer(self, seconds: float) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        if self._ending is not None:
+            self._tell_and_finish()
+        self._finish()
+
+    def _finish(self, *, client_stays: bool = False) -> None:
+        if self._finished:
+            return
+        self._finished = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._upstream.transport.close()
+        if not client_stays:
+            self._client.transport.close()
+        close, side = self._close or (Close(_NO_CLOSE_FRAME, ""), "gateway")
+        if self.log is not None:
+            self.log.fact(
+                {"type": "gateway.closed", "code": close.code, "reason": close.reason, "side": side}
+            )
+            self.log.close()
+        self._on_finished(self)
+
+
+def _drop(kind: int, data: bytes) -> None:
+    """The log of a call that is not recorded."""

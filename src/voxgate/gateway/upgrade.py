@@ -1,0 +1,198 @@
+"""A client's WebSocket upgrade, from uvicorn's port to a running call:
+
+    request head → key → grant → model → upstreams → dialled → 101 → the two legs of a `Call`
+
+A failure at any step looks as the live service's: 101, an `error` event, a close code and reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from voxgate.auth.credentials import ExpiredCredential, Gatekeeper, Grant
+from voxgate.core import clock
+from voxgate.core.errors import MissingModel, RequestError, VoxgateError
+from voxgate.core.ids import new_id
+from voxgate.gateway.calls import Calls
+from voxgate.gateway.dial import Dialled, Dialler
+from voxgate.gateway.relay import Call, say_farewell
+from voxgate.providers.routes import Router
+from voxgate.realtime.handshake import BadHandshake, Request, accept_answer, parse_request
+from voxgate.recording.wirelog import WireLog, WireLogWriter
+
+REALTIME_PATHS: Final = frozenset({"/v1/realtime", "/openai/v1/realtime", "/openai/realtime"})
+SESSION_HEADER: Final = "x-voxgate-session-id"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What every call of this worker shares."""
+
+    gatekeeper: Gatekeeper
+    router: Router
+    dialler: Dialler
+    writer: WireLogWriter
+    calls: Calls
+    largest_message_bytes: int
+
+
+@dataclass(slots=True)
+class _Opening:
+    """A call that is being opened: what is known so far, and its log once there is one to keep."""
+
+    session_id: str
+    request: Request
+    grant: Grant | None = None
+    model: str | None = None
+    log: WireLog | None = None
+
+    def record(self, fact: dict[str, Any]) -> None:
+        if self.log is not None:
+            self.log.fact(fact)
+
+
+class UpgradeProtocol(asyncio.Protocol):
+    """What uvicorn hands an upgrade request to (`ws=`). Uvicorn calls `data_received` with the request's head
+    and points the transport here only afterwards, so everything that re-points it happens in a later tick."""
+
+    def __init__(self, gateway: Gateway, **_: Any) -> None:
+        self._gateway = gateway
+        self._transport: asyncio.Transport
+        self._task: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self._task is None:
+            self._transport.pause_reading()
+            self._task = asyncio.get_running_loop().create_task(self._open(data))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _open(self, head: bytes) -> None:
+        try:
+            request = parse_request(head)
+        except BadHandshake as error:
+            self._answer_http(400, str(error))
+            return
+        if request.path not in REALTIME_PATHS:
+            self._answer_http(404, f"There is no WebSocket endpoint at {request.path}; use /v1/realtime.")
+            return
+        opening = _Opening(new_id("sess"), request)
+        try:
+            dialled = await self._authorise_and_dial(opening)
+        except VoxgateError as error:
+            self._refuse(opening, error)
+        except asyncio.CancelledError:
+            self._abandon(opening, "the client vanished before the provider answered")
+            raise
+        else:
+            self._start(opening, dialled)
+
+    async def _authorise_and_dial(self, opening: _Opening) -> Dialled:
+        gateway, request = self._gateway, opening.request
+        gateway.calls.check_open()
+        try:
+            opening.grant = await asyncio.to_thread(gateway.gatekeeper.admit, request.key)
+        except ExpiredCredential as error:
+            opening.grant = error.grant
+            self._open_log(opening)
+            raise
+        requested = request.parameter("model") or request.parameter("deployment")
+        opening.model = requested
+        try:
+            opening.model = opening.grant.choose_model(requested)
+        finally:
+            self._open_log(opening)
+        if not opening.model:
+            raise MissingModel(
+                "You must provide a model parameter, for example "
+                f"ws://{request.header('host')}{request.path}?model=local"
+            )
+        upstreams = gateway.router.upstreams(
+            opening.model, request.query, request.headers, opening.grant.provider_key
+        )
+        return await gateway.dialler.dial(upstreams, opening.record)
+
+    def _open_log(self, opening: _Opening) -> None:
+        grant, request = opening.grant, opening.request
+        if grant is None or grant.project is None:
+            return
+        opening.log = self._gateway.writer.open(opening.session_id)
+        opening.log.fact(
+            {
+                "type": "gateway.opened",
+                "version": 1,
+                "session_id": opening.session_id,
+                "started_at": clock.iso_utc(clock.now_utc()),
+                "project": grant.project,
+                "model": opening.model,
+                "dialect": "ga",
+                "transport": "ws",
+                "credential": {"id": grant.id, "kind": grant.kind},
+                "metadata": {key: value for key, value in grant.metadata.items() if key != "tags"},
+                "tags": grant.metadata.get("tags", []),
+                "client": {"user_agent": request.header("user-agent"), "origin": request.header("origin")},
+                "request": {
+                    "path": request.path,
+                    "query": request.public_query(),
+                    "headers": request.public_headers(),
+                },
+            }
+        )
+
+    def _start(self, opening: _Opening, dialled: Dialled) -> None:
+        gateway, grant = self._gateway, opening.grant
+        assert grant is not None
+        call = Call(
+            opening.session_id,
+            grant.id,
+            self._transport,
+            dialled.transport,
+            gateway.largest_message_bytes,
+            opening.log,
+            gateway.calls.remove,
+        )
+        gateway.calls.add(call)
+        self._transport.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
+        call.start(dialled.early)
+
+    def _refuse(self, opening: _Opening, error: VoxgateError) -> None:
+        self._gateway.calls.count_refusal(error)
+        logger.info("call %s refused: %s (%s)", opening.session_id, error.close_reason, error.message)
+        opening.record({"type": "gateway.error", **error.body(), "close_code": error.close_code})
+        self._close_log(opening, error.close_code, error.close_reason, "gateway")
+        if not self._transport.is_closing():
+            self._transport.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
+            say_farewell(self._transport, error)
+
+    def _abandon(self, opening: _Opening, reason: str) -> None:
+        self._close_log(opening, 1006, reason, "client")
+
+    @staticmethod
+    def _close_log(opening: _Opening, code: int, reason: str, side: str) -> None:
+        if opening.log is not None:
+            opening.log.fact({"type": "gateway.closed", "code": code, "reason": reason, "side": side})
+            opening.log.close()
+
+    def _answer_http(self, status: int, message: str) -> None:
+        """For requests that are no call at all: an HTTP answer in OpenAI's shape."""
+        body = orjson.dumps(RequestError(message).body())
+        reason = "Bad Request" if status == 400 else "Not Found"
+        self._transport.write(
+            f"HTTP/1.1 {status} {reason}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode()
+            + body
+        )
+        self._transport.close()
