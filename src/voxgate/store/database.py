@@ -154,8 +154,11 @@ def _parse(url: str) -> URL:
 
 
 def _engine(url: URL) -> Engine:
-    # A pool larger than the API's thread pool, so that no request waits for a connection.
-    engine = create_engine(url, json_serializer=schema.to_json, pool_size=8, max_overflow=56)
+    try:
+        # A pool larger than the API's thread pool, so that no request waits for a connection.
+        engine = create_engine(url, json_serializer=schema.to_json, pool_size=8, max_overflow=56)
+    except (ArgumentError, ImportError) as error:
+        raise SettingsError(f"There is no driver for {url.drivername!r} databases: {error}.") from error
     if url.get_backend_name() == "sqlite":
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _configure_sqlite)

@@ -1,0 +1,147 @@
+"""API keys, temporary credentials and signals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from voxgate.core import clock
+from voxgate.core.errors import InvalidRequest
+from voxgate.store import Store, credentials, signals
+
+NOW = "2026-11-22T18:00:00.000Z"
+
+
+def add_key(store: Store, name: str, **more: Any) -> None:
+    store.add_api_key(
+        id=f"key_{name}",
+        name=name,
+        role="read",
+        project=None,
+        key_hash=f"hash of {name}",
+        key_hint="vg_ab…yz",
+        created_at=NOW,
+        **more,
+    )
+
+
+def add_credential(store: Store, name: str, **more: Any) -> None:
+    row = {"id": name, "model": "gpt-realtime", "created_at": 100, "expires_at": 2**40, "project": "shop"}
+    store.add_credential(
+        {**row, "logging": {"project_name": "shop"}, "metadata": {"a": 1}, "minted_by": "k"} | more
+    )
+
+
+def test_an_api_key_is_found_by_its_hash_only(store: Store) -> None:
+    add_key(store, "ci", expires_at="2027-01-01T01:00:00+01:00")
+    assert store.find_api_key("hash of ci") == {
+        "id": "key_ci",
+        "name": "ci",
+        "role": "read",
+        "project": None,
+        "key_hint": "vg_ab…yz",
+        "created_at": NOW,
+        "expires_at": "2027-01-01T00:00:00.000Z",
+        "last_used_at": None,
+    }
+    assert store.find_api_key("key_ci") is None
+
+
+def test_lists_of_api_keys_do_not_show_hashes(store: Store) -> None:
+    add_key(store, "a")
+    add_key(store, "b")
+    rows = store.list_api_keys()
+    assert [row["name"] for row in rows] == ["a", "b"]
+    assert not any("hash" in str(row) for row in rows)
+
+
+def test_a_revoked_api_key_is_not_found_any_more(store: Store) -> None:
+    add_key(store, "ci")
+    assert store.revoke_api_key("key_ci") is True
+    assert store.find_api_key("hash of ci") is None
+    assert store.list_api_keys() == []
+    assert store.revoke_api_key("key_ci") is False
+
+
+def test_the_last_use_of_an_api_key_is_remembered(store: Store) -> None:
+    add_key(store, "ci")
+    store.touch_api_key("key_ci", "2026-11-23T00:00:00Z")
+    assert store.list_api_keys()[0]["last_used_at"] == "2026-11-23T00:00:00.000Z"
+
+
+def test_a_credential_comes_back_with_all_its_scopes(store: Store) -> None:
+    add_credential(store, "cred_1", model=["a", "b"], uses=3)
+    assert store.get_credential("cred_1") == {
+        "id": "cred_1",
+        "model": ["a", "b"],
+        "created_at": 100,
+        "expires_at": 2**40,
+        "project": "shop",
+        "logging": {"project_name": "shop"},
+        "metadata": {"a": 1},
+        "minted_by": "k",
+        "uses": 3,
+        "revoked_at": None,
+    }
+    assert store.get_credential("cred_2") is None
+
+
+def test_a_credential_for_any_model_keeps_its_null(store: Store) -> None:
+    add_credential(store, "cred_1", model=None, logging=None)
+    credential = store.get_credential("cred_1")
+    assert credential is not None
+    assert (credential["model"], credential["logging"]) == (None, None)
+
+
+def test_credentials_are_listed_in_pages_newest_first(store: Store) -> None:
+    for n in range(5):
+        add_credential(store, f"cred_{n}", created_at=100 + n // 2, project="odd" if n % 2 else "even")
+    first, cursor = store.list_credentials(limit=3)
+    rest, end = store.list_credentials(limit=3, cursor=cursor)
+    assert [row["id"] for row in first + rest] == ["cred_4", "cred_3", "cred_2", "cred_1", "cred_0"]
+    assert end is None
+    assert [row["id"] for row in store.list_credentials(project="odd")[0]] == ["cred_3", "cred_1"]
+
+
+def test_a_session_cursor_is_no_credential_cursor(store: Store) -> None:
+    for name in "ab":
+        store.save_session({"id": name})
+    _, cursor = store.list_sessions(limit=1)
+    with pytest.raises(InvalidRequest) as caught:
+        store.list_credentials(cursor=cursor)
+    assert caught.value.param == "cursor"
+
+
+def test_revoked_credentials_are_known_until_they_would_have_expired(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_credential(store, "cred_valid", expires_at=clock.unix_seconds() + 60)
+    add_credential(store, "cred_revoked", expires_at=clock.unix_seconds() + 60)
+    assert store.revoke_credential("cred_revoked") is True
+    assert store.revoke_credential("cred_revoked") is False
+    assert store.revoke_credential("cred_none") is False
+    assert store.revoked_credentials() == {"cred_revoked"}
+    later = clock.unix_seconds() + 61
+    monkeypatch.setattr(credentials, "unix_seconds", lambda: later)
+    assert store.revoked_credentials() == set()
+
+
+def test_a_reader_gets_each_signal_once_and_in_order(store: Store) -> None:
+    assert store.last_signal_id() == 0
+    store.add_signal("end_session", "sess_1")
+    start = store.last_signal_id()
+    store.add_signal("end_session", "sess_2")
+    store.add_signal("revoke", "cred_1")
+    assert store.signals_after(start) == [(2, "end_session", "sess_2"), (3, "revoke", "cred_1")]
+    assert store.signals_after(3) == []
+
+
+def test_signals_older_than_a_day_are_forgotten_but_their_ids_never_come_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add_signal("end_session", "old")
+    later = clock.unix_seconds() + signals.KEPT_SECONDS + 1
+    monkeypatch.setattr(signals, "unix_seconds", lambda: later)
+    store.add_signal("end_session", "new")
+    assert store.signals_after(0) == [(2, "end_session", "new")]

@@ -1,0 +1,142 @@
+"""Blobs in a folder."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from voxgate.core.errors import NotFound, VoxgateError
+from voxgate.store import Blobs, FolderBlobs
+
+
+def test_appends_add_up(blobs: FolderBlobs) -> None:
+    blobs.append("sessions/a/events.jsonl", b"one\n")
+    blobs.append("sessions/a/events.jsonl", b"two\n")
+    with blobs.open("sessions/a/events.jsonl") as file:
+        assert file.read() == b"one\ntwo\n"
+    assert blobs.size("sessions/a/events.jsonl") == 8
+
+
+def test_put_replaces_the_whole_and_leaves_no_other_file(blobs: FolderBlobs, tmp_path: Path) -> None:
+    blobs.put("a/b.json", b"a long first version")
+    blobs.put("a/b.json", b"short")
+    assert blobs.read_range("a/b.json", 0, 100) == b"short"
+    assert [path.name for path in (tmp_path / "blobs/a").iterdir()] == ["b.json"]
+
+
+def test_a_reader_never_sees_half_a_put(blobs: FolderBlobs) -> None:
+    versions = [bytes([n]) * 200_000 for n in range(40)]
+    blobs.put("a", versions[0])
+    done = threading.Event()
+    seen: set[bytes] = set()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add(blobs.read_range("a", 0, 1_000_000))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for version in versions:
+        blobs.put("a", version)
+    done.set()
+    reader.join()
+    assert seen <= set(versions)
+
+
+def test_a_failed_put_keeps_the_old_bytes(
+    blobs: FolderBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs.put("a/b", b"old")
+
+    def full(_: int) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="disk full"):
+        blobs.put("a/b", b"new")
+    assert blobs.read_range("a/b", 0, 9) == b"old"
+    assert [path.name for path in (tmp_path / "blobs/a").iterdir()] == ["b"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(data=st.binary(max_size=50), start=st.integers(0, 60), end=st.integers(0, 60))
+def test_a_range_is_a_slice(blobs: FolderBlobs, data: bytes, start: int, end: int) -> None:
+    blobs.put("a", data)
+    assert blobs.read_range("a", start, end) == data[start:end]
+
+
+def test_what_is_not_there_has_no_size_and_cannot_be_read(blobs: FolderBlobs) -> None:
+    blobs.append("a/b", b"x")
+    for key in ("c", "a", "a/b/c"):
+        assert blobs.size(key) is None
+    for key in ("c", "a"):
+        with pytest.raises(NotFound, match="no blob"):
+            blobs.open(key)
+        with pytest.raises(NotFound):
+            blobs.read_range(key, 0, 1)
+    with pytest.raises(NotFound):
+        blobs.sync("c")
+
+
+def test_a_prefix_means_whole_segments(blobs: FolderBlobs) -> None:
+    for key in ("s/a/1", "s/a/d/2", "s/ab/3", "t"):
+        blobs.put(key, b"x")
+    assert blobs.list() == ["s/a/1", "s/a/d/2", "s/ab/3", "t"]
+    assert blobs.list("s/a") == blobs.list("s/a/") == ["s/a/1", "s/a/d/2"]
+    assert blobs.list("t") == ["t"]
+    assert blobs.list("nothing/") == []
+    assert blobs.delete_prefix("s/a/") == 2
+    assert blobs.delete_prefix("s/a/") == 0
+    assert blobs.delete_prefix("t") == 1
+    assert blobs.list() == ["s/ab/3"]
+
+
+def test_synced_bytes_are_there(blobs: FolderBlobs) -> None:
+    blobs.append("a/b", b"x")
+    blobs.sync("a/b")
+    assert blobs.read_range("a/b", 0, 1) == b"x"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "/",
+        "/etc/passwd",
+        "..",
+        "a/../b",
+        "a//b",
+        "a/",
+        ".hidden",
+        "a/.x",
+        "a b",
+        "a\\b",
+        "a\0",
+        "ä",
+        "a\n",
+    ],
+)
+def test_a_key_that_could_leave_the_folder_is_refused(blobs: FolderBlobs, key: str) -> None:
+    with pytest.raises(VoxgateError):
+        blobs.put(key, b"x")
+    with pytest.raises(ValueError, match="not a key"):
+        blobs.open(key)
+
+
+def test_no_prefix_deletes_everything_by_accident(blobs: FolderBlobs) -> None:
+    blobs.put("a", b"x")
+    for prefix in ("", "/", ".", ".."):
+        with pytest.raises(VoxgateError):
+            blobs.delete_prefix(prefix)
+    assert blobs.list() == ["a"]
+
+
+def test_the_folder_does_what_a_backend_must(blobs: FolderBlobs) -> None:
+    backend: Blobs = blobs
+    operations = [name for name in vars(Blobs) if not name.startswith("_")]
+    assert operations == ["append", "put", "open", "size", "read_range", "delete_prefix", "sync", "list"]
+    assert all(callable(getattr(backend, name)) for name in operations)

@@ -1,0 +1,144 @@
+"""Opening, migrating and sharing the database file."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+
+from voxgate.core.errors import SettingsError
+from voxgate.store import Store, schema
+from voxgate.store.database import Database
+
+
+def set_version(path: Path, version: int) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE schema_version SET version = ?", (version,))
+    connection.close()
+
+
+def test_a_new_file_and_its_folder_are_made_on_opening(tmp_path: Path) -> None:
+    Store(f"sqlite:///{tmp_path}/a/b/voxgate.db").close()
+    assert (tmp_path / "a/b/voxgate.db").is_file()
+
+
+def test_what_was_saved_is_there_after_opening_again(url: str) -> None:
+    with Store(url) as store:
+        store.save_session({"id": "sess_1"})
+    with Store(url) as store:
+        assert store.get_session("sess_1") is not None
+
+
+def test_sqlite_runs_in_wal_mode_with_foreign_keys(url: str) -> None:
+    database = Database(url)
+    with database.reading() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 1
+        assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 10_000
+    database.close()
+
+
+def test_a_database_of_a_newer_voxgate_is_refused_with_both_versions(url: str, tmp_path: Path) -> None:
+    Store(url).close()
+    set_version(tmp_path / "data/voxgate.db", schema.VERSION + 3)
+    with pytest.raises(
+        SettingsError, match=rf"version {schema.VERSION + 3}.*newer.*version {schema.VERSION}"
+    ):
+        Store(url)
+
+
+def test_an_older_database_takes_each_step_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Store(url).close()
+    taken: list[str] = []
+
+    def second(connection: Connection) -> None:
+        taken.append("1 to 2")
+        connection.execute(text("ALTER TABLE sessions ADD COLUMN mood VARCHAR"))
+
+    def third(connection: Connection) -> None:
+        taken.append("2 to 3")
+        connection.execute(text("UPDATE sessions SET mood = 'calm'"))
+
+    monkeypatch.setattr(schema, "MIGRATIONS", [second, third])
+    monkeypatch.setattr(schema, "VERSION", 3)
+    Store(url).close()
+    Store(url).close()
+    assert taken == ["1 to 2", "2 to 3"]
+
+
+def test_a_failing_step_leaves_the_database_as_it_was(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Store(url).close()
+
+    def broken(connection: Connection) -> None:
+        connection.execute(text("ALTER TABLE sessions ADD COLUMN mood VARCHAR"))
+        connection.execute(text("no such statement"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", [broken])
+        patch.setattr(schema, "VERSION", 2)
+        with pytest.raises(SettingsError, match="syntax error"):
+            Store(url)
+    database = Database(url)
+    with database.reading() as connection:
+        columns = [row.name for row in connection.execute(text("PRAGMA table_info(sessions)"))]
+    database.close()
+    assert "mood" not in columns
+
+
+@pytest.mark.parametrize("wrong", ["not a url", "sqlite://", "sqlite:///:memory:", "nosuchdb://host/x"])
+def test_a_wrong_url_is_a_settings_error(wrong: str) -> None:
+    with pytest.raises(SettingsError):
+        Store(wrong)
+
+
+def test_a_file_that_is_no_database_is_a_settings_error(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text(
+        "this is not a database, and long enough to be read as a header " * 10
+    )
+    with pytest.raises(SettingsError, match="not a database"):
+        Store(f"sqlite:///{tmp_path}/notes.txt")
+
+
+def test_many_threads_write_without_losing_anything(store: Store) -> None:
+    store.save_session({"id": "sess_1"})
+
+    def write(thread: int) -> None:
+        for n in range(20):
+            store.save_spans("sess_1", [{"id": f"span_{thread}_{n}", "type": "turn", "start_ms": n}])
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    session = store.get_session("sess_1")
+    assert session is not None
+    assert len(session["spans"]) == 160
+    assert session["revision"] == 161
+
+
+WRITER = """
+import sys
+from voxgate.store import Store
+with Store(sys.argv[1]) as store:
+    for n in range(30):
+        store.add_signal("end_session", f"{sys.argv[2]}_{n}")
+"""
+
+
+def test_processes_that_open_a_fresh_database_together_all_succeed(url: str) -> None:
+    processes = [
+        subprocess.Popen([sys.executable, "-c", WRITER, url, str(n)], stderr=subprocess.PIPE)
+        for n in range(4)
+    ]
+    for process in processes:
+        _, complaint = process.communicate(timeout=60)
+        assert process.returncode == 0, complaint.decode()
+    with Store(url) as store:
+        signals = store.signals_after(0)
+    assert [signal[0] for signal in signals] == list(range(1, 121))
+    assert {signal[2] for signal in signals} == {f"{process}_{n}" for process in range(4) for n in range(30)}

@@ -1,0 +1,248 @@
+"""Sessions, spans, pages and projects."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from voxgate.core.clock import iso_utc, now_utc
+from voxgate.core.errors import InvalidRequest
+from voxgate.store import Store
+
+TRACE = {
+    "id": "sess_1",
+    "project": "shop",
+    "model": "gpt-realtime",
+    "provider": "openai",
+    "status": "complete",
+    "started_at": "2026-11-22T18:00:00.000Z",
+    "ended_at": "2026-11-22T18:00:42.500Z",
+    "duration_ms": 42_500.0,
+    "turns": 3,
+    "interruptions": 1,
+    "cost_usd": 0.0123,
+    "tags": ["vip", "front desk"],
+    "metadata": {"user_id": "u_7"},
+    "credential_id": "cred_1",
+    "title": "Grüße and a refund",
+    "data": {"metrics": {"v2v_p50": 480.5}, "tracks": {"user": {"rate": 24000, "channels": 1, "bytes": 9}}},
+}
+SPAN: dict[str, Any] = {
+    "id": "span_1",
+    "parent_id": None,
+    "type": "response",
+    "name": "gpt-realtime",
+    "start_ms": 10.5,
+    "end_ms": 20.0,
+    "status": "failed",
+    "error": {"message": "it failed"},
+    "input": [{"role": "user"}],
+    "output": "hello",
+    "usage": {"total_tokens": 4},
+    "cost_usd": 0.5,
+    "metrics": {"ttfa_ms": 1},
+    "attachments": [{"id": "att_1"}],
+}
+
+
+def ids(store: Store, **how: Any) -> list[str]:
+    return [item["id"] for item in store.list_sessions(**how)[0]]
+
+
+def test_a_trace_comes_back_as_it_was_saved(store: Store) -> None:
+    store.save_trace(TRACE, [SPAN])
+    assert store.get_session("sess_1") == {**TRACE, "revision": 1, "spans": [SPAN]}
+
+
+def test_a_session_that_is_not_there_is_none(store: Store) -> None:
+    assert store.get_session("sess_none") is None
+    assert store.session_revision("sess_none") is None
+
+
+def test_saving_some_fields_keeps_the_others(store: Store) -> None:
+    store.save_session(TRACE)
+    store.save_session({"id": "sess_1", "status": "failed", "project": None})
+    assert store.get_session("sess_1") == {**TRACE, "status": "failed", "revision": 2, "spans": []}
+
+
+def test_saving_spans_updates_those_and_keeps_the_rest(store: Store) -> None:
+    store.save_trace(TRACE, [SPAN, {**SPAN, "id": "span_2"}])
+    store.save_spans("sess_1", [{**SPAN, "id": "span_2", "output": "changed"}])
+    session = store.get_session("sess_1")
+    assert session is not None
+    assert {span["id"]: span["output"] for span in session["spans"]} == {
+        "span_1": "hello",
+        "span_2": "changed",
+    }
+
+
+def test_a_rebuilt_trace_leaves_no_stale_spans(store: Store) -> None:
+    store.save_trace(TRACE, [{**SPAN, "id": f"span_{n}"} for n in range(1200)])
+    store.save_trace(TRACE, [{**SPAN, "id": "span_new"}])
+    session = store.get_session("sess_1")
+    assert session is not None
+    assert [span["id"] for span in session["spans"]] == ["span_new"]
+
+
+def test_spans_come_in_the_order_of_their_start_then_of_the_list(store: Store) -> None:
+    starts = {"late": 9.0, "unknown": None, "parent": 0.0, "child": 0.0}
+    store.save_trace(TRACE, [{**SPAN, "id": name, "start_ms": start} for name, start in starts.items()])
+    session = store.get_session("sess_1")
+    assert session is not None
+    assert [span["id"] for span in session["spans"]] == ["parent", "child", "late", "unknown"]
+
+
+def test_a_failed_save_of_a_trace_changes_nothing(store: Store) -> None:
+    store.save_trace(TRACE, [SPAN])
+    with pytest.raises(Exception, match="NOT NULL"):
+        store.save_trace({"id": "sess_1", "status": "failed"}, [{"id": "span_2", "type": None}])
+    assert store.get_session("sess_1") == {**TRACE, "revision": 1, "spans": [SPAN]}
+
+
+def test_every_save_raises_the_revision(store: Store) -> None:
+    store.save_session({"id": "sess_1"})
+    seen = [store.session_revision("sess_1")]
+    store.save_spans("sess_1", [SPAN])
+    seen.append(store.session_revision("sess_1"))
+    store.save_trace({"id": "sess_1"}, [])
+    seen.append(store.session_revision("sess_1"))
+    assert seen == [1, 2, 3]
+
+
+def test_a_number_that_was_not_measurable_is_read_back_as_null(store: Store) -> None:
+    store.save_session(
+        {"id": "sess_1", "data": {"metrics": {"snr_db": float("nan"), "x": [float("inf"), 1.5]}}}
+    )
+    session = store.get_session("sess_1")
+    assert session is not None
+    assert session["data"] == {"metrics": {"snr_db": None, "x": [None, 1.5]}}
+
+
+def test_text_that_no_database_takes_is_saved_with_replacements(store: Store) -> None:
+    store.save_trace({"id": "sess_1", "title": "a\ud800b\0c"}, [{**SPAN, "output": "\ud800 \0"}])
+    session = store.get_session("sess_1")
+    assert session is not None
+    assert session["title"] == "a?b�c"
+    assert session["spans"][0]["output"] == "\ud800 \0"
+
+
+def test_moments_of_any_zone_are_listed_in_the_order_of_time(store: Store) -> None:
+    for name, started in {
+        "b": "2026-01-01T12:00:00+02:00",
+        "a": "2026-01-01T09:59:59.9Z",
+        "c": "2026-01-01T10:00:01",
+    }.items():
+        store.save_session({"id": name, "started_at": started})
+    assert ids(store) == ["c", "b", "a"]
+    assert store.list_sessions()[0][1]["started_at"] == "2026-01-01T10:00:00.000Z"
+
+
+def test_deleting_a_session_takes_its_spans_and_tags_along(store: Store) -> None:
+    store.save_trace(TRACE, [SPAN])
+    assert store.delete_session("sess_1") is True
+    assert store.delete_session("sess_1") is False
+    store.save_session({"id": "sess_1"})
+    assert store.get_session("sess_1")["spans"] == []  # type: ignore[index]
+    assert ids(store, q="tag:vip") == []
+
+
+def test_projects_are_counted_with_their_newest_session(store: Store) -> None:
+    store.save_session({"id": "a", "project": "x", "started_at": "2026-01-01T00:00:00Z"})
+    store.save_session({"id": "b", "project": "x", "started_at": "2026-01-03T00:00:00Z"})
+    store.save_session({"id": "c", "project": "y", "started_at": "2026-01-02T00:00:00Z"})
+    assert store.list_projects() == [
+        {"name": "x", "sessions": 2, "last_session_at": "2026-01-03T00:00:00.000Z"},
+        {"name": "y", "sessions": 1, "last_session_at": "2026-01-02T00:00:00.000Z"},
+    ]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    moments=st.lists(st.integers(0, 5), min_size=1, max_size=25),
+    limit=st.integers(1, 7),
+)
+def test_walking_the_pages_meets_every_session_once_newest_first(
+    store: Store, moments: list[int], limit: int
+) -> None:
+    for item in store.list_sessions(limit=500)[0]:
+        store.delete_session(item["id"])
+    for n, moment in enumerate(moments):
+        store.save_session({"id": f"s{n:02}", "started_at": f"2026-01-01T00:00:0{moment}Z"})
+    met, cursor = [], None
+    while True:
+        items, cursor = store.list_sessions(limit=limit, cursor=cursor)
+        met += [(item["started_at"], item["id"]) for item in items]
+        if cursor is None:
+            break
+        assert len(items) == limit
+    assert len(met) == len(moments)
+    assert met == sorted(set(met), reverse=True)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "!!!", "e30", "WzEsMl0", "WyJhIl0", "ünï", "W1tbW1tb"])
+def test_a_made_up_cursor_names_the_parameter(store: Store, cursor: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        store.list_sessions(cursor=cursor)
+    assert caught.value.param == "cursor"
+
+
+@pytest.mark.parametrize(
+    ("q", "expected"),
+    [
+        ("", ["old", "new"]),
+        ("status:complete", ["old"]),
+        ("model:gpt-*", ["old"]),
+        ("model:gpt", []),
+        ("model:*local*", ["new"]),
+        ("model:100%_*", []),
+        ("provider:openai", ["old"]),
+        ("project:shop", ["old"]),
+        ("tag:vip", ["old"]),
+        ('tag:"front desk"', ["old"]),
+        ("tag:front", []),
+        ("credential:cred_1", ["old"]),
+        ("id:new", ["new"]),
+        ("user:u_7", ["old"]),
+        ("user:42", ["new"]),
+        ("last:1h", ["new"]),
+        ("last:99999d", ["old", "new"]),
+        ("GRÜSSE", ["old"]),
+        ("refund", ["old"]),
+        ('"a refund"', ["old"]),
+        ('"refund a"', []),
+        ("refund status:live", []),
+        ("%", ["new"]),
+    ],
+)
+def test_the_filter_finds(store: Store, q: str, expected: list[str]) -> None:
+    store.save_session({**TRACE, "id": "old", "started_at": "2020-01-01T00:00:00Z"})
+    minute_ago = iso_utc(now_utc() - timedelta(minutes=1))
+    new = {
+        "id": "new",
+        "started_at": minute_ago,
+        "model": "local",
+        "title": "100%",
+        "metadata": {"user_id": 42},
+    }
+    store.save_session(new)
+    assert sorted(ids(store, q=q), reverse=True) == expected
+
+
+def test_the_project_narrows_the_filter(store: Store) -> None:
+    store.save_session(TRACE)
+    assert ids(store, project="shop", q="tag:vip") == ["sess_1"]
+    assert ids(store, project="other", q="tag:vip") == []
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.text() | st.lists(st.sampled_from(["model:", "tag:", "*", "%", '"', "\\", "_", "x", " "])).map("".join)
+)
+def test_no_filter_text_breaks_the_query(store: Store, q: str) -> None:
+    with contextlib.suppress(InvalidRequest):
+        store.list_sessions(q=q)
