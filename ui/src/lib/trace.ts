@@ -63,7 +63,7 @@ export function metricReason(source: unknown, name: string): string | null {
   return typeof reason === "string" ? reason : null;
 }
 
-/** The first string under one of the names: `span` first, then its metrics. */
+/** The first number under one of the names: on the span, in its metrics, or in its output. */
 function numberOf(span: Span, ...names: string[]): number | null {
   return metric(span, ...names) ?? metric(span.metrics, ...names) ?? metric(span.output, ...names);
 }
@@ -74,6 +74,7 @@ const TEXT_KEYS = ["transcript", "text", "content", "output_text", "parts", "ite
 export function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   if (Array.isArray(value)) return value.map(textOf).filter(Boolean).join(" ");
+  if (!value || typeof value !== "object") return "";
   const found = fields(value);
   for (const key of TEXT_KEYS) {
     const text = textOf(found[key]);
@@ -96,7 +97,9 @@ export function errorText(error: unknown): string {
   if (!error) return "";
   if (typeof error === "string") return error;
   const { message, code, type } = fields(error);
-  return [message, code ?? type].filter((part) => typeof part === "string").join(" · ") || JSON.stringify(error);
+  return (
+    [message, code ?? type].filter((part) => typeof part === "string").join(" · ") || JSON.stringify(error)
+  );
 }
 
 export function errorCount(errors: unknown): number {
@@ -176,7 +179,9 @@ function entryOf(span: Span, turn: number | null): ConversationEntry {
 
 /** An answer that only called tools has nothing to show in the conversation: its tool spans are there. */
 function isSilent(span: Span, parents: Set<string | null>): boolean {
-  return span.type === "response" && !spanText(span) && !clipOf(span) && !isFailed(span) && parents.has(span.id);
+  return (
+    span.type === "response" && !spanText(span) && !clipOf(span) && !isFailed(span) && parents.has(span.id)
+  );
 }
 
 /** The call as a conversation: what was said and which tools ran, in the order in which it began. */
@@ -250,7 +255,13 @@ export function waits(spans: Span[]): Wait[] {
     seen.set(turn, nth);
     const sum = parts.reduce((total, part) => total + part.ms, 0);
     const label = `Turn ${turn || "–"}${nth > 1 ? " · follow-up" : ""}`;
-    found.push({ span, label, parts, totalMs: voiceToVoice(span) ?? sum, interrupted: !!interruptionOf(span) });
+    found.push({
+      span,
+      label,
+      parts,
+      totalMs: voiceToVoice(span) ?? sum,
+      interrupted: !!interruptionOf(span),
+    });
   }
   return found;
 }

@@ -1,0 +1,143 @@
+/** The browser's ends of a call: the loudspeaker and the microphone, each with its worklet. */
+import captureUrl from "./capture.worklet.ts?worker&url";
+import { pcm16ToFloat, RATE_HZ } from "./pcm";
+import playbackUrl from "./playback.worklet.ts?worker&url";
+import { type Truncation, truncations } from "./truncation";
+import type { CapturedPiece, PlaybackCommand, PlaybackReport } from "./worklet-messages";
+
+export interface Speaker {
+  play(itemId: string, contentIndex: number, samples: Int16Array): void;
+  /** Silences at once; tells which items were cut, and where. */
+  flush(): Promise<Truncation[]>;
+  readonly playing: boolean;
+  close(): void;
+}
+
+export interface Microphone {
+  /** The device's own name, for the status line. */
+  readonly label: string;
+  close(): void;
+}
+
+export type Levels = (level: number) => void;
+
+const FLUSH_DEADLINE_MS = 500;
+
+class WorkletSpeaker implements Speaker {
+  playing = false;
+  private pendingFrames = 0;
+  private nextFlush = 1;
+  private readonly flushes = new Map<number, (cut: Truncation[]) => void>();
+
+  constructor(
+    private readonly context: AudioContext,
+    private readonly node: AudioWorkletNode,
+    private readonly onLevel: Levels,
+  ) {
+    node.port.onmessage = ({ data }: MessageEvent<PlaybackReport>) => this.hear(data);
+  }
+
+  private hear(report: PlaybackReport): void {
+    if (report.type === "flushed") {
+      const latencyMs = (this.context.outputLatency || this.context.baseLatency || 0) * 1000;
+      this.flushes.get(report.id)?.(truncations(report.cut, latencyMs));
+      this.flushes.delete(report.id);
+      return;
+    }
+    this.pendingFrames = report.pendingFrames;
+    this.playing = report.playing || this.pendingFrames > 0;
+    this.onLevel(report.level);
+  }
+
+  private command(command: PlaybackCommand, transfer: Transferable[] = []): void {
+    this.node.port.postMessage(command, transfer);
+  }
+
+  play(itemId: string, contentIndex: number, pcm: Int16Array): void {
+    const samples = pcm16ToFloat(pcm);
+    this.playing = true;
+    this.command({ type: "push", itemId, contentIndex, samples }, [samples.buffer]);
+  }
+
+  flush(): Promise<Truncation[]> {
+    const id = this.nextFlush;
+    this.nextFlush += 1;
+    this.playing = false;
+    return new Promise((resolve) => {
+      this.flushes.set(id, resolve);
+      this.command({ type: "flush", id });
+      // A context that never got its user gesture does not answer, and played nothing.
+      setTimeout(() => this.flushes.delete(id) && resolve([]), FLUSH_DEADLINE_MS);
+    });
+  }
+
+  close(): void {
+    for (const resolve of this.flushes.values()) resolve([]);
+    this.node.port.onmessage = null;
+    void this.context.close();
+  }
+}
+
+export async function openSpeaker(onLevel: Levels): Promise<Speaker> {
+  const context = new AudioContext({ sampleRate: RATE_HZ, latencyHint: "interactive" });
+  await context.audioWorklet.addModule(playbackUrl);
+  const node = new AudioWorkletNode(context, "voxgate-playback", {
+    numberOfInputs: 0,
+    outputChannelCount: [1],
+  });
+  node.connect(context.destination);
+  // Without a user gesture resume() stays pending for ever: the call must not wait for it.
+  void context.resume();
+  return new WorkletSpeaker(context, node, onLevel);
+}
+
+/** Why there is no microphone, in words that say what to do. */
+export function microphoneProblem(error: unknown): string {
+  if (!window.isSecureContext) {
+    return "Browsers give the microphone only to https pages and to localhost. Start Voxgate with --tls-cert, or type.";
+  }
+  const name = error instanceof DOMException ? error.name : "";
+  if (name === "NotAllowedError") return "The microphone is blocked. Allow it in the address bar, or type.";
+  if (name === "NotFoundError") return "No microphone was found. Plug one in, or type.";
+  if (name === "NotReadableError") return "Another program holds the microphone. Close it, or type.";
+  return `The microphone did not start (${error instanceof Error ? error.message : String(error)}). You can type.`;
+}
+
+/** A context at our rate where the browser converts; at the device's own rate where it refuses (Firefox). */
+async function source(stream: MediaStream): Promise<[AudioContext, MediaStreamAudioSourceNode]> {
+  for (const options of [{ sampleRate: RATE_HZ }, {}]) {
+    const context = new AudioContext(options);
+    try {
+      return [context, context.createMediaStreamSource(stream)];
+    } catch (error) {
+      await context.close();
+      if (!("sampleRate" in options)) throw error;
+    }
+  }
+  throw new Error("no audio context");
+}
+
+export async function openMicrophone(
+  onPiece: (samples: Int16Array) => void,
+  onLevel: Levels,
+): Promise<Microphone> {
+  const stream = await navigator.mediaDevices.getUserMedia({
+    audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+  });
+  const [context, input] = await source(stream);
+  await context.audioWorklet.addModule(captureUrl);
+  const node = new AudioWorkletNode(context, "voxgate-capture", { numberOfOutputs: 0 });
+  node.port.onmessage = ({ data }: MessageEvent<CapturedPiece>) => {
+    onLevel(data.level);
+    onPiece(data.samples);
+  };
+  input.connect(node);
+  return {
+    label: stream.getAudioTracks()[0]?.label ?? "microphone",
+    close() {
+      node.port.onmessage = null;
+      for (const track of stream.getTracks()) track.stop();
+      void context.close();
+    },
+  };
+}
