@@ -47,6 +47,14 @@ def test_a_reader_never_sees_half_a_put(blobs: FolderBlobs) -> None:
     assert seen <= set(versions)
 
 
+def test_a_file_can_be_put_and_stays(blobs: FolderBlobs, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * 300_000)
+    blobs.put_file("a/b", source)
+    assert blobs.size("a/b") == 300_000
+    assert source.exists()
+
+
 def test_a_failed_put_keeps_the_old_bytes(
     blobs: FolderBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,5 +146,15 @@ def test_no_prefix_deletes_everything_by_accident(blobs: FolderBlobs) -> None:
 def test_the_folder_does_what_a_backend_must(blobs: FolderBlobs) -> None:
     backend: Blobs = blobs
     operations = [name for name in vars(Blobs) if not name.startswith("_")]
-    assert operations == ["append", "put", "open", "size", "read_range", "delete_prefix", "sync", "list"]
+    assert operations == [
+        "append",
+        "put",
+        "put_file",
+        "open",
+        "size",
+        "read_range",
+        "delete_prefix",
+        "sync",
+        "list",
+    ]
     assert all(callable(getattr(backend, name)) for name in operations)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import secrets
@@ -32,6 +33,9 @@ class Blobs(Protocol):
 
     def put(self, key: str, data: bytes) -> None:
         """Replace the blob as a whole: a reader sees the old bytes or the new ones, never a mixture."""
+
+    def put_file(self, key: str, source: Path) -> None:
+        """As `put`, from a local file of any size, which stays."""
 
     def open(self, key: str) -> BinaryIO:
         """Read from the start; the caller closes it."""
@@ -67,11 +71,18 @@ class FolderBlobs:
             _append(path, data)
 
     def put(self, key: str, data: bytes) -> None:
+        self._replace(key, io.BytesIO(data))
+
+    def put_file(self, key: str, source: Path) -> None:
+        with source.open("rb") as file:
+            self._replace(key, file)
+
+    def _replace(self, key: str, source: BinaryIO) -> None:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
-            _write_through(temporary, data)
+            _write_through(temporary, source)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -127,9 +138,9 @@ def _append(path: Path, data: bytes) -> None:
             rest = rest[file.write(rest) :]
 
 
-def _write_through(path: Path, data: bytes) -> None:
+def _write_through(path: Path, source: BinaryIO) -> None:
     with path.open("xb") as file:
-        file.write(data)
+        shutil.copyfileobj(source, file)
         file.flush()
         # Without this a power cut after the rename may leave an empty file under the final name.
         os.fsync(file.fileno())

@@ -41,6 +41,13 @@ class KeyRows:
             row = connection.execute(query).one_or_none()
         return None if row is None else to_dict(row)
 
+    def get_api_key(self, id: str) -> dict[str, Any] | None:  # noqa: A002
+        """A key that was not revoked; it may have expired."""
+        query = select(*_SHOWN).where(api_keys.c.id == id, api_keys.c.revoked_at.is_(None))
+        with self._database.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else to_dict(row)
+
     def list_api_keys(self) -> list[dict[str, Any]]:
         """Those not revoked, oldest first, without their hashes."""
         query = select(*_SHOWN).where(api_keys.c.revoked_at.is_(None))

@@ -79,11 +79,17 @@ class Seconds(TypeDecorator[int]):
 
 
 def to_json(value: Any) -> str:
-    """JSON that every reader takes: a number that is not finite becomes null (a value not measured)."""
+    """JSON that every reader takes: a number that is not finite becomes null (a value not measured), half of a
+    surrogate pair, which is no character, a question mark."""
     try:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+        text = _dump(value)
     except ValueError:
-        return json.dumps(_finite(value), separators=(",", ":"), allow_nan=False)
+        text = _dump(_finite(value))
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _finite(value: Any) -> Any:

@@ -1,0 +1,54 @@
+"""Builds the control plane: one FastAPI application whose routes all start with `/api`.
+
+A request goes through `access` (who asks), an endpoint in `account`, `sessions`, `sound` or `live`, and comes
+back as one of `shapes`; failures become JSON in `answers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from voxgate import __version__
+from voxgate.api import account, live, sessions, sound
+from voxgate.api.access import Control
+from voxgate.api.answers import answer_failures
+from voxgate.api.shapes import ErrorBody
+from voxgate.auth.keys import KeyRing
+from voxgate.auth.tokens import TokenBox
+from voxgate.store import Blobs, Store
+
+
+def build_api(
+    *,
+    store: Store,
+    blobs: Blobs,
+    keys: KeyRing,
+    cookies: TokenBox,
+    models: Callable[[], list[dict[str, Any]]],
+) -> FastAPI:
+    app = FastAPI(
+        title="Voxgate",
+        version=__version__,
+        description="The control plane: sessions, their traces and sound, projects and API keys.",
+        openapi_url="/api/openapi.json",
+        # The documentation pages load their scripts from a content delivery network.
+        docs_url=None,
+        redoc_url=None,
+        # A redirect would be an answer that is not JSON.
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+        responses={"4XX": {"model": ErrorBody, "description": "What was wrong, and with which field."}},
+    )
+    app.state.control = Control(store, blobs, keys, cookies, models)
+    answer_failures(app)
+    for part in (account, sessions, sound, live):
+        app.include_router(part.router)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

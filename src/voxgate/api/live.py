@@ -1,0 +1,135 @@
+"""Server-sent events: a trace as it grows, and the list of the newest sessions as it changes.
+
+The recorder is another process, so both are polled from the store; a counter tells whether to read the whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import anyio
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
+
+from voxgate.api.access import Control, Controlled, Reader
+from voxgate.api.sessions import find_session, page_of_sessions
+from voxgate.api.shapes import SessionPage, Trace, trace_shape
+from voxgate.auth.keys import ApiKey
+from voxgate.core.clock import monotonic_ns
+from voxgate.core.errors import NotFound
+
+router = APIRouter(prefix="/api", tags=["live"])
+
+POLL_SECONDS = 0.25
+LIST_POLL_SECONDS = 1.0
+HEARTBEAT_SECONDS = 15.0
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {}}, "description": "Server-sent events."}
+}
+# Proxies such as nginx must not hold events back.
+_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
+
+
+@router.get("/sessions/{session_id}/stream", response_class=StreamingResponse, responses=_STREAM)
+async def stream_session(
+    request: Request, session_id: str, key: Reader, control: Controlled
+) -> StreamingResponse:
+    """`trace` with what `GET /api/sessions/{id}` gives, at once and after each change; `end` with the final
+    status when it is no longer live."""
+    await to_thread.run_sync(find_session, control, key, session_id)
+    events = _with_heartbeats(request, _Following(control, key, session_id))
+    return StreamingResponse(events, media_type="text/event-stream", headers=_HEADERS)
+
+
+@router.get("/stream/sessions", response_class=StreamingResponse, responses=_STREAM)
+async def stream_sessions(
+    request: Request,
+    key: Reader,
+    control: Controlled,
+    project: str | None = None,
+    q: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> StreamingResponse:
+    """`sessions` with the newest, at once and whenever one of them changed."""
+    watching = _Watching(control, key, project, q, limit)
+    # The first page before the answer begins, so that a wrong filter is a 400 and not a broken stream.
+    await to_thread.run_sync(watching.read)
+    return StreamingResponse(
+        _with_heartbeats(request, watching), media_type="text/event-stream", headers=_HEADERS
+    )
+
+
+class _Following:
+    """One session: the events since the last look."""
+
+    poll_seconds = POLL_SECONDS
+
+    def __init__(self, control: Control, key: ApiKey, session_id: str) -> None:
+        self._control = control
+        self._key = key
+        self._id = session_id
+        self._revision: int | None = None
+        self.ended = False
+
+    def look(self) -> list[bytes]:
+        revision = self._control.store.session_revision(self._id)
+        if revision is not None and revision == self._revision:
+            return []
+        self._revision = revision
+        try:
+            row = find_session(self._control, self._key, self._id)
+        except NotFound:  # deleted meanwhile
+            return [self._end(None)]
+        trace = _event("trace", Trace.model_validate(trace_shape(row)).model_dump_json(), row["revision"])
+        return [trace] if row["status"] == "live" else [trace, self._end(row["status"])]
+
+    def _end(self, status: str | None) -> bytes:
+        self.ended = True
+        return _event("end", json.dumps({"id": self._id, "status": status}))
+
+
+class _Watching:
+    """The newest sessions: their page whenever it is another one."""
+
+    poll_seconds = LIST_POLL_SECONDS
+    ended = False
+
+    def __init__(self, control: Control, key: ApiKey, project: str | None, q: str | None, limit: int) -> None:
+        self._control = control
+        self._key = key
+        self._asked = (project, q, limit)
+        self._last = ""
+
+    def read(self) -> str:
+        page = page_of_sessions(self._control, self._key, *self._asked, None)
+        return SessionPage.model_validate(page).model_dump_json()
+
+    def look(self) -> list[bytes]:
+        page = self.read()
+        if page == self._last:
+            return []
+        self._last = page
+        return [_event("sessions", page)]
+
+
+async def _with_heartbeats(request: Request, source: _Following | _Watching) -> AsyncIterator[bytes]:
+    sent_ns = monotonic_ns()
+    while not await request.is_disconnected():
+        for event in await to_thread.run_sync(source.look):
+            yield event
+            sent_ns = monotonic_ns()
+        if source.ended:
+            return
+        if monotonic_ns() - sent_ns >= HEARTBEAT_SECONDS * 1e9:
+            yield b": still here\n\n"
+            sent_ns = monotonic_ns()
+        await anyio.sleep(source.poll_seconds)
+
+
+def _event(name: str, data: str, revision: int | None = None) -> bytes:
+    """JSON has no line breaks of its own, so one `data:` line is enough."""
+    mark = "" if revision is None else f"id: {revision}\n"
+    return f"event: {name}\n{mark}data: {data}\n\n".encode()

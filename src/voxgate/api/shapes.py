@@ -1,0 +1,191 @@
+"""The shapes of requests and answers, as the OpenAPI document shows them, and how rows become them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from voxgate.auth.keys import Role
+
+SessionStatus = Literal["live", "complete", "interrupted", "failed"]
+Track = Literal["user", "assistant", "heard", "mix"]
+SoundFormat = Literal["wav", "ogg", "flac"]
+
+
+class _Request(BaseModel):
+    # Unknown fields are refused, so that a typing error is seen and not ignored.
+    model_config = ConfigDict(extra="forbid")
+
+
+class LoginRequest(_Request):
+    api_key: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+class NewKeyRequest(_Request):
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    role: Role
+    project: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    expires_at: AwareDatetime | None = None
+
+
+class ErrorDetail(BaseModel):
+    message: str
+    type: str
+    code: str | None
+    param: str | None
+
+
+class ErrorBody(BaseModel):
+    error: ErrorDetail
+
+
+class Me(BaseModel):
+    name: str
+    role: Role
+    project: str | None = Field(description="The only project that the key sees; null for all.")
+
+
+class Key(BaseModel):
+    id: str
+    name: str
+    role: Role
+    project: str | None
+    key_hint: str = Field(description="Enough of the key to recognise it.")
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+
+
+class NewKey(Key):
+    key: str = Field(description="The key itself. It is shown this once and kept nowhere.")
+
+
+class KeyPage(BaseModel):
+    items: list[Key]
+    next_cursor: str | None = None
+
+
+class Project(BaseModel):
+    name: str
+    sessions: int
+    last_session_at: str | None
+
+
+class ProjectPage(BaseModel):
+    items: list[Project]
+    next_cursor: str | None = None
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    provider: str | None = None
+    owned_by: str | None = None
+
+
+class ModelPage(BaseModel):
+    items: list[Model]
+    next_cursor: str | None = None
+
+
+class Session(BaseModel):
+    id: str
+    project: str
+    model: str
+    provider: str
+    status: SessionStatus
+    started_at: str
+    ended_at: str | None
+    duration_ms: float | None
+    turns: int | None
+    interruptions: int | None
+    cost_usd: float | None
+    tags: list[str]
+    metadata: dict[str, Any]
+    title: str | None
+    credential_id: str | None
+    metrics: dict[str, Any] = Field(description="A value that could not be measured is null.")
+    errors: int | list[Any] | None
+
+
+class SessionPage(BaseModel):
+    items: list[Session]
+    next_cursor: str | None
+
+
+class Attachment(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    name: str = ""
+    content_type: str = "audio/wav"
+    duration_ms: float | None = None
+    url: str
+
+
+class Span(BaseModel):
+    id: str
+    parent_id: str | None
+    type: str
+    name: str
+    start_ms: float | None
+    end_ms: float | None
+    status: str | None
+    error: Any
+    input: Any
+    output: Any
+    usage: dict[str, Any] | None
+    cost_usd: float | None
+    metrics: dict[str, Any]
+    attachments: list[Attachment]
+
+
+class Trace(Session):
+    """A session with its spans."""
+
+    spans: list[Span]
+    usage: dict[str, Any] | None
+    close: dict[str, Any] | None
+    tracks: dict[str, Any]
+    events_count: int | None
+
+
+class Deleted(BaseModel):
+    id: str
+    deleted: Literal[True] = True
+
+
+class Revoked(BaseModel):
+    id: str
+    revoked: Literal[True] = True
+
+
+class Ending(BaseModel):
+    id: str
+    status: Literal["ending"] = "ending"
+
+
+def session_shape(row: Mapping[str, Any]) -> dict[str, Any]:
+    data = row["data"]
+    metrics = data.get("metrics") or {}
+    shown = {key: row[key] for key in Session.model_fields if key in row}
+    return shown | {"metrics": metrics, "errors": data.get("errors", metrics.get("errors"))}
+
+
+def trace_shape(row: Mapping[str, Any]) -> dict[str, Any]:
+    data = row["data"]
+    more = {key: data.get(key) for key in ("usage", "close", "events_count")}
+    spans = [_span_shape(row["id"], span) for span in row["spans"]]
+    return session_shape(row) | more | {"tracks": data.get("tracks") or {}, "spans": spans}
+
+
+def _span_shape(session_id: str, span: Mapping[str, Any]) -> dict[str, Any]:
+    base = f"/api/sessions/{session_id}/attachments"
+    attachments = [
+        {key: value for key, value in each.items() if value is not None} | {"url": f"{base}/{each['id']}"}
+        for each in span["attachments"]
+    ]
+    return {**span, "attachments": attachments}
