@@ -112,14 +112,26 @@ def parse_request(body: Any) -> CredentialRequest:
     try:
         return CredentialRequest.model_validate(body)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        names = [str(part) for part in first["loc"] if isinstance(part, int) or part in _FIELDS]
-        names = names or [str(part) for part in first["loc"]]
-        if first["type"] == "extra_forbidden":
-            names = [str(part) for part in first["loc"]]
-            raise InvalidRequest(f"Unknown field: {'.'.join(names)!r}.", param=".".join(names)) from error
-        name = ".".join(names)
-        raise InvalidRequest(f"Invalid field {name!r}: {first['msg']}.", param=name) from error
+        raise _named(error) from error
+
+
+def _named(error: ValidationError) -> InvalidRequest:
+    """The first wrong field, by its path in the body. A union gives an error for each of its forms; the one
+    that got deepest says most."""
+    found = [(_path(each["loc"], each["type"]), each) for each in error.errors(include_url=False)]
+    root = found[0][0][0]
+    path, deepest = max((entry for entry in found if entry[0][0] == root), key=lambda entry: len(entry[0]))
+    name = ".".join(path)
+    if deepest["type"] == "extra_forbidden":
+        return InvalidRequest(f"Unknown field: {name!r}.", param=name)
+    return InvalidRequest(f"Invalid field {name!r}: {deepest['msg']}.", param=name)
+
+
+def _path(location: tuple[int | str, ...], kind: str) -> list[str]:
+    """The location without pydantic's names of a union's forms."""
+    if kind == "extra_forbidden":
+        return [str(part) for part in location]
+    return [str(part) for part in location if isinstance(part, int) or part in _FIELDS] or [str(location[0])]
 
 
 _FIELDS: Final = {*CredentialRequest.model_fields, *LoggingRequest.model_fields}

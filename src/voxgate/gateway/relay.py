@@ -128,12 +128,14 @@ class Call:
         self._upstream = Leg(upstream, SERVER, largest_message, append, self._notice, self._lost)
         self._client.peer, self._upstream.peer = upstream, client
 
-    def start(self, early: bytes) -> None:
-        """Joins the transports. `early` is what the provider sent right behind its 101."""
+    def start(self, *, from_client: bytes, from_provider: bytes) -> None:
+        """Joins the transports. The bytes are what each side sent before it was joined."""
         self._client.transport.set_protocol(self._client)
         self._upstream.transport.set_protocol(self._upstream)
-        if early:
-            self._upstream.data_received(early)
+        if from_provider:
+            self._upstream.data_received(from_provider)
+        if from_client and not self._finished:
+            self._client.data_received(from_client)
         if not self._finished:
             self._upstream.transport.resume_reading()
             self._client.transport.resume_reading()

@@ -27,6 +27,7 @@ from voxgate.recording.wirelog import WireLog, WireLogWriter
 
 REALTIME_PATHS: Final = frozenset({"/v1/realtime", "/openai/v1/realtime", "/openai/realtime"})
 SESSION_HEADER: Final = "x-voxgate-session-id"
+_MOST_EARLY_BYTES: Final = 256 << 10
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,8 @@ class UpgradeProtocol(asyncio.Protocol):
         self._gateway = gateway
         self._transport: asyncio.Transport
         self._task: asyncio.Task[None] | None = None
+        self._early = b""
+        """What an impatient client sent before our 101. Reading goes on, so that we see it hang up."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -73,8 +76,11 @@ class UpgradeProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._task is None:
-            self._transport.pause_reading()
             self._task = asyncio.get_running_loop().create_task(self._open(data))
+            return
+        self._early += data
+        if len(self._early) > _MOST_EARLY_BYTES:
+            self._transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._task is not None:
@@ -166,7 +172,7 @@ class UpgradeProtocol(asyncio.Protocol):
         )
         gateway.calls.add(call)
         self._transport.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
-        call.start(dialled.early)
+        call.start(from_client=self._early, from_provider=dialled.early)
 
     def _refuse(self, opening: _Opening, error: VoxgateError) -> None:
         self._gateway.calls.count_refusal(error)

@@ -1,0 +1,101 @@
+"""What the child processes of `voxgate serve` run; see `processes` for how they are started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from voxgate.cli.processes import end_with_parent, receive_orders, say_ready
+from voxgate.core.settings import Settings
+
+
+def run_child(name: Annotated[str, typer.Argument()]) -> None:
+    """Run one process of `voxgate serve` (internal)."""
+    logging.basicConfig(
+        level=logging.INFO, format=f"%(asctime)s %(levelname)s [{name}] %(message)s", stream=sys.stderr
+    )
+    orders = receive_orders()
+    # Each process imports only what it is for: the worker never loads numpy, the recorder no web framework.
+    runners: dict[str, Callable[[dict[str, Any]], None]] = {
+        "worker": _run_worker,
+        "recorder": _run_recorder,
+        "local": _run_local,
+    }
+    runners[name](orders)
+
+
+def _run_worker(orders: dict[str, Any]) -> None:
+    from voxgate.cli.serve import local_upstream  # noqa: PLC0415
+    from voxgate.server import build_worker, serve_worker, stop_process  # noqa: PLC0415
+
+    _raise_file_limit()
+    settings = Settings.model_validate(orders["settings"])
+    local = local_upstream(orders["local"])
+    worker = build_worker(settings, dict(os.environ), orders["admin_key"], local)
+    sock = socket.socket(fileno=orders["descriptor"])
+    end_with_parent(stop_process)
+    _run_loop(lambda: serve_worker(worker, sock, say_ready))
+
+
+def _run_recorder(orders: dict[str, Any]) -> None:
+    from voxgate.jobs.process import run_recorder  # noqa: PLC0415
+
+    settings = Settings.model_validate(orders["settings"])
+    stop = _stop_on_signals()
+    end_with_parent(stop.set)
+    run_recorder(settings.data_dir, settings.database_url, stop=stop, ready=say_ready)
+
+
+def _run_local(orders: dict[str, Any]) -> None:
+    from voxgate.providers.local.server import serve_local  # noqa: PLC0415
+    from voxgate.providers.local.settings import LocalSettings  # noqa: PLC0415
+
+    settings = LocalSettings.model_validate(orders["settings"]["local"])
+    sock = socket.socket(fileno=orders["descriptor"])
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        end_with_parent(lambda: _from_thread(loop, stop))
+        await serve_local(
+            sock=sock, api_key=orders["key"], settings=settings, stop=stop, ready=lambda _: say_ready()
+        )
+
+    _run_loop(run)
+
+
+def _from_thread(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    loop.call_soon_threadsafe(stop.set)
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _run_loop(main: Callable[[], Any]) -> None:
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        asyncio.run(main())
+    else:
+        uvloop.run(main())
+
+
+def _raise_file_limit() -> None:
+    """A call is two sockets and a file; the usual soft limit of 1,024 is soon reached."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,80 @@
+"""How the commands reach a running Voxgate: its HTTP API, with the admin key of the data folder or of the
+environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+from voxgate.core.errors import SettingsError, VoxgateError
+from voxgate.core.settings import load_settings
+
+URL_VARIABLE: Final = "VOXGATE_URL"
+_SECONDS: Final = 60
+
+
+class ApiError(VoxgateError):
+    """The running Voxgate answered with an error; the message is its own."""
+
+
+class Client:
+    def __init__(self) -> None:
+        settings = load_settings({}, os.environ)
+        host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104
+        self._url = os.environ.get(URL_VARIABLE, f"http://{host}:{settings.port}").rstrip("/")
+        if not self._url.startswith(("http://", "https://")):
+            raise SettingsError(f"{URL_VARIABLE} must start with http:// or https://, not {self._url!r}.")
+        configured = settings.api_key.get_secret_value() if settings.api_key else None
+        self._key = configured or self._key_from(settings.data_dir / "admin.key")
+
+    @staticmethod
+    def _key_from(path: Path) -> str:
+        try:
+            return path.read_text().strip()
+        except OSError as error:
+            raise SettingsError(
+                "No API key: set VOXGATE_API_KEY, or run this where the data folder is "
+                f"(there is no readable {path})."
+            ) from error
+
+    def call(
+        self, method: str, path: str, body: Any = None, query: dict[str, str | int | None] | None = None
+    ) -> Any:
+        """The answer's JSON (None when it is empty). ApiError with the server's words when it refuses."""
+        with self._open(method, path, body, query) as answer:
+            data = answer.read()
+        return json.loads(data) if data else None
+
+    def stream(self, path: str, query: dict[str, str | int | None] | None = None) -> Iterator[bytes]:
+        with self._open("GET", path, None, query) as answer:
+            while piece := answer.read(1 << 16):
+                yield piece
+
+    def _open(self, method: str, path: str, body: Any, query: dict[str, str | int | None] | None) -> Any:
+        filled = {name: value for name, value in (query or {}).items() if value is not None}
+        url = f"{self._url}{path}" + (f"?{urlencode(filled)}" if filled else "")
+        headers = {"authorization": f"Bearer {self._key}", "content-type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            return urlopen(Request(url, data, headers, method=method), timeout=_SECONDS)  # noqa: S310
+        except HTTPError as error:
+            raise ApiError(_message(error)) from error
+        except URLError as error:
+            raise ApiError(
+                f"No Voxgate answers at {self._url} ({error.reason}). Start it with 'voxgate serve', or set "
+                f"{URL_VARIABLE}."
+            ) from error
+
+
+def _message(error: HTTPError) -> str:
+    try:
+        return str(json.loads(error.read())["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"{error.code} {error.reason}"

@@ -1,0 +1,51 @@
+"""`voxgate …`: the commands. Errors are one clear line on standard error and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from voxgate import __version__
+from voxgate.cli import children, credentials, keys, local, serve, sessions
+from voxgate.core.errors import VoxgateError
+
+app = typer.Typer(
+    help="Voxgate: a self-hosted gateway for realtime voice models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command(epilog=serve.EXAMPLES)(serve.serve)
+app.command(epilog=local.EXAMPLES)(local.local)
+app.add_typer(credentials.app, name="credentials")
+app.add_typer(keys.app, name="keys")
+app.add_typer(sessions.app, name="sessions")
+app.command(hidden=True, name="run-child")(children.run_child)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"voxgate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(False, "--version", help="Show the version.", callback=_show_version),
+) -> None:
+    """Voxgate: a self-hosted gateway for realtime voice models."""
+
+
+def main() -> None:
+    try:
+        app()
+    except VoxgateError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {error.message}")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""`voxgate sessions list|show|export`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.tree import Tree
+
+from voxgate.cli.client import Client
+from voxgate.core.errors import InvalidRequest
+
+app = typer.Typer(help="Recorded calls: list, show, export.", no_args_is_help=True)
+TRACKS = ("user", "assistant", "heard", "mix")
+
+
+@app.command("list", epilog="Example:  voxgate sessions list --project support --q 'status:failed last:7d'")
+def list_(
+    project: Annotated[str | None, typer.Option(help="Only this project.")] = None,
+    q: Annotated[str | None, typer.Option(help="Filter, as in the web app.")] = None,
+    limit: Annotated[int, typer.Option(help="How many, 1 to 500.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+) -> None:
+    """List the newest recorded calls."""
+    items = Client().call("GET", "/api/sessions", query={"project": project, "q": q, "limit": limit})["items"]
+    if as_json:
+        for item in items:
+            typer.echo(json.dumps(item))
+        return
+    table = Table("id", "started", "project", "model", "status", "length", "turns", "first words")
+    for row in items:
+        length = f"{(row['duration_ms'] or 0) / 1000:.1f} s"
+        table.add_row(
+            row["id"], row["started_at"][:19].replace("T", " "), row["project"] or "", row["model"] or "",
+            row["status"], length, str(row["turns"] or 0), row.get("title") or "",
+        )  # fmt: skip
+    Console().print(table)
+
+
+@app.command(epilog="Example:  voxgate sessions show sess_…")
+def show(
+    session_id: Annotated[str, typer.Argument(metavar="ID")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the trace as JSON.")] = False,
+) -> None:
+    """Show the trace of one call."""
+    trace = Client().call("GET", f"/api/sessions/{session_id}")
+    if as_json:
+        typer.echo(json.dumps(trace, indent=2))
+        return
+    Console().print(_tree(trace))
+
+
+def _tree(trace: dict[str, Any]) -> Tree:
+    root = Tree(f"[bold]{trace['id']}[/bold] {trace['model']} · {trace['status']}")
+    branches: dict[str | None, Tree] = {}
+    for span in trace["spans"]:
+        branch = branches.get(span["parent_id"], root)
+        end = span["end_ms"]
+        length = f"{end - span['start_ms']:.0f} ms" if end is not None else "unfinished"
+        label = f"{span['type']} [bold]{span['name']}[/bold] {span['start_ms'] / 1000:.2f} s · {length}"
+        branches[span["id"]] = branch.add(label)
+    return root
+
+
+@app.command(epilog="Example:  voxgate sessions export sess_… --to call/")
+def export(
+    session_id: Annotated[str, typer.Argument(metavar="ID")],
+    to: Annotated[Path, typer.Option(help="Folder for trace.json, events.jsonl and the tracks.")] = Path(),
+) -> None:
+    """Write a call's trace, event log and tracks to a folder."""
+    client = Client()
+    trace = client.call("GET", f"/api/sessions/{session_id}")
+    if trace["status"] == "live":
+        raise InvalidRequest(f"{session_id} is still running; export it when it has ended.")
+    to.mkdir(parents=True, exist_ok=True)
+    (to / "trace.json").write_text(json.dumps(trace, indent=2))
+    files = {"events.jsonl": client.stream(f"/api/sessions/{session_id}/events")}
+    for track in TRACKS:
+        if trace["tracks"].get(track):
+            files[f"{track}.wav"] = client.stream(f"/api/sessions/{session_id}/audio", {"track": track})
+    for name, pieces in files.items():
+        with (to / name).open("wb") as file:
+            file.writelines(pieces)
+        print(to / name, file=sys.stderr)

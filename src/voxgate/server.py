@@ -1,0 +1,249 @@
+"""The composition root of a gateway worker: builds every object from the settings, serves HTTP, the web app
+and the relay on one socket, and drains at the end.
+
+    signal → no new calls, `/readyz` false → calls may end by themselves → 1001 → logs written → exit
+    a second signal skips the waiting
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from voxgate.api.app import build_api
+from voxgate.auth.credentials import Gatekeeper, Minter
+from voxgate.auth.keys import KeyRing
+from voxgate.auth.tokens import TokenBox, load_token_keys
+from voxgate.core.errors import MethodNotAllowed, NotFound, RequestError, VoxgateError
+from voxgate.core.ids import new_id
+from voxgate.core.settings import ProviderSettings, Settings
+from voxgate.gateway.app import Endpoints, error_response
+from voxgate.gateway.calls import Calls
+from voxgate.gateway.dial import Dialler
+from voxgate.gateway.upgrade import Gateway, UpgradeProtocol
+from voxgate.providers.routes import Router
+from voxgate.recording.wirelog import WireLogWriter
+from voxgate.store import FolderBlobs, Store
+
+TOKEN_KEYS_NAME: Final = "token-keys.json"
+_SIGNAL_POLL_SECONDS: Final = 0.25
+_SECURITY_HEADERS: Final = {
+    "content-security-policy": (
+        "default-src 'self'; connect-src 'self' ws: wss:; media-src 'self' blob:; img-src 'self' data:; "
+        "style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+}
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One gateway worker, wired."""
+
+    settings: Settings
+    store: Store
+    gateway: Gateway
+    app: ASGIApp
+    revoked: set[str]
+
+
+def build_worker(
+    settings: Settings, environ: dict[str, str], admin_key: str, local: ProviderSettings | None
+) -> Worker:
+    """`local` is the embedded provider where it runs. The data folder must exist."""
+    store = Store(settings.database_url)
+    tokens = TokenBox(load_token_keys(settings.data_dir / TOKEN_KEYS_NAME))
+    keys = KeyRing(store, admin_key)
+    revoked = store.revoked_credentials()
+    gatekeeper = Gatekeeper(keys, tokens, revoked)
+    router = Router(settings, environ, local)
+    calls = Calls()
+    endpoints = Endpoints(store, gatekeeper, Minter(store, tokens), tokens, router, calls)
+    gateway = Gateway(
+        gatekeeper=gatekeeper,
+        router=router,
+        dialler=Dialler(),
+        writer=WireLogWriter(settings.wire_dir, new_id("worker")),
+        calls=calls,
+        largest_message_bytes=settings.largest_message_bytes,
+    )
+    api = build_api(
+        store=store, blobs=FolderBlobs(settings.blobs_dir), keys=keys, cookies=tokens, models=router.models
+    )
+    return Worker(settings, store, gateway, _compose(endpoints, api), revoked)
+
+
+def _compose(endpoints: Endpoints, api: ASGIApp) -> ASGIApp:
+    """`/api` to the control plane; `/v1` and the probes to the data plane; everything else is the web app."""
+    webapp = resources.files("voxgate") / "webapp"
+    pages = WebApp(Path(str(webapp)))
+    routes = [*endpoints.routes(), *pages.routes()]
+    main = Starlette(routes=routes, exception_handlers={HTTPException: _http_error, Exception: _crash})
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        under_api = scope["type"] == "http" and scope["path"].split("/")[1:2] == ["api"]
+        await (api if under_api else main)(scope, receive, send)
+
+    return dispatch
+
+
+class WebApp:
+    """The built web app: its files, and `index.html` for every path that the browser's router knows."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def routes(self) -> list[Route | Mount]:
+        mounts: list[Route | Mount] = []
+        if (self._folder / "assets").is_dir():
+            mounts.append(Mount("/assets", _Immutable(self._folder / "assets")))
+        return [*mounts, Route("/{path:path}", self.page, methods=["GET"])]
+
+    async def page(self, request: Request) -> Response:
+        path = request.path_params["path"]
+        if path.split("/")[0] in {"v1", "openai"}:
+            raise NotFound(f"There is no endpoint at /{path}.")
+        index = self._folder / "index.html"
+        if not index.is_file():
+            raise NotFound("The web app is not built. Run 'make install', or install the wheel.")
+        file = (self._folder / path).resolve()
+        known = path and file.is_relative_to(self._folder.resolve()) and file.is_file()
+        headers = {**_SECURITY_HEADERS, "cache-control": "no-cache"}
+        return FileResponse(file if known else index, headers=headers)
+
+
+class _Immutable(StaticFiles):
+    """Files whose names carry their hash."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory=directory)
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "public, max-age=31536000, immutable"
+        response.headers["x-content-type-options"] = "nosniff"
+        return response
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "other methods")
+        return error_response(MethodNotAllowed(f"{request.url.path} takes {allowed}, not {request.method}."))
+    if error.status_code == 404:
+        return error_response(NotFound(f"There is no endpoint at {request.url.path}."))
+    return error_response(RequestError(str(error.detail)))
+
+
+async def _crash(request: Request, error: Exception) -> Response:
+    if isinstance(error, VoxgateError):
+        return error_response(error)
+    logger.error("unhandled error at %s %s", request.method, request.url.path, exc_info=error)
+    return error_response(VoxgateError("The gateway failed to answer this request; its log says why."))
+
+
+class GatewayServer(uvicorn.Server):
+    """uvicorn, with a drain: by itself it would close every running call at the first signal."""
+
+    def __init__(self, config: uvicorn.Config, worker: Worker) -> None:
+        super().__init__(config)
+        self._worker = worker
+        self._drain: asyncio.Task[None] | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            self.force_exit = True
+            if self._drain is not None:
+                self._drain.cancel()
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        calls = self._worker.gateway.calls
+        seconds = 0.0 if self.force_exit else self._worker.settings.drain_seconds
+        if calls.running:
+            logger.info("draining %d calls for at most %g s", calls.running, seconds)
+        self._drain = asyncio.create_task(calls.drain(seconds))
+        try:
+            await self._drain
+        except asyncio.CancelledError:
+            await calls.drain(0)
+        await super().shutdown(sockets)
+
+
+def worker_config(worker: Worker) -> uvicorn.Config:
+    return uvicorn.Config(
+        worker.app,
+        ws=functools.partial(UpgradeProtocol, worker.gateway),  # type: ignore[arg-type]
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+
+
+async def serve_worker(worker: Worker, sock: socket.socket, ready: Callable[[], None]) -> None:
+    """Serves until a signal, drains, and returns when everything recorded is on disk."""
+    server = GatewayServer(worker_config(worker), worker)
+    follower = asyncio.create_task(_follow_signals(worker))
+    announcer = asyncio.create_task(_announce(server, ready))
+    try:
+        await server.serve(sockets=[sock])
+    finally:
+        follower.cancel()
+        announcer.cancel()
+        worker.gateway.writer.stop()
+        worker.store.close()
+
+
+async def _announce(server: uvicorn.Server, ready: Callable[[], None]) -> None:
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    ready()
+
+
+async def _follow_signals(worker: Worker) -> None:
+    """What other processes ask of all workers, through the database."""
+    calls, last = worker.gateway.calls, worker.store.last_signal_id()
+    while True:
+        await asyncio.sleep(_SIGNAL_POLL_SECONDS)
+        try:
+            signals = await asyncio.to_thread(worker.store.signals_after, last)
+        except Exception:  # the database may be away for a while: calls go on, and so does the asking
+            logger.exception("signals could not be read")
+            continue
+        for number, kind, target in signals:
+            last = number
+            if kind == "end_session":
+                calls.end_session(target)
+            elif kind == "revoke_credential":
+                worker.revoked.add(target)
+            elif kind == "end_credential":
+                calls.end_credential(target)
+
+
+def stop_process() -> None:
+    """Asks this process to drain and end, as a SIGTERM would."""
+    signal.raise_signal(signal.SIGTERM)

@@ -1,0 +1,109 @@
+"""A gateway worker in the test's own event loop, with scripted providers behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from voxgate.core.settings import Settings
+from voxgate.recording.wirelog import FACT, WireLogReader, WireRecord, wire_logs
+from voxgate.server import GatewayServer, Worker, build_worker, worker_config
+
+ADMIN_KEY = "vg_test_admin_key_of_forty_characters_0000"
+
+
+@dataclass
+class RunningGateway:
+    worker: Worker
+    server: GatewayServer
+    port: int
+    http: aiohttp.ClientSession
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/v1/realtime"
+
+    async def mint(self, **body: Any) -> str:
+        answer = await self.post("/v1/credentials", body)
+        assert answer[0] == 200, answer
+        key: str = answer[1]["key"]
+        return key
+
+    async def post(self, path: str, body: Any, key: str | None = ADMIN_KEY) -> tuple[int, Any]:
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        async with self.http.post(
+            f"http://127.0.0.1:{self.port}{path}", json=body, headers=headers
+        ) as answer:
+            return answer.status, await answer.json()
+
+    async def get(self, path: str, key: str | None = ADMIN_KEY) -> tuple[int, Any]:
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        async with self.http.get(f"http://127.0.0.1:{self.port}{path}", headers=headers) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    async def records(self) -> list[WireRecord]:
+        """All records of the only call that was logged, once its log is complete."""
+        async with asyncio.timeout(10):
+            while True:
+                for path in wire_logs(self.worker.settings.wire_dir):
+                    reader = WireLogReader(path)
+                    records = reader.read()
+                    if reader.closed:
+                        return records
+                await asyncio.sleep(0.01)
+
+    async def facts(self) -> list[bytes]:
+        return [record.data for record in await self.records() if record.kind == FACT]
+
+
+StartGateway = Callable[..., AbstractAsyncContextManager[RunningGateway]]
+
+
+@pytest.fixture
+def start_gateway(tmp_path: Path) -> StartGateway:
+    @contextlib.asynccontextmanager
+    async def start(
+        *providers: str, environ: dict[str, str] | None = None, **settings: Any
+    ) -> AsyncIterator[RunningGateway]:
+        """`providers` are base URLs; the model `fake` is routed to them in order."""
+        names = {f"fake{number}": {"base_url": url} for number, url in enumerate(providers)}
+        for folder in ("wire", "blobs"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+        routes = [{"model": "fake*", "providers": list(names)}] if names else []
+        given = settings.pop("providers", {})
+        checked = Settings.model_validate(
+            {
+                "data_dir": tmp_path,
+                "drain_seconds": 0,
+                "routes": routes,
+                **settings,
+                "providers": names | given,
+            }
+        )
+        worker = build_worker(checked, environ or {}, ADMIN_KEY, None)
+        server = GatewayServer(worker_config(worker), worker)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            with contextlib.suppress(ValueError):
+                task = asyncio.create_task(server._serve([listener]))
+            async with aiohttp.ClientSession() as http:
+                while not server.started:
+                    await asyncio.sleep(0.005)
+                try:
+                    yield RunningGateway(worker, server, port, http)
+                finally:
+                    server.should_exit = True
+                    await task
+                    worker.gateway.writer.stop()
+                    worker.store.close()
+
+    return start

@@ -1,0 +1,121 @@
+"""`/v1` over HTTP: minting, listing, revoking, and errors in OpenAI's shape."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.gateway.conftest import StartGateway
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_minted_key_is_a_legal_subprotocol_token(start_gateway: StartGateway) -> None:
+    async with start_gateway() as gateway:
+        body = {"model": "local", "ttl_seconds": 60, "logging": {"project_name": "my shop"}}
+        status, answer = await gateway.post("/v1/credentials", body)
+        assert status == 200
+        assert re.fullmatch(r"ek_[A-Za-z0-9_.-]+", answer["key"])
+        assert answer["expires_at"] - answer["created_at"] == 60
+        assert answer["logging"] == {"project_name": "my shop"}
+        assert len(answer["key"]) < 1000
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"ttl_seconds": 0}, "ttl_seconds"),
+        ({"ttl_seconds": 86_401}, "ttl_seconds"),
+        ({"ttl_seconds": "600"}, "ttl_seconds"),
+        ({"ttl_seconds": True}, "ttl_seconds"),
+        ({"model": 5}, "model"),
+        ({"model": []}, "model"),
+        ({"model": ["a", 5]}, "model.1"),
+        ({"modell": "local"}, "modell"),
+        ({"logging": {}}, "logging.project_name"),
+        ({"logging": {"project_name": ""}}, "logging.project_name"),
+        ({"logging": {"project_name": "x", "colour": 1}}, "logging.colour"),
+        ({"logging": "yes"}, "logging"),
+        ({"metadata": "x"}, "metadata"),
+        ([], None),
+    ],
+)
+async def test_a_bad_field_is_a_400_that_names_it(
+    start_gateway: StartGateway, body: Any, param: str | None
+) -> None:
+    async with start_gateway() as gateway:
+        status, answer = await gateway.post("/v1/credentials", body)
+        assert status == 400
+        assert answer["error"]["type"] == "invalid_request_error"
+        assert answer["error"]["param"] == param
+
+
+async def test_a_temporary_credential_cannot_mint_another(start_gateway: StartGateway) -> None:
+    async with start_gateway() as gateway:
+        key = await gateway.mint(model="local")
+        status, answer = await gateway.post("/v1/credentials", {"model": "local"}, key=key)
+        assert (status, answer["error"]["code"]) == (403, "forbidden")
+
+
+@pytest.mark.parametrize("key", [None, "vg_wrong", "ek_wrong"])
+async def test_minting_needs_a_key(start_gateway: StartGateway, key: str | None) -> None:
+    async with start_gateway() as gateway:
+        status, answer = await gateway.post("/v1/credentials", {}, key=key)
+        assert status == 401
+        assert answer["error"]["type"] == "invalid_request_error"
+
+
+async def test_a_providers_own_key_mints_but_cannot_be_recorded(start_gateway: StartGateway) -> None:
+    async with start_gateway() as gateway:
+        status, answer = await gateway.post("/v1/credentials", {"model": "m"}, key="sk-mine")
+        assert status == 200
+        assert "sk-mine" not in str(answer)
+        status, answer = await gateway.post(
+            "/v1/credentials", {"logging": {"project_name": "x"}}, key="sk-mine"
+        )
+        assert (status, answer["error"]["param"]) == (403, "logging")
+
+
+async def test_credentials_are_listed_without_their_keys_and_can_be_revoked(
+    start_gateway: StartGateway,
+) -> None:
+    async with start_gateway() as gateway:
+        await gateway.mint(model="local", metadata={"user_id": "u1"})
+        _, listed = await gateway.get("/v1/credentials")
+        (row,) = listed["items"]
+        assert row["metadata"] == {"user_id": "u1"}
+        assert "ek_" not in str(listed)
+        async with gateway.http.delete(
+            f"http://127.0.0.1:{gateway.port}/v1/credentials/{row['id']}",
+            headers={"authorization": "Bearer vg_test_admin_key_of_forty_characters_0000"},
+        ) as answer:
+            assert answer.status == 200
+        _, shown = await gateway.get(f"/v1/credentials/{row['id']}")
+        assert shown["revoked_at"]
+
+
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/credentials/cred_none", "/api/nothing"])
+async def test_what_is_not_there_is_a_json_404(start_gateway: StartGateway, path: str) -> None:
+    async with start_gateway() as gateway:
+        status, answer = await gateway.get(path)
+        assert status == 404
+        assert answer["error"]["message"]
+
+
+async def test_a_plain_get_of_the_relay_explains_itself(start_gateway: StartGateway) -> None:
+    async with start_gateway() as gateway:
+        status, answer = await gateway.get("/v1/realtime")
+        assert status == 400
+        assert "WebSocket" in answer["error"]["message"]
+
+
+async def test_probes_and_metrics_answer(start_gateway: StartGateway) -> None:
+    async with start_gateway() as gateway:
+        assert (await gateway.get("/healthz", key=None))[0] == 200
+        assert (await gateway.get("/readyz", key=None))[0] == 200
+        gateway.worker.gateway.calls.draining = True
+        assert (await gateway.get("/readyz", key=None))[0] == 503
+        async with gateway.http.get(f"http://127.0.0.1:{gateway.port}/metrics") as answer:
+            assert "voxgate_calls_running 0" in await answer.text()

@@ -1,0 +1,224 @@
+"""The relay over real sockets: what goes on unchanged, how calls end, and what is recorded of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.gateway.conftest import ADMIN_KEY, StartGateway
+from voxgate.realtime.frames import BINARY, TEXT, FrameDecoder
+from voxgate.recording.wirelog import CLIENT, SERVER
+from voxgate.testing.provider import ScriptedProvider, Upstreamed
+
+pytestmark = pytest.mark.anyio
+AUTH = {"Authorization": f"Bearer {ADMIN_KEY}"}
+
+
+async def test_messages_of_all_sizes_arrive_unchanged_and_in_order_both_ways(
+    start_gateway: StartGateway,
+) -> None:
+    chance = random.Random(7)
+    sent: list[str | bytes] = ["", "ünï", "{not json", b"", b"\x00\xff", "x" * 125, "x" * 126, "y" * 65_536]
+    sent += [chance.randbytes(chance.choice([1, 200, 5_000, 300_000])) for _ in range(20)]
+    async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
+        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH, max_size=None) as socket:
+            sending = asyncio.create_task(_send_all(socket, sent))
+            assert [await socket.recv() for _ in sent] == sent
+            await sending
+        assert provider.calls[0].messages == sent
+
+
+async def _send_all(socket: object, messages: list[str | bytes]) -> None:
+    for message in messages:
+        await socket.send(message)  # type: ignore[attr-defined]
+
+
+async def test_the_wire_log_holds_every_message_of_both_directions(start_gateway: StartGateway) -> None:
+    async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
+        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+            for number in range(50):
+                await socket.send(json.dumps({"type": "x", "n": number}))
+                await socket.recv()
+            await socket.send(b"\x01\x02")
+            await socket.recv()
+        records = await gateway.records()
+    for kind in (CLIENT, SERVER):
+        decoder = FrameDecoder()
+        data = [m for r in records if r.kind == kind for m in decoder.feed(r.data)]
+        texts = [json.loads(m.payload)["n"] for m in data if m.opcode == TEXT]
+        assert texts == list(range(50))
+        assert [m.payload for m in data if m.opcode == BINARY] == [b"\x01\x02"]
+    assert [r.t_ns for r in records] == sorted(r.t_ns for r in records)
+
+
+@pytest.mark.parametrize("by_client", [True, False])
+async def test_close_code_and_reason_are_carried_across(start_gateway: StartGateway, by_client: bool) -> None:
+    async def hang_up(call: Upstreamed) -> None:
+        await call.receive()
+        if not by_client:
+            await call.socket.close(4321, "provider says bye")
+
+    async with ScriptedProvider(hang_up) as provider, start_gateway(provider.base_url) as gateway:
+        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+            await socket.send("{}")
+            if by_client:
+                await socket.close(4321, "client says bye")
+            else:
+                with pytest.raises(ConnectionClosed):
+                    await socket.recv()
+                assert (socket.close_code, socket.close_reason) == (4321, "provider says bye")
+        closed = json.loads((await gateway.facts())[-1])
+        assert (closed["code"], closed["side"]) == (4321, "client" if by_client else "provider")
+        if by_client:
+            assert provider.calls[0].socket.close_reason == "client says bye"
+
+
+async def test_a_client_that_vanishes_ends_the_upstream_and_the_trace(start_gateway: StartGateway) -> None:
+    async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
+        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+            await socket.send("{}")
+            await socket.recv()
+            socket.transport.abort()
+        closed = json.loads((await gateway.facts())[-1])
+        assert (closed["code"], closed["side"]) == (1006, "client")
+        async with asyncio.timeout(5):
+            await provider.calls[0].socket.wait_closed()
+        assert gateway.worker.gateway.calls.running == 0
+
+
+async def test_a_provider_that_dies_mid_answer_is_told_to_the_client(start_gateway: StartGateway) -> None:
+    async def die(call: Upstreamed) -> None:
+        await call.receive()
+        await call.send('{"type":"response.created"}')
+        call.socket.transport.abort()
+
+    async with ScriptedProvider(die) as provider, start_gateway(provider.base_url) as gateway:
+        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+            await socket.send("{}")
+            assert json.loads(await socket.recv())["type"] == "response.created"
+            error = json.loads(await socket.recv())
+            assert (error["type"], error["error"]["code"]) == ("error", "upstream_lost")
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+            assert (socket.close_code, socket.close_reason) == (1011, "server_error.upstream_lost")
+        facts = [json.loads(fact) for fact in await gateway.facts()]
+        assert [fact["type"] for fact in facts][-2:] == ["gateway.error", "gateway.closed"]
+        assert facts[-1]["side"] == "provider"
+
+
+async def test_a_provider_that_dies_inside_a_message_does_not_get_an_error_event_into_it(
+    start_gateway: StartGateway,
+) -> None:
+    async def die(call: Upstreamed) -> None:
+        await call.receive()
+        call.socket.transport.write(b"\x81\x7e\x10\x00" + b"half of a message")
+        call.socket.transport.close()
+
+    async with ScriptedProvider(die) as provider, start_gateway(provider.base_url) as gateway:
+        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+            await socket.send("{}")
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+            assert socket.close_code == 1006
+
+
+async def test_a_message_over_the_largest_size_closes_with_1009(start_gateway: StartGateway) -> None:
+    async with (
+        ScriptedProvider() as provider,
+        start_gateway(provider.base_url, largest_message_bytes=10_000) as gateway,
+    ):
+        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+            await socket.send("x" * 10_000)
+            assert len(await socket.recv()) == 10_000
+            await socket.send("x" * 10_001)
+            error = json.loads(await socket.recv())
+            assert error["error"]["code"] == "message_too_large"
+            assert "10,000 bytes" in error["error"]["message"]
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+            assert socket.close_code == 1009
+        assert [len(message) for message in provider.calls[0].messages] == [10_000]
+
+
+async def test_a_message_of_20_mib_passes_by_default(start_gateway: StartGateway) -> None:
+    async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
+        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH, max_size=None) as socket:
+            message = "a" * (20 << 20)
+            await socket.send(message)
+            assert await socket.recv() == message
+
+
+async def test_a_slow_client_does_not_make_the_gateway_hoard(start_gateway: StartGateway) -> None:
+    """The provider's sending stops when the client does not read: back-pressure reaches it."""
+    sent = 0
+
+    async def flood(call: Upstreamed) -> None:
+        nonlocal sent
+        await call.receive()
+        for _ in range(400):
+            await call.send("z" * 100_000)
+            sent += 1
+
+    async with (
+        ScriptedProvider(flood) as provider,
+        start_gateway(provider.base_url) as gateway,
+        connect(f"{gateway.url}?model=fake", additional_headers=AUTH, max_queue=1, max_size=None) as socket,
+    ):
+        await socket.send("go")
+        async with asyncio.timeout(10):
+            before = -1
+            while sent != before or not sent:
+                before = sent
+                await asyncio.sleep(0.3)
+        assert sent < 400
+        for _ in range(400):
+            assert len(await socket.recv()) == 100_000
+
+
+async def test_the_provider_sees_neither_the_clients_key_nor_its_cookies(start_gateway: StartGateway) -> None:
+    async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
+        key = await gateway.mint(model="fake")
+        headers = {"Cookie": "secret=1", "X-Forwarded-For": "10.1.2.3", "User-Agent": "my-app/1"}
+        async with connect(
+            f"{gateway.url}?model=fake&api-key=also-secret&temperature=0.8",
+            additional_headers=headers,
+            subprotocols=["realtime", f"openai-insecure-api-key.{key}"],  # type: ignore[list-item]
+        ) as socket:
+            assert socket.subprotocol == "realtime"
+            await socket.send("{}")
+            await socket.recv()
+        call = provider.calls[0]
+        seen = call.path + repr(call.headers)
+        assert key not in seen
+        assert "secret" not in seen
+        assert "10.1.2.3" not in seen
+        assert call.header("user-agent") == "my-app/1"
+        assert call.path == "/v1/realtime?model=fake&temperature=0.8"
+
+
+async def test_stopping_lets_calls_end_and_closes_the_rest_with_1001(start_gateway: StartGateway) -> None:
+    async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
+        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+            gateway.server.should_exit = True
+            error = json.loads(await socket.recv())
+            assert error["error"]["code"] == "draining"
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+            assert socket.close_code == 1001
+
+
+async def test_an_operator_ends_a_running_call(start_gateway: StartGateway) -> None:
+    async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
+        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+            assert socket.response is not None
+            session_id = socket.response.headers["x-voxgate-session-id"]
+            gateway.worker.gateway.calls.end_session(session_id)
+            assert json.loads(await socket.recv())["error"]["code"] == "session_ended"
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+            assert socket.close_code == 4001
