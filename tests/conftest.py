@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.running import Voxgate, start_voxgate
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -21,3 +24,11 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def voxgate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Voxgate]:
+    """One running Voxgate with the embedded provider, shared by the tests that only make calls."""
+    running = start_voxgate(tmp_path_factory.mktemp("voxgate"))
+    yield running
+    assert running.stop() == 0, "".join(running.output)

@@ -138,7 +138,8 @@ def changed_rows(connection: Connection, statement: Executable) -> int:
 
 
 def to_dict(row: Row[Any]) -> dict[str, Any]:
-    return dict(row._mapping)  # noqa: SLF001 - public in SQLAlchemy in spite of its name
+    """With plain keys: SQLAlchemy's own are a subclass of str, which JSON encoders refuse."""
+    return {str(key): value for key, value in row._mapping.items()}  # noqa: SLF001 - public in SQLAlchemy in spite of its name
 
 
 def _parse(url: str) -> URL:

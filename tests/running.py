@@ -1,0 +1,103 @@
+"""A whole Voxgate for tests, started as a user starts it: `voxgate serve` with a data folder of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+START_SECONDS = 60
+
+
+@dataclass
+class Voxgate:
+    process: subprocess.Popen[str]
+    url: str
+    key: str
+    data_dir: Path
+    output: list[str] = field(default_factory=list)
+
+    @property
+    def ws_url(self) -> str:
+        return self.url.replace("http", "ws", 1) + "/v1/realtime"
+
+    @property
+    def auth(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+    async def request(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON of an answer that is no error; its bytes when it is not JSON."""
+        async with (
+            aiohttp.ClientSession(headers=self.auth) as http,
+            http.request(method, self.url + path, **options) as answer,
+        ):
+            body = await answer.read()
+            assert answer.status < 400, (answer.status, body)
+            return await answer.json() if answer.content_type == "application/json" else body
+
+    async def mint(self, **body: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = await self.request("POST", "/v1/credentials", json=body)
+        return answer
+
+    async def finished_session(self, session_id: str, seconds: float = 15) -> dict[str, Any]:
+        """The trace of a session, once it is no longer live."""
+        deadline = time.monotonic() + seconds
+        while True:
+            items = (await self.request("GET", f"/api/sessions?q=id:{session_id}"))["items"]
+            if items and items[0]["status"] != "live":
+                trace: dict[str, Any] = await self.request("GET", f"/api/sessions/{session_id}")
+                return trace
+            assert time.monotonic() < deadline, f"{session_id} is not finished: {items}"
+            await _pause()
+
+    def stop(self, seconds: float = 30) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+
+async def _pause() -> None:
+    import asyncio
+
+    await asyncio.sleep(0.05)
+
+
+def start_voxgate(data_dir: Path, *flags: str, environ: dict[str, str] | None = None) -> Voxgate:
+    """Starts on a free port and waits until it says where it is. AssertionError, with its words, if not."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("VOXGATE_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "voxgate", "serve", "--port", "0", "--data-dir", str(data_dir), *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=data_dir,
+        env={**clean, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", **(environ or {})},
+    )
+    lines: list[str] = []
+    started = threading.Event()
+    threading.Thread(target=_collect, args=(process, lines, started.set), daemon=True).start()
+    deadline = time.monotonic() + START_SECONDS
+    while not started.wait(0.1):
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise AssertionError("voxgate did not start:\n" + "".join(lines))
+    opened = re.search(r"(http://\S+)/#key=(\S+)", "".join(lines))
+    assert opened is not None
+    return Voxgate(process, opened[1], opened[2], data_dir, lines)
+
+
+def _collect(process: subprocess.Popen[str], lines: list[str], say_started: Callable[[], None]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if "Stop with Ctrl-C" in line:
+            say_started()
