@@ -1,0 +1,129 @@
+"""The event log: one JSON line for each message of a call. Wire records in, lines (and the same as events)
+out; lines in, events out. A line is
+
+    {"t": ns, "dir": "client" | "server" | "gateway", "msg": …}        the message's own JSON text
+    {"t": ns, "dir": …, "raw": base64, "binary": true}                 a binary message; without it: no JSON
+    {"t": ns, "dir": …, "raw": base64, "broken": true}                 bytes that are no WebSocket frames
+    {"t": ns, "dir": …, "close": {"code": 1000, "reason": ""}}         a close frame
+
+with the time in ns since the session began. The text of a message is kept as it was, except that line breaks
+between its tokens become spaces and secrets of MCP servers are taken out.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import orjson
+import pybase64
+
+from voxgate.realtime import frames
+from voxgate.realtime.frames import FrameDecoder, Message
+from voxgate.realtime.redaction import REDACTED, redact
+from voxgate.recording.wirelog import CLIENT, FACT, SERVER, WireRecord
+from voxgate.traces.events import Event
+
+Entry = tuple[bytes, Event]
+"""A line with its line break, and what `read_events` would make of it."""
+
+_DIRECTIONS: Final = {CLIENT: "client", SERVER: "server", FACT: "gateway"}
+
+
+class EventLogBuilder:
+    """Follows one session's wire log. Never raises, whatever crossed the wire."""
+
+    def __init__(self) -> None:
+        self._decoders = {CLIENT: FrameDecoder(), SERVER: FrameDecoder()}
+
+    def feed(self, record: WireRecord) -> list[bytes]:
+        """The lines that this record completes."""
+        return [line for line, _ in self.entries(record)]
+
+    def entries(self, record: WireRecord) -> list[Entry]:
+        if record.kind == FACT:
+            return [self._fact(record)]
+        decoder = self._decoders.get(record.kind)
+        if decoder is None:
+            return []
+        direction = _DIRECTIONS[record.kind]
+        found = (_entry(record.t_ns, direction, message) for message in decoder.feed(record.data))
+        return [entry for entry in found if entry is not None]
+
+    def _fact(self, record: WireRecord) -> Entry:
+        entry = _text_entry(record.t_ns, "gateway", record.data)
+        if entry[1].type == "gateway.lost":
+            # Bytes are missing: the old positions mean nothing, what comes next most likely begins a frame.
+            self._decoders = {CLIENT: FrameDecoder(), SERVER: FrameDecoder()}
+        return entry
+
+
+def read_events(lines: Iterable[bytes]) -> Iterator[Event]:
+    """The events of a log. Lines that are none, such as a half-written last one, are passed over."""
+    for line in lines:
+        event = _read_event(line)
+        if event is not None:
+            yield event
+
+
+def _entry(t_ns: int, direction: str, message: Message) -> Entry | None:
+    if message.opcode in (frames.PING, frames.PONG):
+        return None
+    if message.opcode == frames.TEXT:
+        return _text_entry(t_ns, direction, message.payload)
+    if message.opcode == frames.CLOSE:
+        closed = frames.decode_close(message.payload)
+        close = {"code": closed.code, "reason": closed.reason}
+        return _line(t_ns, direction, b"close", orjson.dumps(close)), Event(t_ns, direction, close=close)
+    mark = b',"broken":true' if message.opcode == frames.BROKEN else b',"binary":true'
+    return _raw_entry(t_ns, direction, message.payload, mark)
+
+
+def _text_entry(t_ns: int, direction: str, text: bytes) -> Entry:
+    try:
+        parsed: Any = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # A broken session.update may hold the same secrets as a whole one.
+        return _raw_entry(t_ns, direction, REDACTED.encode() if b"authorization" in text else text)
+    if not isinstance(parsed, dict):
+        return _line(t_ns, direction, b"msg", _on_one_line(text)), Event(t_ns, direction)
+    redacted = redact(parsed)
+    if redacted is not None:
+        text, parsed = orjson.dumps(redacted), redacted
+    return _line(t_ns, direction, b"msg", _on_one_line(text)), Event(t_ns, direction, msg=parsed)
+
+
+def _on_one_line(text: bytes) -> bytes:
+    """Inside strings JSON has no raw line breaks (RFC 8259 section 7), so these are between tokens."""
+    if b"\n" not in text and b"\r" not in text:
+        return text
+    return text.replace(b"\r", b" ").replace(b"\n", b" ")
+
+
+def _raw_entry(t_ns: int, direction: str, data: bytes, mark: bytes = b"") -> Entry:
+    encoded = b'"' + pybase64.b64encode(data) + b'"' + mark
+    return _line(t_ns, direction, b"raw", encoded), Event(t_ns, direction, raw=data)
+
+
+def _line(t_ns: int, direction: str, key: bytes, value: bytes) -> bytes:
+    return b'{"t":%d,"dir":"%s","%s":%s}\n' % (t_ns, direction.encode(), key, value)
+
+
+def _read_event(line: bytes) -> Event | None:
+    try:
+        entry = orjson.loads(line)
+        t_ns, direction = entry["t"], entry["dir"]
+        if not isinstance(t_ns, int) or isinstance(t_ns, bool) or direction not in _DIRECTIONS.values():
+            return None
+        raw = pybase64.b64decode(entry["raw"], validate=True) if "raw" in entry else None
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, binascii.Error):
+        return None
+    msg, close = entry.get("msg"), entry.get("close")
+    return Event(
+        t_ns,
+        direction,
+        msg if isinstance(msg, dict) else None,
+        raw,
+        close if isinstance(close, dict) else None,
+    )

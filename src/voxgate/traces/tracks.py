@@ -1,0 +1,186 @@
+"""The sound of a call from its events: which bytes belong to which track, in which format, and where they lie
+on the call's clock. Events in, chunks out; the lanes remember the layout. Nothing is decoded but base64.
+"""
+
+from __future__ import annotations
+
+import binascii
+from dataclasses import dataclass
+from typing import Literal
+
+import pybase64
+
+from voxgate.traces.events import CLIENT, SERVER, Event, Json, name_of, number, obj, string
+from voxgate.traces.formats import PCM_24K, AudioFormat, format_in
+from voxgate.traces.lanes import AssistantLane, UserLane
+
+Track = Literal["user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChunk:
+    """Audio of one message. `frames` counts samples of the track, at the rate of the track's first chunk;
+    bytes of an unfinished sample count with the next chunk."""
+
+    track: Track
+    format: AudioFormat
+    data: bytes
+    t_ns: int
+    item_id: str | None
+    frames: int
+
+
+class _FrameCounter:
+    """Counts a track's frames over chunks of any size, also where the format changes on the way."""
+
+    def __init__(self, first: AudioFormat) -> None:
+        self.rate = first.rate
+        self._format = first
+        self._bytes = 0
+        self._counted = 0
+
+    def count(self, chunk_format: AudioFormat, size: int) -> int:
+        if chunk_format != self._format:
+            self._format, self._bytes, self._counted = chunk_format, 0, 0
+        self._bytes += size
+        samples = self._bytes // chunk_format.sample_bytes
+        total = samples * self.rate // chunk_format.rate
+        frames = total - self._counted
+        self._counted = total
+        return frames
+
+
+class TrackLayout:
+    def __init__(self) -> None:
+        self.user = UserLane(PCM_24K.rate)
+        self.assistant = AssistantLane(PCM_24K.rate)
+        self.input_format = PCM_24K
+        self.output_format = PCM_24K
+        self._agreed_input: AudioFormat | None = None
+        self._response_formats: dict[str, AudioFormat] = {}
+        self._counters: dict[Track, _FrameCounter] = {}
+        self._speech_started_ms = 0.0
+        self._cancel_ms: dict[str | None, float] = {}
+
+    def rate(self, track: Track) -> int:
+        return self.user.rate if track == "user" else self.assistant.rate
+
+    def frames(self, track: Track) -> int:
+        return self.user.frames if track == "user" else self.assistant.frames
+
+    @property
+    def end_ms(self) -> float:
+        return max(self.user.end_ms, self.assistant.end_ms)
+
+    def feed(self, event: Event) -> list[AudioChunk]:
+        """Takes note of the event; the audio it carries, if any."""
+        if event.msg is None:
+            return []
+        if event.dir == CLIENT:
+            return self._client(event, event.msg)
+        return self._server(event, event.msg) if event.dir == SERVER else []
+
+    def _client(self, event: Event, msg: Json) -> list[AudioChunk]:
+        match event.type:
+            case "input_audio_buffer.append":
+                return self._user_chunk(event, msg)
+            case "session.update":
+                # The provider reads in order: what is appended after this is in the new format already.
+                self.input_format = format_in(obj(msg, "session"), "input") or self.input_format
+            case "conversation.item.truncate":
+                self._truncate(event, msg)
+            case "response.cancel":
+                self._cancel_ms[name_of(msg, "response_id")] = event.t_ms
+        return []
+
+    def _server(self, event: Event, msg: Json) -> list[AudioChunk]:
+        match event.type:
+            case "response.output_audio.delta":
+                return self._assistant_chunk(event, msg)
+            case "session.created" | "session.updated":
+                self._agree(obj(msg, "session"))
+            case "error":
+                # A refused session.update is discarded as a whole.
+                self.input_format = self._agreed_input or self.input_format
+            case "response.created":
+                self._start_response(obj(msg, "response"))
+            case "response.done":
+                self._end_response(event, obj(msg, "response"))
+            case "input_audio_buffer.speech_started":
+                self._speech_started_ms = event.t_ms
+            case "output_audio_buffer.cleared":
+                self.assistant.stop(event.t_ms, name_of(msg, "response_id"), exact=True)
+            case "conversation.item.truncated":
+                self._truncate(event, msg)
+        return []
+
+    def _agree(self, session: Json) -> None:
+        self.input_format = self._agreed_input = format_in(session, "input") or self.input_format
+        self.output_format = format_in(session, "output") or self.output_format
+
+    def _start_response(self, response: Json) -> None:
+        named = format_in(response, "output")
+        if (response_id := name_of(response, "id")) is not None:
+            self._response_formats[response_id] = named or self.output_format
+
+    def _end_response(self, event: Event, response: Json) -> None:
+        response_id = name_of(response, "id")
+        if response_id is None:
+            return
+        self._response_formats.pop(response_id, None)
+        cancel_ms = self._cancel_ms.pop(response_id, None)
+        if string(response, "status") != "cancelled":
+            return
+        reason = string(response.get("status_details"), "reason")
+        if reason == "turn_detected":
+            self.assistant.stop(self._speech_started_ms or event.t_ms, response_id, exact=False)
+        else:
+            stop_ms = cancel_ms if cancel_ms is not None else self._cancel_ms.pop(None, event.t_ms)
+            self.assistant.stop(stop_ms, response_id, exact=False)
+
+    def _truncate(self, event: Event, msg: Json) -> None:
+        item_id, audio_end_ms = name_of(msg, "item_id"), number(msg, "audio_end_ms")
+        if item_id is not None and audio_end_ms is not None:
+            self.assistant.truncate(item_id, audio_end_ms, event.t_ms)
+
+    def _user_chunk(self, event: Event, msg: Json) -> list[AudioChunk]:
+        return self._chunk("user", event, self.input_format, string(msg, "audio"), None)
+
+    def _assistant_chunk(self, event: Event, msg: Json) -> list[AudioChunk]:
+        chunk_format = self._response_formats.get(string(msg, "response_id") or "", self.output_format)
+        return self._chunk(
+            "assistant", event, chunk_format, string(msg, "delta"), string(msg, "item_id") or ""
+        )
+
+    def _chunk(
+        self, track: Track, event: Event, chunk_format: AudioFormat, encoded: str | None, item_id: str | None
+    ) -> list[AudioChunk]:
+        data = _decode_base64(encoded)
+        if not data:
+            return []
+        if track not in self._counters:
+            self._begin(track, chunk_format)
+        frames = self._counters[track].count(chunk_format, len(data))
+        if track == "user":
+            self.user.add(frames, event.t_ms)
+        else:
+            response_id = string(event.msg, "response_id") or ""
+            self.assistant.add(frames, event.t_ms, item_id or "", response_id)
+        return [AudioChunk(track, chunk_format, data, event.t_ns, item_id, frames)]
+
+    def _begin(self, track: Track, first: AudioFormat) -> None:
+        self._counters[track] = _FrameCounter(first)
+        if track == "user":
+            self.user.rate = first.rate
+        else:
+            self.assistant.rate = first.rate
+
+
+def _decode_base64(text: str | None) -> bytes:
+    """Empty for what is no base64: the provider refuses such an append as well."""
+    if not text:
+        return b""
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""

@@ -1,0 +1,41 @@
+"""Tokens: from the provider's nested usage to flat numbers that can be added up."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from voxgate.traces.events import Json, number, obj
+
+_PATHS: Final[dict[str, tuple[str, ...]]] = {
+    "input_tokens": ("input_tokens",),
+    "output_tokens": ("output_tokens",),
+    "total_tokens": ("total_tokens",),
+    "input_text_tokens": ("input_token_details", "text_tokens"),
+    "input_audio_tokens": ("input_token_details", "audio_tokens"),
+    "input_image_tokens": ("input_token_details", "image_tokens"),
+    "cached_tokens": ("input_token_details", "cached_tokens"),
+    "cached_text_tokens": ("input_token_details", "cached_tokens_details", "text_tokens"),
+    "cached_audio_tokens": ("input_token_details", "cached_tokens_details", "audio_tokens"),
+    "cached_image_tokens": ("input_token_details", "cached_tokens_details", "image_tokens"),
+    "output_text_tokens": ("output_token_details", "text_tokens"),
+    "output_audio_tokens": ("output_token_details", "audio_tokens"),
+    "seconds": ("seconds",),
+}
+COUNTS: Final = tuple(_PATHS)
+
+
+def flat_usage(usage: Json) -> Json | None:
+    """What the provider counted, by our flat names; None if it counted nothing."""
+    found = {}
+    for name, (*path, last) in _PATHS.items():
+        value = number(obj(usage, *path), last)
+        if value is not None:
+            found[name] = value
+    if found and "total_tokens" not in found and "seconds" not in found:
+        found["total_tokens"] = found.get("input_tokens", 0) + found.get("output_tokens", 0)
+    return found or None
+
+
+def add_usage(total: Json, usage: Json | None) -> None:
+    for name, value in (usage or {}).items():
+        total[name] = total.get(name, 0) + value
