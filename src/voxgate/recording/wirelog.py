@@ -150,8 +150,7 @@ class WireLogWriter:
         try:
             if log.path not in self._files:
                 self._files[log.path] = os.open(log.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-                pieces.insert(0, MAGIC)
-            _write_all(self._files[log.path], b"".join(pieces))
+            _append(self._files[log.path], b"".join(pieces))
         except OSError as error:
             self._keep_or_lose(log, records, error)
 
@@ -176,10 +175,10 @@ class WireLogWriter:
             os.close(descriptor)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def _append(descriptor: int, data: bytes) -> None:
     """All of it or, after an error, none of it: a torn record would hide those that follow."""
     size = os.fstat(descriptor).st_size
-    view = memoryview(data)
+    view = memoryview(data if size else MAGIC + data)
     try:
         while view:
             view = view[os.write(descriptor, view) :]

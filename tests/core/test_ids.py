@@ -1,0 +1,24 @@
+"""Identifiers sort by time and do not repeat."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from voxgate.core.ids import new_id
+
+
+def test_ids_ascend_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = [1, 10**15, 10**18, 2 * 10**18]
+    made = []
+    for moment in moments:
+        monkeypatch.setattr("voxgate.core.ids.time.time_ns", lambda moment=moment: moment)
+        made.append(new_id("sess"))
+    assert made == sorted(made)
+
+
+def test_ids_have_one_form_and_do_not_repeat() -> None:
+    made = {new_id("cred") for _ in range(10_000)}
+    assert len(made) == 10_000
+    assert all(re.fullmatch(r"cred_[0-9a-hjkmnp-tv-z]{26}", one) for one in made)

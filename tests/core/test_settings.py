@@ -1,0 +1,105 @@
+"""Where a setting comes from, and how a wrong one is explained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from voxgate.core.errors import SettingsError
+from voxgate.core.settings import Settings, load_settings
+
+TOML = """\
+port = 9001
+largest_message_bytes = 1_000_000
+
+[providers.house]
+base_url = "http://127.0.0.1:9000/v1"
+
+[[routes]]
+model = "gpt-*"
+providers = ["openai", "house"]
+
+[[routes]]
+model = "old-*"
+providers = ["house"]
+upstream_model = "new"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "voxgate.toml"
+    path.write_text(TOML)
+    return path
+
+
+def failure(path: Path, text: str, **environ: str) -> str:
+    path.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings({}, environ, path)
+    return caught.value.message
+
+
+def test_flags_win_over_the_environment_over_the_file_over_defaults(config: Path) -> None:
+    assert load_settings({}, {}, config).port == 9001
+    assert load_settings({}, {"VOXGATE_PORT": "9002"}, config).port == 9002
+    assert load_settings({"port": 9003}, {"VOXGATE_PORT": "9002"}, config).port == 9003
+    assert load_settings({"port": None}, {}, config).port == 9001
+    assert load_settings({}, {}, config).host == "127.0.0.1"
+
+
+def test_the_first_matching_route_serves_a_model(config: Path) -> None:
+    settings = load_settings({}, {}, config)
+    assert (route := settings.route_for("gpt-realtime")) is not None
+    assert route.providers == ["openai", "house"]
+    assert (route := settings.route_for("old-1")) is not None
+    assert route.upstream_model == "new"
+    assert settings.route_for("other") is None
+
+
+def test_without_routes_every_model_goes_to_openai_and_local_needs_none() -> None:
+    settings = Settings()
+    assert (route := settings.route_for("gpt-realtime")) is not None
+    assert route.providers == ["openai"]
+    assert (route := settings.route_for("local")) is not None
+    assert route.providers == ["local"]
+
+
+def test_settings_survive_the_way_to_a_child_process(config: Path) -> None:
+    settings = load_settings({}, {}, config)
+    assert Settings.model_validate(settings.model_dump(mode="json", exclude={"api_key"})) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('port = 9000\nhost = 5\n', 2, ["host", "string"]),
+        ("port = 99999\n", 1, ["port", "65535"]),
+        ("\n\nprt = 1\n", 3, ["prt", "unknown key"]),
+        ('[providers.a]\nbase_url = "ftp://x"\n', 2, ["providers.a.base_url"]),
+        ('[providers.a]\nbase_url = "http://x"\ncolour = "red"\n', 3, ["providers.a.colour", "unknown key"]),
+        ('[[routes]]\nmodel = "a"\nproviders = ["openai"]\n[[routes]]\nmodel = "b"\nproviders = ["b"]\n', 6,
+         ["routes.1.providers", "unknown provider 'b'", "openai"]),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_named_with_its_key_and_line(
+    tmp_path: Path, text: str, line: int, words: list[str]
+) -> None:
+    message = failure(tmp_path / "v.toml", text)
+    assert f"line {line}:" in message, message
+    for word in words:
+        assert word in message
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    assert "VOXGATE_PORT" in failure(tmp_path / "v.toml", "", VOXGATE_PORT="many")
+
+
+def test_a_broken_file_says_where_it_breaks(tmp_path: Path) -> None:
+    assert "line 2" in failure(tmp_path / "v.toml", "port = 1\nhost = \n")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"none\.toml does not exist"):
+        load_settings({}, {}, tmp_path / "none.toml")
