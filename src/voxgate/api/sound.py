@@ -134,7 +134,7 @@ def _find_track(control: Control, row: dict[str, Any], name: str) -> Pcm:
     if shape is None:
         raise NotFound(f"The session {row['id']} has no track {name!r}.", param="track")
     size = control.blobs.size(f"sessions/{row['id']}/{name}.pcm")
-    if size is None and shape.get("bytes"):
+    if size is None and shape.get("bytes") and not live:
         raise NotFound(f"The sound of the track {name!r} is no longer kept.", param="track")
     return Pcm(name, row["id"], live, int(shape["rate"]), int(shape["channels"]), size or 0)
 

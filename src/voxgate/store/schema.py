@@ -79,7 +79,7 @@ class Seconds(TypeDecorator[int]):
 
 
 def to_json(value: Any) -> str:
-    """JSON that every reader takes: a number that is not finite becomes null (a value not measured), half of a
+    """JSON that every reader takes: a number that is not finite becomes null (it was not measured), half of a
     surrogate pair, which is no character, a question mark."""
     try:
         text = _dump(value)

@@ -1,0 +1,134 @@
+"""Server-sent events, over a real server: test clients read a stream only when it has ended."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, HTTPResponse
+from typing import Any
+
+import pytest
+import uvicorn
+
+from tests.api.world import ADMIN_KEY, World
+from voxgate.api import live
+
+SECONDS = 20
+
+
+@pytest.fixture
+def port(world: World) -> Iterator[int]:
+    config = uvicorn.Config(world.app, port=0, log_level="warning", timeout_graceful_shutdown=1, ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + SECONDS
+    while not server.started:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    thread.join(SECONDS)
+
+
+@contextmanager
+def stream(port: int, path: str) -> Iterator[HTTPResponse]:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=SECONDS)) as connection:
+        connection.request("GET", path, headers={"authorization": f"Bearer {ADMIN_KEY}"})
+        with connection.getresponse() as response:
+            yield response
+
+
+def next_event(response: HTTPResponse) -> tuple[str, Any]:
+    """`(event, data)`, or `("", comment)`."""
+    fields: dict[str, str] = {}
+    for line in iter(response.readline, b"\n"):
+        assert line, "the stream ended without another event"
+        name, _, value = line.decode().rstrip("\n").partition(": ")
+        fields[name] = value
+    if "event" not in fields:
+        return "", fields[""]
+    return fields["event"], json.loads(fields["data"])
+
+
+def test_a_live_trace_is_sent_at_once_after_each_change_and_to_the_end(world: World, port: int) -> None:
+    world.add_session(status="live", turns=0)
+    with stream(port, "/api/sessions/sess_1/stream") as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        name, trace = next_event(response)
+        assert (name, trace["id"], trace["turns"], trace["spans"]) == ("trace", "sess_1", 0, [])
+        span = {"id": "span_1", "type": "turn", "start_ms": 0}
+        world.store.save_trace({"id": "sess_1", "turns": 1}, [span])
+        name, trace = next_event(response)
+        assert (name, trace["turns"], trace["spans"][0]["id"]) == ("trace", 1, "span_1")
+        world.store.save_session({"id": "sess_1", "status": "complete"})
+        name, trace = next_event(response)
+        assert (name, trace["status"]) == ("trace", "complete")
+        assert next_event(response) == ("end", {"id": "sess_1", "status": "complete"})
+        assert response.read() == b""
+
+
+def test_the_stream_has_what_the_session_has(world: World, port: int) -> None:
+    world.add_session(status="failed", title="line\nbreak")
+    with stream(port, "/api/sessions/sess_1/stream") as response:
+        _, trace = next_event(response)
+    assert trace == world.client().get("/api/sessions/sess_1").json()
+    assert trace["title"] == "line\nbreak"
+
+
+def test_the_stream_of_a_deleted_session_ends(world: World, port: int) -> None:
+    world.add_session(status="live")
+    with stream(port, "/api/sessions/sess_1/stream") as response:
+        assert next_event(response)[0] == "trace"
+        world.store.delete_session("sess_1")
+        assert next_event(response) == ("end", {"id": "sess_1", "status": None})
+
+
+def test_a_quiet_stream_shows_that_it_is_alive(
+    world: World, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.1)
+    world.add_session(status="live")
+    with stream(port, "/api/sessions/sess_1/stream") as response:
+        assert next_event(response)[0] == "trace"
+        assert next_event(response) == ("", "still here")
+
+
+def test_a_reader_that_went_away_is_not_polled_for_any_more(
+    world: World, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add_session(status="live")
+    looks = []
+    real = world.store.session_revision
+    monkeypatch.setattr(world.store, "session_revision", lambda session: looks.append(1) or real(session))
+    with stream(port, "/api/sessions/sess_1/stream") as response:
+        assert next_event(response)[0] == "trace"
+    deadline = time.monotonic() + SECONDS
+    seen = -1
+    while seen != len(looks):  # no look within several polls
+        assert time.monotonic() < deadline
+        seen = len(looks)
+        time.sleep(4 * live.POLL_SECONDS)
+
+
+def test_the_list_of_sessions_is_sent_when_it_changes(
+    world: World, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live._Watching, "poll_seconds", 0.02)
+    world.add_session("sess_1")
+    with stream(port, "/api/stream/sessions?q=project:shop&limit=5") as response:
+        name, page = next_event(response)
+        assert (name, [item["id"] for item in page["items"]]) == ("sessions", ["sess_1"])
+        world.add_session("sess_0", project="other")
+        world.add_session("sess_2")
+        _, page = next_event(response)
+        assert [item["id"] for item in page["items"]] == ["sess_2", "sess_1"]
+
+
+def test_a_wrong_filter_is_refused_before_the_stream_begins(port: int) -> None:
+    with stream(port, "/api/stream/sessions?q=colour:red") as response:
+        assert response.status == 400
+        assert json.loads(response.read())["error"]["param"] == "q"
