@@ -58,7 +58,6 @@ class Settings(_Section):
     """The admin key for unattended starts (`VOXGATE_API_KEY`); else the first start makes one."""
     largest_message_bytes: Annotated[int, Field(ge=1024)] = 32 << 20
     drain_seconds: Annotated[float, Field(ge=0)] = 5.0
-    handshake_seconds: Annotated[float, Field(gt=0)] = 10.0
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     routes: list[RouteSettings] = Field(default_factory=list)
     local: dict[str, Any] = Field(default_factory=dict)

@@ -1,0 +1,164 @@
+"""`voxgate serve` as a user starts it: what it says when it cannot, and how it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.running import Voxgate, start_voxgate
+from websockets.asyncio.client import connect
+
+pytestmark = pytest.mark.anyio
+
+
+def run_serve(folder: Path, *flags: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "voxgate", "serve", *flags]
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("VOXGATE_")}
+    env = {**clean, "COLUMNS": "300", **environ}
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=folder, env=env, timeout=60
+    )
+
+
+def test_a_taken_port_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run_serve(tmp_path, "--port", str(port))
+    assert result.returncode == 2
+    assert f"Port {port} on 127.0.0.1 is already taken" in result.stderr
+    assert "--port" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run_serve(tmp_path, "--port", "0", "--data-dir", str(tmp_path / "file" / "data"))
+    assert result.returncode == 2
+    assert f"The data folder {tmp_path}/file/data cannot be written" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('host = "127.0.0.1"\nport = "many"\n', "voxgate.toml, line 2: port:"),
+        ("[providers.local]\nseeed = 1\n", "providers.local.seeed"),
+        ("port = \n", "voxgate.toml is not valid TOML"),
+    ],
+)
+def test_a_wrong_configuration_names_the_key_and_the_line(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "voxgate.toml").write_text(text)
+    result = run_serve(tmp_path)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Voxgate]:
+    running = start_voxgate(tmp_path, "--drain-seconds", "0.2")
+    yield running
+    if running.process.poll() is None:
+        running.stop()
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_the_first_start_makes_a_private_admin_key_and_the_second_keeps_it(
+    own: Voxgate, tmp_path: Path
+) -> None:
+    path = tmp_path / "admin.key"
+    assert path.read_text().strip() == own.key
+    assert path.stat().st_mode & 0o777 == 0o600
+    own.stop()
+    again = start_voxgate(tmp_path)
+    assert again.key == own.key
+    assert again.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_stop_ends_calls_with_a_reason_keeps_their_traces_and_leaves_no_process(
+    own: Voxgate, number: signal.Signals
+) -> None:
+    children = children_of(own.process.pid)
+    assert len(children) == 3
+    async with connect(f"{own.ws_url}?model=local", additional_headers=own.auth) as call:
+        await call.recv()
+        assert call.response is not None
+        session_id = call.response.headers["x-voxgate-session-id"]
+        own.process.send_signal(number)
+        async for _ in call:
+            pass
+        assert call.close_code == 1001
+    assert await asyncio.to_thread(own.process.wait, 30) == 0
+    assert not any(_runs(child) for child in children)
+    again = start_voxgate(own.data_dir)
+    trace = await again.finished_session(session_id)
+    assert trace["close"]["code"] == 1001
+    assert again.stop() == 0
+
+
+def test_children_do_not_outlive_a_parent_that_was_killed(own: Voxgate) -> None:
+    children = children_of(own.process.pid)
+    own.process.kill()
+    own.process.wait(10)
+    deadline = time.monotonic() + 20
+    while alive := [child for child in children if _runs(child)]:
+        assert time.monotonic() < deadline, alive
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("which", ["recorder", "local"])
+async def test_a_child_that_dies_is_started_again_and_calls_are_recorded(own: Voxgate, which: str) -> None:
+    victim = next(pid for pid in children_of(own.process.pid) if which in _command(pid))
+    os.kill(victim, signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while True:
+        children = [pid for pid in children_of(own.process.pid) if which in _command(pid) and _runs(pid)]
+        if children and victim not in children:
+            break
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    async with connect(f"{own.ws_url}?model=local", additional_headers=own.auth) as call:
+        await asyncio.wait_for(call.recv(), 30)
+        assert call.response is not None
+        session_id = call.response.headers["x-voxgate-session-id"]
+    assert (await own.finished_session(session_id, 30))["status"] == "complete"
+
+
+def _command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+
+
+async def test_two_workers_share_one_port_and_their_credentials(tmp_path: Path) -> None:
+    running = start_voxgate(tmp_path, "--workers", "2")
+    key = (await running.mint(model="local"))["key"]
+    for _ in range(6):
+        headers = {"Authorization": f"Bearer {key}"}
+        async with connect(f"{running.ws_url}?model=local", additional_headers=headers) as call:
+            assert "session.created" in str(await call.recv())
+    assert running.stop() == 0
+
+
+def test_the_gateway_worker_loads_neither_numpy_nor_what_needs_it() -> None:
+    code = (
+        "import sys, voxgate.server; print([m for m in ('numpy', 'soundfile', 'soxr') if m in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"

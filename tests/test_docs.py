@@ -1,0 +1,42 @@
+"""The documents keep up with the code."""
+
+from __future__ import annotations
+
+from tests.conftest import REPOSITORY
+from voxgate.core.settings import ProviderSettings, RouteSettings, Settings
+from voxgate.providers.local.settings import LocalSettings
+
+DOCS = REPOSITORY / "docs"
+
+
+def test_every_setting_is_documented() -> None:
+    text = (DOCS / "settings.md").read_text()
+    for name in [*Settings.model_fields, *ProviderSettings.model_fields, *RouteSettings.model_fields]:
+        if name not in {"providers", "routes", "local"}:
+            assert f"`{name}`" in text or f"{name} =" in text, name
+
+
+def test_every_setting_of_the_embedded_provider_is_documented() -> None:
+    text = (DOCS / "local.md").read_text()
+    for name in LocalSettings.model_fields:
+        assert name in text, name
+
+
+def test_every_package_has_its_row_in_the_architecture() -> None:
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text()
+    for folder in (REPOSITORY / "src" / "voxgate").iterdir():
+        if (folder / "__init__.py").is_file() and folder.name != "testing":
+            assert f"`{folder.name}/`" in text, folder.name
+
+
+def test_every_decision_is_numbered_once() -> None:
+    numbers = [path.name[:4] for path in (DOCS / "decisions").glob("*.md")]
+    assert sorted(numbers) == sorted(set(numbers))
+
+
+def test_nothing_names_a_package_registry() -> None:
+    hosts = ("registry.npmjs" + ".org", "pypi" + ".org", "files.python" + "hosted.org")
+    paths = [*(REPOSITORY / "requirements").glob("*.txt"), REPOSITORY / "ui" / "package-lock.json"]
+    for path in [*paths, *(REPOSITORY / "examples").rglob("package-lock.json")]:
+        if "node_modules" not in path.parts:
+            assert not any(host in path.read_text() for host in hosts), path
