@@ -174,6 +174,12 @@ class AssistantLane:
     def item_runs(self, item_id: str) -> list[Run]:
         return self._by_item.get(item_id, [])
 
+    @property
+    def heard_end_ms(self) -> float:
+        return max(
+            (run.start_ms + self._ms(run.heard_frames) for run in self.runs if run.heard_frames), default=0.0
+        )
+
     def heard_frames(self, item_id: str) -> int:
         return sum(run.heard_frames for run in self.item_runs(item_id))
 

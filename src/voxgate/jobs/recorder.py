@@ -1,0 +1,148 @@
+"""The recorder: finds the wire logs of all workers, makes a recording of each and keeps them going.
+
+It runs in one thread. A session that cannot be recorded is put aside and never stops the others.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TextIO
+
+from voxgate.jobs.recording import SessionRecording
+from voxgate.recording.wirelog import wire_logs
+from voxgate.store import Blobs, Store
+
+_LOCK_NAME: Final = "recorder.lock"
+_MOST_ATTEMPTS: Final = 6
+_PORTIONS_PER_STEP: Final = 4
+"""So many portions of one session in a row; then the others have their turn."""
+
+_DRAIN_SECONDS: Final = 3.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Setback:
+    """A session whose files could not be written, and when it is begun again."""
+
+    attempts: int
+    again_at: float
+
+
+class Recorder:
+    def __init__(self, *, wire_dir: Path, store: Store, blobs: Blobs, poll_ms: float = 50) -> None:
+        self._wire_dir = wire_dir
+        self._store = store
+        self._blobs = blobs
+        self._poll_seconds = poll_ms / 1000
+        self._recordings: dict[Path, SessionRecording] = {}
+        self._setbacks: dict[Path, _Setback] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Records until `stop`. Only one recorder works on a folder: a second one waits for its lock."""
+        with self._only_one(stop) as is_mine:
+            while is_mine and not stop.is_set():
+                if not self.step():
+                    stop.wait(self._poll_seconds)
+            if is_mine:
+                self._drain()
+
+    def step(self) -> bool:
+        """Does a bounded piece of what there is to do; whether there was anything."""
+        self._find()
+        busy = False
+        for path in list(self._recordings):
+            busy = self._advance(path) or busy
+        return busy
+
+    def _find(self) -> None:
+        now = time.monotonic()
+        for path in wire_logs(self._wire_dir):
+            setback = self._setbacks.get(path)
+            if path not in self._recordings and (setback is None or now >= setback.again_at):
+                try:
+                    self._recordings[path] = SessionRecording(path, self._store, self._blobs)
+                except OSError as error:
+                    self._begin_again_later(path, error)
+
+    def _advance(self, path: Path) -> bool:
+        recording = self._recordings[path]
+        busy = False
+        try:
+            for _ in range(_PORTIONS_PER_STEP):
+                if not recording.advance():
+                    break
+                busy = True
+            recording.refresh()
+        except FileNotFoundError:
+            self._forget(path)  # somebody deleted the log: there is nothing left to record
+        except OSError as error:
+            self._begin_again_later(path, error)
+        except Exception as error:
+            # Whatever it is, the same log would meet it again: it is put aside and the others go on.
+            logger.exception("session %s cannot be recorded and is put aside", recording.session_id)
+            self._quarantine(path, error)
+        else:
+            if recording.finished:
+                self._forget(path)
+        return busy
+
+    def _begin_again_later(self, path: Path, error: OSError) -> None:
+        """The disk did not do its part, which may pass; what was written is of unknown length."""
+        attempts = self._setbacks[path].attempts + 1 if path in self._setbacks else 1
+        if attempts >= _MOST_ATTEMPTS and path in self._recordings:
+            logger.error("session %s is put aside after %d attempts: %s", path.stem, attempts, error)
+            self._quarantine(path, error)
+            return
+        pause = min(30.0, 2.0 ** (attempts - 1))
+        logger.warning("session %s is begun again in %g s: %s", path.stem, pause, error)
+        self._recordings.pop(path, None)
+        self._setbacks[path] = _Setback(attempts, time.monotonic() + pause)
+
+    def _quarantine(self, path: Path, error: Exception) -> None:
+        try:
+            self._recordings[path].quarantine(error)
+        except Exception:  # not even that: it is tried again from the start later
+            logger.exception("session %s could not be put aside", path.stem)
+            self._setbacks[path] = _Setback(1, time.monotonic() + 30.0)
+            del self._recordings[path]
+        else:
+            self._forget(path)
+
+    def _forget(self, path: Path) -> None:
+        self._recordings.pop(path, None)
+        self._setbacks.pop(path, None)
+
+    def _drain(self) -> None:
+        """Calls that ended just before the stop are finished; the next recorder begins the others again."""
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while time.monotonic() < deadline and self.step():
+            pass
+
+    @contextmanager
+    def _only_one(self, stop: threading.Event) -> Iterator[bool]:
+        """Whether the folder is ours; False when told to stop before that."""
+        self._wire_dir.mkdir(parents=True, exist_ok=True)
+        with (self._wire_dir / _LOCK_NAME).open("w") as lock:
+            is_mine = _try_lock(lock)
+            if not is_mine:
+                logger.warning("another recorder works on %s; waiting for its end", self._wire_dir)
+            while not is_mine and not stop.wait(self._poll_seconds):
+                is_mine = _try_lock(lock)
+            yield is_mine
+
+
+def _try_lock(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,189 @@
+"""One session on its way from the wire log to the store.
+
+The life of a recording: `advance` reads what is new, until the log is closed or its writer has died; then
+`finish` makes the tracks of the whole call, saves the final trace and deletes the wire log. While the call
+runs, `refresh` saves the trace from time to time. A recording that is begun again, after a crash of the
+recorder or an error, removes what the earlier one wrote and starts from the wire log's first byte.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from voxgate.jobs.tracks import CallMixer, TrackWriter
+from voxgate.recording.eventlog import EventLogBuilder
+from voxgate.recording.wirelog import WireLogReader, writer_is_alive
+from voxgate.store import Blobs, Store
+from voxgate.traces import Attachment, AudioChunk, Trace, TraceBuilder
+from voxgate.traces.events import Json
+from voxgate.traces.model import stable_id
+
+_REFRESH_SECONDS: Final = 0.25
+_REFRESH_SHARE: Final = 10
+"""A save that took long is repeated later: saving takes at most a tenth of the time."""
+_ALIVE_SECONDS: Final = 0.5
+_SAVE_BEFORE_MIX_SECONDS: Final = 0.5
+_MOST_SAVE_PAUSE: Final = 30.0
+
+logger = logging.getLogger(__name__)
+
+
+class SessionRecording:
+    def __init__(self, path: Path, store: Store, blobs: Blobs) -> None:
+        self.path = path
+        self.session_id = path.stem
+        self.finished = False
+        self._store = store
+        self._blobs = blobs
+        self._prefix = f"sessions/{self.session_id}"
+        self._reader = WireLogReader(path)
+        self._log = EventLogBuilder()
+        self._builder = TraceBuilder(self.session_id)
+        self._tracks = TrackWriter(blobs, self._prefix, self._builder.layout)
+        self._size = -1
+        self._changed = True
+        self._next_save = 0.0
+        self._failed_saves = 0
+        self._next_alive_check = 0.0
+        self._finishing: Iterator[None] | None = None
+        blobs.delete_prefix(f"{self._prefix}/")
+
+    # While the call runs
+
+    def advance(self) -> bool:
+        """Takes a portion of what is new, or a step of finishing; whether there was anything to do."""
+        if self.finished:
+            return False
+        if self._finishing is not None:
+            self.finished = next(self._finishing, self) is self
+            return True
+        if self._read():
+            return True
+        if self._reader.closed or self._is_abandoned():
+            self._finishing = self._finish()
+            return True
+        return False
+
+    def _read(self) -> bool:
+        size = self.path.stat().st_size
+        if size == self._size:
+            return False
+        records = self._reader.read()
+        if not records:
+            self._size = size  # what there is beyond them is half a record
+            return False
+        lines: list[bytes] = []
+        chunks: list[AudioChunk] = []
+        for record in records:
+            for line, event in self._log.entries(record):
+                lines.append(line)
+                chunks += self._builder.feed(event)
+        self._blobs.append(f"{self._prefix}/events.jsonl", b"".join(lines))
+        self._tracks.write(chunks)
+        self._changed = True
+        return True
+
+    def _is_abandoned(self) -> bool:
+        """Whether the worker is gone and nothing of what it wrote is left to read."""
+        now = time.monotonic()
+        if now < self._next_alive_check:
+            return False
+        self._next_alive_check = now + _ALIVE_SECONDS
+        if writer_is_alive(self.path):
+            return False
+        self._size = -1  # it may have written between the last look and its end
+        return not self._read()
+
+    def refresh(self) -> None:
+        """Saves the trace of a running call if it changed and the last save is long enough ago."""
+        if self._changed and self._finishing is None and time.monotonic() >= self._next_save:
+            self._changed = False
+            if not self._save(self._builder.snapshot()):
+                self._changed = True
+
+    def _save(self, trace: Trace) -> bool:
+        """Whether the store took it. A store that fails, such as a database that is away, must not cost the
+        recording: the wire log stays, and it is tried again."""
+        started = time.monotonic()
+        try:
+            self._store.save_trace(_row(trace), [span.to_json() for span in trace.spans])
+        except Exception as error:  # noqa: BLE001 - whatever the database's driver raises; tried again later
+            self._failed_saves += 1
+            pause = min(_MOST_SAVE_PAUSE, 0.5 * 2**self._failed_saves)
+            self._next_save = time.monotonic() + pause
+            logger.warning("session %s was not saved (again in %g s): %s", self.session_id, pause, error)
+            return False
+        self._failed_saves = 0
+        now = time.monotonic()
+        self._next_save = now + max(_REFRESH_SECONDS, (now - started) * _REFRESH_SHARE)
+        return True
+
+    # At the end
+
+    def _finish(self) -> Iterator[None]:
+        """One step at a time: tracks, the final trace, everything on the disk, and only then the wire log."""
+        keys = self._tracks.finish()
+        trace = self._builder.snapshot(live=False)
+        duration_ms = trace.summary["duration_ms"]
+        mixer = CallMixer(self._blobs, self._prefix, self._builder.layout, duration_ms)
+        patience = time.monotonic() + _SAVE_BEFORE_MIX_SECONDS
+        for _ in mixer.steps():
+            if time.monotonic() > patience:
+                # A long call: its trace need not wait for the mix.
+                self._save(trace)
+                patience = float("inf")
+            yield
+        _add_tracks(trace, mixer.tracks)
+        for key in self._written(keys + mixer.keys):
+            self._blobs.sync(key)
+        while not self._save(trace):
+            while time.monotonic() < self._next_save:
+                yield
+        self.path.unlink(missing_ok=True)
+
+    def _written(self, tracks: list[str]) -> list[str]:
+        keys = [f"{self._prefix}/events.jsonl", *tracks]
+        return [key for key in keys if self._blobs.size(key) is not None]
+
+    # When it cannot be done
+
+    def quarantine(self, error: BaseException) -> None:
+        """Puts the log aside for people to look at and says so in the session's row."""
+        row = _row(self._builder.snapshot(live=False))
+        message = f"The recorder could not make the trace: {type(error).__name__}: {error}"
+        row["status"] = "failed"
+        row["data"] = {**row["data"], "error": {"type": "recorder_error", "message": message}}
+        try:
+            self._store.save_session(row)
+        except Exception:  # the log is put aside all the same, and the reason stands in ours
+            logger.exception("session %s: its failure could not be saved", self.session_id)
+        self.path.rename(self.path.with_name(self.path.name + ".failed"))
+
+
+def _row(trace: Trace) -> Json:
+    row = trace.row()
+    if row["started_at"] is None:
+        del row["started_at"]  # the store knows when the row was made
+    return row
+
+
+def _add_tracks(trace: Trace, tracks: dict[str, Json]) -> None:
+    """The tracks that exist only after the call, in the session's data and as attachments of its span."""
+    trace.data["tracks"] = {**trace.data["tracks"], **tracks}
+    for name, shape in tracks.items():
+        frames = shape["bytes"] // (2 * shape["channels"])
+        trace.spans[0].attachments.append(
+            Attachment(
+                id=stable_id("att", trace.id, name),
+                name="call" if name == "mix" else f"{name} track",
+                content_type="audio/wav",
+                duration_ms=frames * 1000 / shape["rate"],
+                track=name,
+                start_byte=0,
+                end_byte=shape["bytes"],
+            )
+        )
