@@ -1,8 +1,9 @@
 import react from "@vitejs/plugin-react";
+import { loadEnv } from "vite";
 import { defineConfig } from "vitest/config";
 
 // `npm run dev` serves the app on its own port and passes the API on to a running Voxgate or to dev/mock-server.mjs.
-const gateway = process.env.VOXGATE_URL ?? "http://127.0.0.1:8600";
+const gateway = loadEnv("", ".", "VOXGATE_").VOXGATE_URL ?? "http://127.0.0.1:8600";
 
 export default defineConfig({
   plugins: [react()],

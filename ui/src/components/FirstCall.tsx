@@ -41,8 +41,8 @@ export function FirstCall() {
       <div>
         <h2>No calls yet. Make the first one</h2>
         <p className="muted">
-          Every call through this gateway shows up here while it runs. The model <code>local</code> is built in: it
-          needs no provider key and no network.
+          Every call through this gateway shows up here while it runs. The model <code>local</code> is built
+          in: it needs no provider key and no network.
         </p>
       </div>
       <Link to="/playground" className="button primary">

@@ -5,7 +5,10 @@ const line = (t: number, dir: string, msg: unknown) => `${JSON.stringify({ t, di
 const LOG =
   line(5_000_000_000, "gateway", { type: "opened" }) +
   line(5_040_000_000, "client", { type: "input_audio_buffer.append", audio: "QUJD".repeat(2000) }) +
-  line(6_000_000_000, "server", { type: "error", error: { message: "Unknown voice", code: "invalid_value" } });
+  line(6_000_000_000, "server", {
+    type: "error",
+    error: { message: "Unknown voice", code: "invalid_value" },
+  });
 
 function read(text: string, pieces = 1) {
   const reader = new EventLogReader();

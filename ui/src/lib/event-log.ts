@@ -18,7 +18,7 @@ export interface EventRow {
 const FOLD_CHARS = 400;
 const HINT_CHARS = 140;
 const HINT_KEYS = ["transcript", "text", "delta", "arguments", "code", "reason", "name", "status", "item_id"];
-const SOUND = /^[A-Za-z0-9+/\s]+={0,2}$/;
+const SOUND = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /** The message with base64 payloads replaced by their size; everything else as it was. */
 export function fold(value: unknown): unknown {
@@ -32,7 +32,13 @@ export function fold(value: unknown): unknown {
 }
 
 function hintOf(message: Record<string, unknown>): string {
-  const sources = [message, fields(message.error), fields(message.response), fields(message.item), fields(message.session)];
+  const sources = [
+    message,
+    fields(message.error),
+    fields(message.response),
+    fields(message.item),
+    fields(message.session),
+  ];
   const error = fields(message.error).message;
   if (typeof error === "string") return error.slice(0, HINT_CHARS);
   if (typeof message.audio === "string") return message.audio;
@@ -47,7 +53,11 @@ function hintOf(message: Record<string, unknown>): string {
 }
 
 /** One line of the log; null for a line that is not JSON (the last one of a running call may be cut). */
-export function parseLine(line: string, index: number, firstNs: number | null): [row: EventRow, ns: number] | null {
+export function parseLine(
+  line: string,
+  index: number,
+  firstNs: number | null,
+): [row: EventRow, ns: number] | null {
   let record: Record<string, unknown>;
   try {
     record = fields(JSON.parse(line));

@@ -47,6 +47,17 @@ export function fields(value: unknown): Fields {
   return value && typeof value === "object" && !Array.isArray(value) ? (value as Fields) : {};
 }
 
+/** The session with every span placed: a span that never got a start (a pending one) stands where its parent does. */
+export function normalised(session: SessionDetail): SessionDetail {
+  const starts = new Map<string, number>();
+  const spans = (session.spans ?? []).map((span) => {
+    const start_ms = span.start_ms ?? (span.parent_id ? starts.get(span.parent_id) : undefined) ?? 0;
+    starts.set(span.id, start_ms);
+    return { ...span, start_ms };
+  });
+  return { ...session, spans };
+}
+
 /** A metric as a number: the server gives a number, null, or `{value, reason}`. */
 export function metric(source: unknown, ...names: string[]): number | null {
   for (const name of names) {

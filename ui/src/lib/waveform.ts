@@ -35,7 +35,13 @@ export function barHeight(peak: number, half: number): number {
   return Math.max(0.5, Math.sqrt(Math.min(1, peak)) * half);
 }
 
-export function barsPath(values: number[], pitch: number, middle: number, half: number, floor = true): string {
+export function barsPath(
+  values: number[],
+  pitch: number,
+  middle: number,
+  half: number,
+  floor = true,
+): string {
   const parts: string[] = [];
   values.forEach((peak, i) => {
     if (!floor && peak < HEARD_FLOOR) return;

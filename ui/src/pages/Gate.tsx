@@ -50,8 +50,8 @@ function SignIn({ signIn }: { signIn: ReturnType<typeof useSignIn> }) {
         <div>
           <h1>Sign in to Voxgate</h1>
           <p className="muted">
-            With an API key. <code>voxgate serve</code> printed one at its first start; <code>voxgate keys create</code>{" "}
-            makes another.
+            With an API key. <code>voxgate serve</code> printed one at its first start;{" "}
+            <code>voxgate keys create</code> makes another.
           </p>
         </div>
         <label className="field">

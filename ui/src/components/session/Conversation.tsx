@@ -1,0 +1,180 @@
+/** The call as people said it: each entry with its own clip, tools with what went in and came out. */
+import { useMemo, useState } from "react";
+import type { Attachment, Span } from "../../api/types";
+import { clock, duration, millis } from "../../lib/format";
+import { Player } from "../../lib/player";
+import {
+  type ConversationEntry,
+  conversation,
+  errorText,
+  type Interruption,
+  spanEnd,
+  voiceToVoice,
+} from "../../lib/trace";
+import { usePlayerState, usePlayerTime } from "../../lib/use-player";
+import { Icon } from "../Icon";
+import { JsonText } from "./JsonText";
+
+interface Props {
+  player: Player;
+  spans: Span[];
+  live: boolean;
+  selected: string | null;
+  onSelect: (span: Span) => void;
+}
+
+function Clip({ clip, label }: { clip: Attachment; label: string }) {
+  const [player] = useState(() => new Player(clip.url, "none"));
+  const { playing, failed } = usePlayerState(player);
+  const title = failed ? "This clip cannot be played" : `${playing ? "Stop" : "Play"} ${label}`;
+  const toggle = () => {
+    player.seek(0);
+    player.toggle();
+  };
+  return (
+    <button
+      type="button"
+      className="button icon quiet clip"
+      disabled={failed}
+      title={title}
+      aria-label={title}
+      data-testid="play-clip"
+      onClick={toggle}
+    >
+      <Icon name={playing ? "stop" : "play"} />
+    </button>
+  );
+}
+
+export function interruptionText(cut: Interruption): string {
+  if (cut.heardMs === null) return "interrupted";
+  const about = cut.estimated ? "about " : "";
+  const of = cut.generatedMs === null ? "" : ` of ${(cut.generatedMs / 1000).toFixed(1)}`;
+  return `interrupted, heard ${about}${(cut.heardMs / 1000).toFixed(1)}${of} s`;
+}
+
+function Meta({ entry, onSelect }: { entry: ConversationEntry; onSelect: () => void }) {
+  const { span, kind } = entry;
+  const length = spanEnd(span) - span.start_ms;
+  const v2v = kind === "assistant" ? voiceToVoice(span) : null;
+  return (
+    <div className="meta">
+      <span className="who">{kind === "tool" ? `tool · ${span.name}` : kind}</span>
+      <button type="button" className="at" title="Seek to here" onClick={onSelect}>
+        {clock(span.start_ms)}
+      </button>
+      <span>{duration(length)}</span>
+      {v2v !== null && (
+        <span title="Voice to voice: from the end of speech to the first sound">v2v {millis(v2v)}</span>
+      )}
+      {entry.interruption && <span className="warn">{interruptionText(entry.interruption)}</span>}
+    </div>
+  );
+}
+
+function ToolBody({ span }: { span: Span }) {
+  return (
+    <div className="tool-body">
+      <JsonText value={span.input} label="Arguments" />
+      <span className="arrow" aria-hidden="true">
+        →
+      </span>
+      {span.output == null ? (
+        <span className="muted">no result yet</span>
+      ) : (
+        <JsonText value={span.output} label="Result" />
+      )}
+    </div>
+  );
+}
+
+function Words({ entry, live }: { entry: ConversationEntry; live: boolean }) {
+  const { text, unheardText, kind, span } = entry;
+  if (!text && !unheardText) {
+    const missing = kind === "user" ? "no transcript (set audio.input.transcription to get one)" : "no words";
+    return <p className="muted">{live && span.end_ms == null ? "…" : missing}</p>;
+  }
+  return (
+    <p className="words">
+      {text}
+      {unheardText && (
+        <s className="unheard" title="Generated, but not heard (the place is estimated from the time)">
+          {unheardText}
+        </s>
+      )}
+    </p>
+  );
+}
+
+interface EntryProps {
+  entry: ConversationEntry;
+  live: boolean;
+  state: "playing" | "selected" | "";
+  onSelect: () => void;
+}
+
+function Entry({ entry, live, state, onSelect }: EntryProps) {
+  const error = errorText(entry.span.error);
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the time button inside does the same for the keyboard
+    <li className={`entry ${entry.kind} ${state}`} onClick={onSelect} data-testid={`entry-${entry.kind}`}>
+      <div className="entry-main">
+        <Meta entry={entry} onSelect={onSelect} />
+        {entry.kind === "tool" ? <ToolBody span={entry.span} /> : <Words entry={entry} live={live} />}
+        {error && <p className="bad">{error}</p>}
+      </div>
+      {entry.clip && <Clip key={entry.clip.url} clip={entry.clip} label={`what the ${entry.kind} said`} />}
+    </li>
+  );
+}
+
+function activeAt(entries: ConversationEntry[], ms: number): string | null {
+  if (ms <= 0) return null;
+  const active = entries.findLast(
+    ({ span }) => span.start_ms <= ms && ms < Math.max(spanEnd(span), span.start_ms + 300),
+  );
+  return active?.span.id ?? null;
+}
+
+export function Conversation({ player, spans, live, selected, onSelect }: Props) {
+  const entries = useMemo(() => conversation(spans), [spans]);
+  const active = usePlayerTime(player, (ms) => activeAt(entries, ms));
+  if (entries.length === 0) {
+    return (
+      <p className="muted padded">
+        {live ? "Nothing was said yet. It shows up here as it is." : "Nothing was said in this call."}
+      </p>
+    );
+  }
+  const stateOf = (id: string) => (id === active ? "playing" : id === selected ? "selected" : "");
+  return (
+    <ol className="conversation" data-testid="conversation">
+      {entries.map((entry, i) => (
+        <ConversationPart key={entry.span.id} entry={entry} before={entries[i - 1]}>
+          <Entry
+            entry={entry}
+            live={live}
+            state={stateOf(entry.span.id)}
+            onSelect={() => onSelect(entry.span)}
+          />
+        </ConversationPart>
+      ))}
+    </ol>
+  );
+}
+
+interface PartProps {
+  entry: ConversationEntry;
+  before: ConversationEntry | undefined;
+  children: React.ReactNode;
+}
+
+function ConversationPart({ entry, before, children }: PartProps) {
+  const begins = entry.turn !== null && entry.turn !== before?.turn;
+  return (
+    <>
+      {begins && <li className="turn-mark">Turn {entry.turn}</li>}
+      {children}
+    </>
+  );
+}

@@ -1,0 +1,51 @@
+/** React's view of a Player: state as it changes, time as rarely as a reader needs it. */
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { Player, type PlayerState } from "./player";
+
+/** A player that lives as long as the component and its address. */
+export function usePlayer(url: string): Player | null {
+  const [player, setPlayer] = useState<Player | null>(null);
+  useEffect(() => {
+    const made = new Player(url);
+    setPlayer(made);
+    return () => made.close();
+  }, [url]);
+  return player;
+}
+
+export function usePlayerState(player: Player): PlayerState {
+  return useSyncExternalStore(player.subscribe, player.getState);
+}
+
+/** Something derived from the time; the component draws again only when the derived value changes. */
+export function usePlayerTime<T extends string | number | null>(
+  player: Player,
+  derive: (ms: number) => T,
+): T {
+  return useSyncExternalStore(player.onTime, () => derive(player.timeMs));
+}
+
+/** Calls back with the time on every frame, for things that are moved without React. */
+export function useEveryFrame(player: Player, act: (ms: number) => void): void {
+  const latest = useRef(act);
+  latest.current = act;
+  const run = useCallback(() => latest.current(player.timeMs), [player]);
+  useEffect(() => {
+    run();
+    return player.onTime(run);
+  }, [player, run]);
+}
+
+/** The width of an element, kept up to date. */
+export function useWidth(): [ref: (element: HTMLElement | null) => void, width: number] {
+  const [width, setWidth] = useState(0);
+  const observer = useRef<ResizeObserver | null>(null);
+  const ref = useCallback((element: HTMLElement | null) => {
+    observer.current?.disconnect();
+    if (!element) return;
+    setWidth(element.clientWidth);
+    observer.current = new ResizeObserver(() => setWidth(element.clientWidth));
+    observer.current.observe(element);
+  }, []);
+  return [ref, width];
+}
