@@ -106,13 +106,22 @@ def test_a_wrong_parameter_is_named(client: TestClient, query: str, param: str) 
 
 def test_a_session_comes_with_its_spans_and_the_places_of_its_clips(world: World, client: TestClient) -> None:
     data = {"usage": {"total_tokens": 4}, "close": {"code": 1000, "side": "client"}, "events_count": 12}
-    world.add_session(data=data | {"tracks": {"user": {"rate": 8000, "channels": 1, "bytes": 2}}})
+    data |= {"errors": [{"code": "x"}], "voice": "alloy"}
+    world.add_session(
+        data=data
+        | {
+            "items": [1],
+            "status": "not this one",
+            "tracks": {"user": {"rate": 8000, "channels": 1, "bytes": 2}},
+        }
+    )
     world.store.save_spans("sess_1", [SPAN])
     trace = client.get("/api/sessions/sess_1").json()
-    assert {key: trace[key] for key in ("usage", "close", "events_count")} == data
+    assert {key: trace[key] for key in data} == data
+    assert "items" not in trace
+    assert trace["status"] == "complete"
     assert trace["tracks"] == {"user": {"rate": 8000, "channels": 1, "bytes": 2}}
     assert trace["metrics"] == {}
-    assert trace["errors"] is None
     (span,) = trace["spans"]
     assert span.pop("attachments") == [
         {

@@ -30,8 +30,13 @@ TRACE = {
     "metadata": {"user_id": "u_7"},
     "credential_id": "cred_1",
     "title": "Grüße and a refund",
-    "data": {"metrics": {"v2v_p50": 480.5}, "tracks": {"user": {"rate": 24000, "channels": 1, "bytes": 9}}},
+    "data": {
+        "errors": [{"code": "a"}, {"code": "b"}],
+        "metrics": {"v2v_p50": 480.5},
+        "tracks": {"user": {"rate": 24000, "channels": 1, "bytes": 9}},
+    },
 }
+DERIVED = {"metrics": {"v2v_p50": 480.5}, "errors": 2}
 SPAN: dict[str, Any] = {
     "id": "span_1",
     "parent_id": None,
@@ -56,7 +61,22 @@ def ids(store: Store, **how: Any) -> list[str]:
 
 def test_a_trace_comes_back_as_it_was_saved(store: Store) -> None:
     store.save_trace(TRACE, [SPAN])
-    assert store.get_session("sess_1") == {**TRACE, "revision": 1, "spans": [SPAN]}
+    assert store.get_session("sess_1") == {**TRACE, **DERIVED, "revision": 1, "spans": [SPAN]}
+
+
+def test_a_list_has_the_metrics_and_the_number_of_errors_but_not_all_data(store: Store) -> None:
+    store.save_trace(TRACE, [SPAN])
+    listed = {key: value for key, value in TRACE.items() if key != "data"}
+    assert store.list_sessions()[0] == [{**listed, **DERIVED, "revision": 1}]
+
+
+@pytest.mark.parametrize(
+    ("data", "errors"),
+    [({}, None), ({"errors": 3}, 3), ({"errors": []}, 0), ({"metrics": {"errors": 4}}, 4)],
+)
+def test_errors_are_counted_or_unknown(store: Store, data: dict[str, Any], errors: int | None) -> None:
+    store.save_session({"id": "sess_1", "data": data})
+    assert store.list_sessions()[0][0]["errors"] == errors
 
 
 def test_a_session_that_is_not_there_is_none(store: Store) -> None:
@@ -67,7 +87,7 @@ def test_a_session_that_is_not_there_is_none(store: Store) -> None:
 def test_saving_some_fields_keeps_the_others(store: Store) -> None:
     store.save_session(TRACE)
     store.save_session({"id": "sess_1", "status": "failed", "project": None})
-    assert store.get_session("sess_1") == {**TRACE, "status": "failed", "revision": 2, "spans": []}
+    assert store.get_session("sess_1") == {**TRACE, "status": "failed", **DERIVED, "revision": 2, "spans": []}
 
 
 def test_saving_spans_updates_those_and_keeps_the_rest(store: Store) -> None:
@@ -101,7 +121,7 @@ def test_a_failed_save_of_a_trace_changes_nothing(store: Store) -> None:
     store.save_trace(TRACE, [SPAN])
     with pytest.raises(Exception, match="NOT NULL"):
         store.save_trace({"id": "sess_1", "status": "failed"}, [{"id": "span_2", "type": None}])
-    assert store.get_session("sess_1") == {**TRACE, "revision": 1, "spans": [SPAN]}
+    assert store.get_session("sess_1") == {**TRACE, **DERIVED, "revision": 1, "spans": [SPAN]}
 
 
 def test_every_save_raises_the_revision(store: Store) -> None:

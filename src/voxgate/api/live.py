@@ -118,7 +118,10 @@ class _Watching:
 async def _with_heartbeats(request: Request, source: _Following | _Watching) -> AsyncIterator[bytes]:
     sent_ns = monotonic_ns()
     while not await request.is_disconnected():
-        for event in await to_thread.run_sync(source.look):
+        looked_ns = monotonic_ns()
+        events = await to_thread.run_sync(source.look)
+        took_seconds = (monotonic_ns() - looked_ns) / 1e9
+        for event in events:
             yield event
             sent_ns = monotonic_ns()
         if source.ended:
@@ -126,7 +129,8 @@ async def _with_heartbeats(request: Request, source: _Following | _Watching) -> 
         if monotonic_ns() - sent_ns >= HEARTBEAT_SECONDS * 1e9:
             yield b": still here\n\n"
             sent_ns = monotonic_ns()
-        await anyio.sleep(source.poll_seconds)
+        # The trace of a long call takes time to read: then less often, so that a watcher costs little.
+        await anyio.sleep(max(source.poll_seconds, 4 * took_seconds))
 
 
 def _event(name: str, data: str, revision: int | None = None) -> bytes:

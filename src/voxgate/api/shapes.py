@@ -108,7 +108,7 @@ class Session(BaseModel):
     title: str | None
     credential_id: str | None
     metrics: dict[str, Any] = Field(description="A value that could not be measured is null.")
-    errors: int | list[Any] | None
+    errors: int | list[Any] | None = Field(description="How many in lists; in a trace the errors themselves.")
 
 
 class SessionPage(BaseModel):
@@ -144,7 +144,9 @@ class Span(BaseModel):
 
 
 class Trace(Session):
-    """A session with its spans."""
+    """A session with its spans and everything else that the trace knows of the call."""
+
+    model_config = ConfigDict(extra="allow")
 
     spans: list[Span]
     usage: dict[str, Any] | None
@@ -169,17 +171,19 @@ class Ending(BaseModel):
 
 
 def session_shape(row: Mapping[str, Any]) -> dict[str, Any]:
-    data = row["data"]
-    metrics = data.get("metrics") or {}
-    shown = {key: row[key] for key in Session.model_fields if key in row}
-    return shown | {"metrics": metrics, "errors": data.get("errors", metrics.get("errors"))}
+    return {key: row[key] for key in Session.model_fields}
 
 
 def trace_shape(row: Mapping[str, Any]) -> dict[str, Any]:
-    data = row["data"]
-    more = {key: data.get(key) for key in ("usage", "close", "events_count")}
+    """All that is known of the session's data goes along, except for the conversation's items: the spans have
+    what they say."""
+    data = {key: value for key, value in row["data"].items() if key != "items"}
+    known = {key: data.get(key) for key in ("usage", "close")}
+    known["tracks"] = data.get("tracks") or {}
+    known["events_count"] = data.get("events_count", data.get("messages"))
+    known["errors"] = data.get("errors", row["errors"])
     spans = [_span_shape(row["id"], span) for span in row["spans"]]
-    return session_shape(row) | more | {"tracks": data.get("tracks") or {}, "spans": spans}
+    return data | session_shape(row) | known | {"spans": spans}
 
 
 def _span_shape(session_id: str, span: Mapping[str, Any]) -> dict[str, Any]:

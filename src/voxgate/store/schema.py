@@ -127,6 +127,9 @@ sessions = Table(
     Column("credential_id", Text),
     Column("title", Text),
     Column("data", _json(), nullable=False, default=dict),
+    # Derived from `data` on save: lists show them, and `data` of a long call is too large to read for a list.
+    Column("metrics", _json(), nullable=False, default=dict),
+    Column("errors", Integer),
     # Derived on save, so that the filter needs no JSON operators and folds case the same in every database.
     Column("user_id", Text),
     Column("title_folded", Text),

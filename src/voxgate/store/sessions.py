@@ -49,8 +49,9 @@ SPAN_KEYS = (
     "attachments",
 )
 
-# What a session shows to callers: its own fields and the counter of its saves.
-_SHOWN = [sessions.c[name] for name in (*SESSION_KEYS, "revision")]
+# What a session shows to callers: its own fields, what was derived from `data`, the counter of its saves.
+_SHOWN = [sessions.c[name] for name in (*SESSION_KEYS, "metrics", "errors", "revision")]
+_LISTED = [column for column in _SHOWN if column.name != "data"]
 
 
 class SessionRows:
@@ -78,7 +79,8 @@ class SessionRows:
             _save_spans(connection, row["id"], spans)
 
     def get_session(self, session_id: str) -> dict[str, Any] | None:
-        """The session's fields, `revision`, and `spans` in the order of their start."""
+        """The session's fields, `metrics` and `errors` (a number) of its data, its `revision`, and its `spans`
+        in the order of their start."""
         with self._database.reading() as connection:
             row = connection.execute(select(*_SHOWN).where(sessions.c.id == session_id)).one_or_none()
             if row is None:
@@ -94,8 +96,8 @@ class SessionRows:
     def list_sessions(
         self, *, project: str | None = None, q: str | None = None, limit: int = 50, cursor: str | None = None
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """A page without spans, newest first, and the cursor of the next page if there is one."""
-        query = _page(select(*_SHOWN), limit, cursor)
+        """A page without spans and `data`, newest first, and the cursor of the next page if there is one."""
+        query = _page(select(*_LISTED), limit, cursor)
         if project is not None:
             query = query.where(sessions.c.project == project)
         for term in filters.parse(q or ""):
@@ -129,6 +131,9 @@ def _save_session(connection: Connection, row: Mapping[str, Any]) -> None:
         values["title_folded"] = (values["title"] or "").casefold() or None
     if "metadata" in values:
         values["user_id"] = _user_id(values["metadata"])
+    if "data" in values:
+        values["metrics"] = values["data"].get("metrics") or {}
+        values["errors"] = _error_count(values["data"])
     upsert(connection, sessions, [values], also_set={"revision": sessions.c.revision + 1})
     if "tags" in values:
         _save_tags(connection, row["id"], values["tags"])
@@ -142,6 +147,11 @@ def _is_given(row: Mapping[str, Any], key: str) -> bool:
 def _user_id(metadata: Any) -> str | None:
     user = metadata.get("user_id") if isinstance(metadata, dict) else None
     return None if user is None else str(user)
+
+
+def _error_count(data: Mapping[str, Any]) -> int | None:
+    errors = data.get("errors", (data.get("metrics") or {}).get("errors"))
+    return len(errors) if isinstance(errors, list) else errors
 
 
 def _save_tags(connection: Connection, session_id: str, tags: Sequence[str]) -> None:
