@@ -79,7 +79,7 @@ class SessionRows:
             _save_spans(connection, row["id"], spans)
 
     def get_session(self, session_id: str) -> dict[str, Any] | None:
-        """The session's fields, `metrics` and `errors` (a number) of its data, its `revision`, and its `spans`
+        """The session's fields, `metrics` and `errors` (a number) of its data, `revision`, and its `spans`
         in the order of their start."""
         with self._database.reading() as connection:
             row = connection.execute(select(*_SHOWN).where(sessions.c.id == session_id)).one_or_none()
