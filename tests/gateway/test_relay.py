@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 
@@ -11,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.conftest import ADMIN_KEY, StartGateway
-from voxgate.realtime.frames import BINARY, TEXT, FrameDecoder
+from voxgate.realtime.frames import BINARY, TEXT, FrameDecoder, encode_close, encode_frame
 from voxgate.recording.wirelog import CLIENT, SERVER
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
@@ -222,3 +223,51 @@ async def test_an_operator_ends_a_running_call(start_gateway: StartGateway) -> N
             with pytest.raises(ConnectionClosed):
                 await socket.recv()
             assert socket.close_code == 4001
+
+
+async def test_the_last_words_of_a_provider_that_hangs_up_at_once_reach_a_client_that_is_sending(
+    start_gateway: StartGateway,
+) -> None:
+    async def slam(call: Upstreamed) -> None:
+        await call.receive()
+        await call.send('{"type":"last"}')
+        call.socket.transport.write(encode_close(4000, "enough"))
+        call.socket.transport.write_eof()
+        async for _ in call:
+            pass
+
+    async with ScriptedProvider(slam) as provider, start_gateway(provider.base_url) as gateway:
+        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+            with contextlib.suppress(ConnectionClosed):
+                for _ in range(200):
+                    await socket.send("x" * 20_000)
+            assert await socket.recv() == '{"type":"last"}'
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+            assert (socket.close_code, socket.close_reason) == (4000, "enough")
+
+
+async def test_an_end_from_outside_waits_for_the_message_that_is_passing(start_gateway: StartGateway) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    payload = b'{"type":"large","x":"' + b"y" * 50_000 + b'"}'
+    frame = encode_frame(TEXT, payload)
+
+    async def halves(call: Upstreamed) -> None:
+        await call.receive()
+        call.socket.transport.write(frame[:20_000])
+        begun.set()
+        await go_on.wait()
+        call.socket.transport.write(frame[20_000:])
+
+    async with ScriptedProvider(halves) as provider, start_gateway(provider.base_url) as gateway:
+        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+            await socket.send("{}")
+            await begun.wait()
+            assert socket.response is not None
+            call = socket.response.headers["x-voxgate-session-id"]
+            while gateway.worker.gateway.calls.get(call).nothing_passes:
+                await asyncio.sleep(0.01)
+            gateway.worker.gateway.calls.end_session(call)
+            go_on.set()
+            assert await socket.recv() == payload.decode()
+            assert json.loads(await socket.recv())["error"]["code"] == "session_ended"

@@ -45,6 +45,9 @@ class Calls:
         self._running[call.session_id] = call
         self._empty.clear()
 
+    def get(self, session_id: str) -> Call:
+        return self._running[session_id]
+
     def remove(self, call: Call) -> None:
         self._running.pop(call.session_id, None)
         if not self._running:

@@ -140,6 +140,11 @@ class Call:
             self._upstream.transport.resume_reading()
             self._client.transport.resume_reading()
 
+    @property
+    def nothing_passes(self) -> bool:
+        """Whether both directions are between two messages."""
+        return self._upstream.follower.at_boundary and self._client.follower.at_boundary
+
     def end(self, error: VoxgateError) -> None:
         """Ends the call for a reason of ours, at the next message boundary of what the client receives."""
         if self._finished or self._ending is not None:
@@ -228,9 +233,11 @@ class Call:
         self._finished = True
         if self._timer is not None:
             self._timer.cancel()
-        self._upstream.transport.close()
+        _flush_and_close(self._upstream.transport)
+        if self._upstream.follower.close is not None and self._client.follower.close is None:
+            client_stays = client_stays or self._let_client_answer()
         if not client_stays:
-            self._client.transport.close()
+            _flush_and_close(self._client.transport)
         close, side = self._close or (Close(_NO_CLOSE_FRAME, ""), "gateway")
         if self.log is not None:
             self.log.fact(
@@ -238,6 +245,19 @@ class Call:
             )
             self.log.close()
         self._on_finished(self)
+
+    def _let_client_answer(self) -> bool:
+        """The provider closed and hung up at once; the client still has to read that."""
+        transport = self._client.transport
+        if not transport.is_closing():
+            transport.set_protocol(Farewell(transport))
+        return True
+
+
+def _flush_and_close(transport: asyncio.Transport) -> None:
+    """A peer that does not read what is still pending is cut off after a while."""
+    transport.close()
+    asyncio.get_running_loop().call_later(_CLOSE_SECONDS, transport.abort)
 
 
 def _drop(kind: int, data: bytes) -> None:
