@@ -112,6 +112,12 @@ def test_a_player_that_has_the_sound_need_not_fetch_it_again(recorded: World, cl
     assert client.get(AUDIO, headers=ranged | {"if-range": '"another"'}).status_code == 200
 
 
+def test_the_sound_of_a_rebuilt_session_is_fetched_again(recorded: World, client: TestClient) -> None:
+    etag = client.get(AUDIO).headers["etag"]
+    recorded.add_session()
+    assert client.get(AUDIO, headers={"if-none-match": etag}).status_code == 200
+
+
 def test_each_format_of_a_track_has_its_own_etag(recorded: World, client: TestClient) -> None:
     tags = {
         client.head(AUDIO, params={"track": "user", "format": kind}).headers["etag"]
@@ -185,7 +191,8 @@ def test_what_was_heard_is_known_only_after_the_call(world: World, client: TestC
 
 def test_a_track_that_is_not_there_is_a_404(world: World, client: TestClient) -> None:
     world.add_session(data={"tracks": {"user": TRACKS["user"]}})
-    for track, message in {"assistant": "no track 'assistant'", "user": "no longer kept"}.items():
+    messages = {"assistant": "no track 'assistant'", "user": "no longer kept", "mix": "not made yet"}
+    for track, message in messages.items():
         response = client.get(AUDIO, params={"track": track})
         assert response.status_code == 404
         assert message in response.json()["error"]["message"]

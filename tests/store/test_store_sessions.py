@@ -64,6 +64,12 @@ def test_a_trace_comes_back_as_it_was_saved(store: Store) -> None:
     assert store.get_session("sess_1") == {**TRACE, **DERIVED, "revision": 1, "spans": [SPAN]}
 
 
+def test_a_session_can_be_read_without_its_spans(store: Store) -> None:
+    store.save_trace(TRACE, [SPAN])
+    session = store.get_session("sess_1", with_spans=False)
+    assert session == {**TRACE, **DERIVED, "revision": 1, "spans": []}
+
+
 def test_a_list_has_the_metrics_and_the_number_of_errors_but_not_all_data(store: Store) -> None:
     store.save_trace(TRACE, [SPAN])
     listed = {key: value for key, value in TRACE.items() if key != "data"}

@@ -80,7 +80,7 @@ class _Following:
             return []
         self._revision = revision
         try:
-            row = find_session(self._control, self._key, self._id)
+            row = find_session(self._control, self._key, self._id, with_spans=True)
         except NotFound:  # deleted meanwhile
             return [self._end(None)]
         trace = _event("trace", Trace.model_validate(trace_shape(row)).model_dump_json(), row["revision"])

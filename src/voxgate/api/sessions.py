@@ -21,9 +21,11 @@ END_SIGNAL = "end_session"
 CHUNK_BYTES = 256 * 1024
 
 
-def find_session(control: Control, key: ApiKey, session_id: str) -> dict[str, Any]:
-    """A session that the key may see, with its spans; another project's is not found."""
-    row = control.store.get_session(session_id)
+def find_session(
+    control: Control, key: ApiKey, session_id: str, *, with_spans: bool = False
+) -> dict[str, Any]:
+    """A session that the key may see; another project's is not found."""
+    row = control.store.get_session(session_id, with_spans=with_spans)
     if row is None or key.project not in (None, row["project"]):
         raise NotFound(f"There is no session {session_id!r}.", param="session_id")
     return row
@@ -54,7 +56,7 @@ def list_sessions(
 @router.get("/{session_id}", response_model=Trace)
 def get_session(session_id: str, key: Reader, control: Controlled) -> dict[str, Any]:
     """A session with its spans in the order of their start."""
-    return trace_shape(find_session(control, key, session_id))
+    return trace_shape(find_session(control, key, session_id, with_spans=True))
 
 
 @router.delete("/{session_id}", response_model=Deleted)

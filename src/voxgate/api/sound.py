@@ -44,6 +44,7 @@ class Pcm:
     name: str
     session_id: str
     live: bool
+    revision: int
     rate: int
     channels: int
     size: int
@@ -63,7 +64,11 @@ class Pcm:
 
     def etag(self, *what: object) -> str | None:
         """None while the track grows."""
-        return None if self.live else '"' + "-".join(map(str, (self.name, self.size, *what))) + '"'
+        return (
+            None
+            if self.live
+            else '"' + "-".join(map(str, (self.name, self.revision, self.size, *what))) + '"'
+        )
 
 
 @router.head("/audio", include_in_schema=False)
@@ -100,7 +105,7 @@ def get_attachment(
     request: Request, session_id: str, attachment_id: str, key: Reader, control: Controlled
 ) -> Response:
     """A span's clip, cut out of its track, as WAV."""
-    row = find_session(control, key, session_id)
+    row = find_session(control, key, session_id, with_spans=True)
     clip = _find_attachment(row, attachment_id)
     pcm = _find_track(control, row, clip["track"])
     start, end = clip["start_byte"], clip["end_byte"]
@@ -131,12 +136,17 @@ def _find_track(control: Control, row: dict[str, Any], name: str) -> Pcm:
             " 'assistant'."
         )
     shape = (row["data"].get("tracks") or {}).get(name)
+    if shape is None and name in _AFTER_THE_CALL:
+        raise NotFound(
+            f"The track {name!r} of the session {row['id']} is not made yet, or nothing was said.",
+            param="track",
+        )
     if shape is None:
         raise NotFound(f"The session {row['id']} has no track {name!r}.", param="track")
     size = control.blobs.size(f"sessions/{row['id']}/{name}.pcm")
     if size is None and shape.get("bytes") and not live:
         raise NotFound(f"The sound of the track {name!r} is no longer kept.", param="track")
-    return Pcm(name, row["id"], live, int(shape["rate"]), int(shape["channels"]), size or 0)
+    return Pcm(name, row["id"], live, row["revision"], int(shape["rate"]), int(shape["channels"]), size or 0)
 
 
 def _find_attachment(row: dict[str, Any], attachment_id: str) -> dict[str, Any]:

@@ -78,14 +78,15 @@ class SessionRows:
             _delete_other_spans(connection, row["id"], {span["id"] for span in spans})
             _save_spans(connection, row["id"], spans)
 
-    def get_session(self, session_id: str) -> dict[str, Any] | None:
-        """The session's fields, `metrics` and `errors` (a number) of its data, `revision`, and its `spans`
-        in the order of their start."""
+    def get_session(self, session_id: str, *, with_spans: bool = True) -> dict[str, Any] | None:
+        """The session's fields, `metrics` and `errors` (a number) of its data, `revision`, and `spans` in the
+        order of their start, which is where the reading takes its time."""
         with self._database.reading() as connection:
             row = connection.execute(select(*_SHOWN).where(sessions.c.id == session_id)).one_or_none()
             if row is None:
                 return None
-            return {**to_dict(row), "spans": _read_spans(connection, session_id)}
+            spans = _read_spans(connection, session_id) if with_spans else []
+        return {**to_dict(row), "spans": spans}
 
     def session_revision(self, session_id: str) -> int | None:
         """A number that grows with every save; None for a session that is not there."""
