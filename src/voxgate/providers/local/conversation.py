@@ -19,7 +19,7 @@ class Conversation:
         return self.items[-1].id if self.items else None
 
     def insert(self, item: Item, previous_item_id: str | None = None) -> str | None:
-        """Puts it after that item (`root`: at the beginning; None: at the end); returns its predecessor's id."""
+        """Puts it after that item (`root`: first; None: last); returns its predecessor's id."""
         if any(each.id == item.id for each in self.items):
             message = f"Error adding item: an item with id '{item.id}' already exists."
             raise EventRefused("item_create_duplicate_item_id", message, param="item.id")
@@ -47,14 +47,19 @@ class Conversation:
             raise no_such_item("delete", "deleting", item_id)
         self.items.remove(item)
 
-    def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> tuple[int, EventRefused | None]:
-        """Returns where it was cut. Past the end the live service complains, clamps, and cuts all the same."""
+    def truncate(
+        self, item_id: str, content_index: int, audio_end_ms: int
+    ) -> tuple[int, EventRefused | None]:
+        """Where it was cut. Past the end the live service complains, clamps, and cuts all the same."""
         item = self.find(item_id)
         if item is None:
             raise no_such_item("truncate", "truncating", item_id)
         if item.body.get("role") != "assistant" or not item.spoken or content_index != 0:
             message = "Only model output audio messages can be truncated"
             raise EventRefused("unsupported_content_type", message, param="item_id")
+        if item.body["status"] == "in_progress":
+            message = "This item is still being generated: cancel the response first."
+            raise EventRefused("item_truncate_in_progress", message, param="item_id")
         complaint = None
         if audio_end_ms > item.audio_ms:
             message = f"Audio content of {item.audio_ms}ms is already shorter than {audio_end_ms}ms"

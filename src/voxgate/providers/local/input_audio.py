@@ -75,7 +75,9 @@ class InputAudio:
         rate = RATES[format_type]
         buffered = self._joined()
         self._clock = self.clock_ms * rate // 1000
-        self._keep(np.asarray(soxr.resample(buffered, self.rate, rate), np.int16)[-self._clock or len(buffered) :])
+        self._keep(
+            np.asarray(soxr.resample(buffered, self.rate, rate), np.int16)[-self._clock or len(buffered) :]
+        )
         self.format_type, self.rate, self._odd_byte = format_type, rate, b""
         if self.detector:
             self._restart(self.detector.rules)

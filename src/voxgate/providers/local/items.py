@@ -1,8 +1,9 @@
-"""Items: the checks for those a client sends, and how one is kept: what is shown of it, its audio, what was heard."""
+"""Items: the checks for those a client sends; how one is kept: what is shown, its audio, what was heard."""
 
 from __future__ import annotations
 
 import binascii
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +49,8 @@ _messages = tagged(
 _kinds: dict[str, Check] = {
     "message": _messages,
     "function_call": record(
-        {**_shared, "call_id": nullable(text), "name": text, "arguments": text}, required=("name", "arguments")
+        {**_shared, "call_id": nullable(text), "name": text, "arguments": text},
+        required=("name", "arguments"),
     ),
     "function_call_output": record(
         {**_shared, "call_id": text, "output": text}, required=("call_id", "output")
@@ -78,10 +80,14 @@ class Item:
     def id(self) -> str:
         return str(self.body["id"])
 
+    def shown(self) -> dict[str, Any]:
+        """A copy of the body: what an event shows must not change after it."""
+        return deepcopy(self.body)
+
     def with_audio(self) -> dict[str, Any]:
         """For `conversation.item.retrieved`."""
         if not self.audio:
-            return self.body
+            return self.shown()
         encoded = pybase64.b64encode(self.audio).decode()
         content = [
             {**part, "audio": encoded, "format": self.format_type.removeprefix("audio/")}
@@ -102,7 +108,7 @@ class Item:
 
 
 def client_item(value: Any, path: str, *, format_type: str) -> Item:
-    """An item as a client wrote it; its audio is taken out of the body and is in the session's input format."""
+    """An item as a client wrote it; its audio, in the session's input format, is taken out of the body."""
     return checked_item(item_check(value, path), path, format_type=format_type)
 
 

@@ -1,4 +1,4 @@
-"""Why a client event is refused: OpenAI's codes and sentences, raised by the checks and sent as `error` events."""
+"""Why a client event is refused: OpenAI's codes and sentences, raised by the checks, sent as `error`."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def invalid_value(path: str, value: object, supported: Iterable[str] = ()) -> Ev
     return EventRefused("invalid_value", message, param=path)
 
 
-def out_of_range(path: str, value: float, *, kind: str, low: float | None, high: float | None) -> EventRefused:
+def out_of_range(
+    path: str, value: float, *, kind: str, low: float | None, high: float | None
+) -> EventRefused:
     """`kind` is `integer` or `decimal`; exactly one bound is broken."""
     below = low is not None and value < low
     side, word, sign = ("min", "minimum", ">=") if below else ("max", "maximum", "<=")

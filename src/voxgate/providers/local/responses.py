@@ -1,4 +1,4 @@
-"""One response: what is generated goes in piece by piece, server events come out in the live service's order."""
+"""One response: generated pieces go in, server events come out in the live service's order."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ class Response:
     id: str = field(default_factory=lambda: new_id("resp"))
     status: str = "in_progress"
     output: list[Item] = field(default_factory=list)
-    spent: Tokens = Tokens()
+    spent: Tokens = field(default_factory=Tokens)
+    total_tokens: int = 0  # known when it is done
     audio_ms: int = 0
     _open: Item | None = None
     _words: str = ""
@@ -75,7 +76,7 @@ class Response:
             "id": self.id,
             "status": self.status,
             "status_details": status_details,
-            "output": [item.body for item in self.output],
+            "output": [item.shown() for item in self.output],
             "conversation_id": self.conversation_id,
             "output_modalities": [self.config.output_modality],
             "max_output_tokens": self.config.max_output_tokens,
@@ -132,7 +133,9 @@ class Response:
         self.spent += Tokens(text_tokens(name + arguments))
         return [*events, *self._close_item("completed")]
 
-    def finish(self, status: str, *, reason: str | None = None, error: dict[str, Any] | None = None) -> list[Event]:
+    def finish(
+        self, status: str, *, reason: str | None = None, error: dict[str, Any] | None = None
+    ) -> list[Event]:
         """Closes what is open. `status` is completed, cancelled, incomplete or failed."""
         if self.done:
             return []
@@ -142,6 +145,7 @@ class Response:
         if details:
             details = {name: value for name, value in details.items() if value is not None}
         measured = self.meter.measure(self.config.instructions, self.config.tools, self.context)
+        self.total_tokens = measured.all.total + self.spent.total
         shown = self.shown(status_details=details, usage=response_usage(measured, self.spent))
         return [*events, server_event("response.done", response=shown)]
 
@@ -163,11 +167,11 @@ class Response:
         self._open, self._words = item, ""
         self.output.append(item)
         place = {"response_id": self.id, "output_index": len(self.output) - 1}
-        events = [server_event("response.output_item.added", **place, item=dict(item.body))]
+        events = [server_event("response.output_item.added", **place, item=item.shown())]
         if self.conversation:
             previous = self.conversation.insert(item)
             events.append(
-                server_event("conversation.item.added", previous_item_id=previous, item=dict(item.body))
+                server_event("conversation.item.added", previous_item_id=previous, item=item.shown())
             )
         return events
 
@@ -177,7 +181,7 @@ class Response:
             return []
         events = self._close_part() if item.body["type"] == "message" else []
         item.body["status"] = status
-        shown = {**item.body, "content": [dict(part) for part in item.body["content"]]} if events else item.body
+        shown = item.shown()
         if self.conversation and self.conversation.find(item.id):
             previous = self.conversation.previous_id(item)
             events.append(server_event("conversation.item.done", previous_item_id=previous, item=shown))

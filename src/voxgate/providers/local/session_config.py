@@ -1,4 +1,4 @@
-"""The session's configuration: its defaults, and `session.update` checked and merged into it (or refused whole)."""
+"""The session's configuration: its defaults, and `session.update` merged into it or refused whole."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def output_modalities(value: Any, path: str) -> list[str]:
     """`["audio"]` or `["text"]`: the live service does not take both."""
     names: list[str] = _modalities(value, path)
     if len(names) != 1:
-        raise invalid_value(path, value, ("[\"text\"]", "[\"audio\"]"))
+        raise invalid_value(path, value, ('["text"]', '["audio"]'))
     return names
 
 
@@ -220,7 +220,9 @@ def updated_session(current: dict[str, Any], update: Any, *, voice_is_fixed: boo
 
 
 def _merge_input(current: dict[str, Any], update: dict[str, Any]) -> None:
-    current.update(_with_rate({name: update[name] for name in ("format", "noise_reduction") if name in update}))
+    current.update(
+        _with_rate({name: update[name] for name in ("format", "noise_reduction") if name in update})
+    )
     if "transcription" in update:
         wanted = update["transcription"]
         current["transcription"] = wanted and {"model": None, "language": None, "prompt": None, **wanted}
@@ -228,7 +230,9 @@ def _merge_input(current: dict[str, Any], update: dict[str, Any]) -> None:
         current["turn_detection"] = _turn_detection_after(current["turn_detection"], update["turn_detection"])
 
 
-def _turn_detection_after(current: dict[str, Any] | None, wanted: dict[str, Any] | None) -> dict[str, Any] | None:
+def _turn_detection_after(
+    current: dict[str, Any] | None, wanted: dict[str, Any] | None
+) -> dict[str, Any] | None:
     if wanted is None:
         return None
     defaults = SERVER_VAD if wanted["type"] == "server_vad" else SEMANTIC_VAD

@@ -54,7 +54,9 @@ def resolve_voice(settings: LocalSettings) -> VoiceEngine:
     for program in ("flite", "espeak-ng"):
         if shutil.which(program):
             return program
-    raise SettingsError(f"The embedded provider has no voice. {INSTALL}", param="providers.local.voice_engine")
+    raise SettingsError(
+        f"The embedded provider has no voice. {INSTALL}", param="providers.local.voice_engine"
+    )
 
 
 def _require_voice(engine: VoiceEngine, settings: LocalSettings) -> None:
@@ -62,7 +64,9 @@ def _require_voice(engine: VoiceEngine, settings: LocalSettings) -> None:
     if engine == "hibari" and not installed("hibari"):
         raise SettingsError(f"voice_engine is 'hibari', which is not installed. {INSTALL}", param=param)
     if engine in {"flite", "espeak-ng"} and not shutil.which(engine):
-        raise SettingsError(f"voice_engine is '{engine}', but no program of that name is on the PATH.", param=param)
+        raise SettingsError(
+            f"voice_engine is '{engine}', but no program of that name is on the PATH.", param=param
+        )
     if engine == "http" and not settings.speech_base_url:
         raise SettingsError("voice_engine is 'http': set providers.local.speech_base_url.", param=param)
 
@@ -80,7 +84,9 @@ def resolve_ear(settings: LocalSettings) -> EarEngine:
     if settings.transcription_base_url:
         return "http"
     if not whisper:
-        raise SettingsError(f"The embedded provider has no ear (or set ear_engine = 'none'). {INSTALL}", param=param)
+        raise SettingsError(
+            f"The embedded provider has no ear (or set ear_engine = 'none'). {INSTALL}", param=param
+        )
     return "whisper"
 
 

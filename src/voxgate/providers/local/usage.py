@@ -45,7 +45,7 @@ def spoken_tokens(audio_ms: int) -> int:
 
 
 def item_tokens(item: Item) -> Tokens:
-    """What an item weighs in the context. Audio that was heard or spoken counts as audio, not as its words."""
+    """What an item weighs in the context; audio that was heard counts as audio, not as its words."""
     body = item.body
     if body["type"] == "function_call":
         return Tokens(text_tokens(body["name"] + body["arguments"]))

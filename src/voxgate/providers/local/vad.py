@@ -58,7 +58,7 @@ def level_db(frame: Samples) -> float:
 
 
 class Decimator:
-    """24 kHz to 8 kHz in frames of fixed length: a windowed-sinc low pass at 3.6 kHz, then every third sample."""
+    """24 kHz to 8 kHz, frame by frame: a windowed-sinc low pass at 3.6 kHz, then every third sample."""
 
     def __init__(self) -> None:
         self._taps = _low_pass(_TAPS, 3600 / 24_000)

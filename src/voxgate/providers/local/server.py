@@ -1,0 +1,208 @@
+"""The embedded provider's WebSocket server: accepts a call, checks its key and model, and serves it.
+
+It fails as the live service does: 101, an `error` event, then a close frame with the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import socket as sockets
+from collections.abc import Callable, Sequence
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from voxgate.core.errors import InvalidKey, MissingModel, RequestError, Unauthenticated, VoxgateError
+from voxgate.core.ids import new_id
+from voxgate.providers.local.answering import Parts
+from voxgate.providers.local.brain import Brain
+from voxgate.providers.local.chat_brain import ChatBrain
+from voxgate.providers.local.connection import Connection
+from voxgate.providers.local.ears import Ear, HttpEar, NoEar, WhisperEar
+from voxgate.providers.local.endpoints import Endpoint
+from voxgate.providers.local.settings import (
+    LocalSettings,
+    require_voice_activity,
+    resolve_ear,
+    resolve_voice,
+)
+from voxgate.providers.local.small_brain import SmallBrain
+from voxgate.providers.local.voices import EngineVoice, HttpVoice, Voice, load_hibari, load_program
+
+MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+PING_SECONDS = 20.0
+PATHS = ("/v1/realtime", "/openai/v1/realtime")
+_KEY_SUBPROTOCOL = "openai-insecure-api-key."
+_GOING_AWAY = "The server is stopping."
+
+
+class BetaShape(RequestError):
+    code = "beta_api_shape_disabled"
+
+
+async def serve_local(
+    *,
+    sock: sockets.socket | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    api_key: str | None = None,
+    settings: LocalSettings,
+    stop: asyncio.Event,
+    ready: Callable[[int], None] | None = None,
+) -> None:
+    """Serves until `stop` is set, then closes the calls with 1001; `ready` gets the port.
+
+    Raises SettingsError if a part is chosen that is not installed. The models load while it is listening
+    already; the first call waits for them.
+    """
+    parts = build_parts(settings)
+    handler = partial(_serve_call, api_key=api_key, parts=parts)
+    where: dict[str, Any] = {"sock": sock} if sock else {"host": host, "port": port}
+    try:
+        async with serve(
+            handler,
+            **where,
+            process_request=_refuse_other_paths,
+            select_subprotocol=_select_subprotocol,
+            compression=None,
+            max_size=MAX_MESSAGE_BYTES,
+            ping_interval=PING_SECONDS,
+            ping_timeout=None,
+            server_header=None,
+        ) as server:
+            if ready:
+                ready(_port_of(server))
+            await stop.wait()
+            server.close(code=1001, reason=_GOING_AWAY)
+    finally:
+        await parts.close()
+
+
+def run(
+    host: str = "127.0.0.1", port: int = 8700, *, settings: LocalSettings, api_key: str | None = None
+) -> None:
+    """Serves alone, until interrupted."""
+
+    async def main() -> None:
+        await serve_local(host=host, port=port, api_key=api_key, settings=settings, stop=asyncio.Event())
+
+    asyncio.run(main())
+
+
+def build_parts(settings: LocalSettings) -> Parts:
+    """Raises SettingsError; what runs here begins to load in its own thread."""
+    require_voice_activity()
+    ear, voice = resolve_ear(settings), resolve_voice(settings)
+    brain = _brain(settings)
+    return Parts(settings, _ear(ear, settings), brain, _voice(voice, settings))
+
+
+def _ear(engine: str, settings: LocalSettings) -> Ear:
+    if engine == "none":
+        return NoEar()
+    if engine == "http":
+        return HttpEar(
+            Endpoint(
+                settings.transcription_base_url or "",
+                settings.transcription_model,
+                settings.transcription_api_key_env,
+            )
+        )
+    return WhisperEar()
+
+
+def _voice(engine: str, settings: LocalSettings) -> Voice:
+    if engine == "http":
+        return HttpVoice(
+            Endpoint(settings.speech_base_url or "", settings.speech_model, settings.speech_api_key_env)
+        )
+    if engine == "hibari":
+        return EngineVoice(partial(load_hibari, settings.seed))
+    return EngineVoice(partial(load_program, engine))
+
+
+def _brain(settings: LocalSettings) -> Brain:
+    if settings.chat_base_url is None:
+        return SmallBrain(settings.seed)
+    endpoint = Endpoint(settings.chat_base_url, settings.chat_model, settings.chat_api_key_env)
+    return ChatBrain(endpoint, settings.seed)
+
+
+async def _serve_call(socket: ServerConnection, *, api_key: str | None, parts: Parts) -> None:
+    try:
+        model = _admitted_model(socket, api_key)
+    except VoxgateError as error:
+        await _refuse(socket, error)
+        return
+    await Connection(socket, model, parts).serve()
+
+
+def _admitted_model(socket: ServerConnection, api_key: str | None) -> str:
+    """The model's name as asked for. Raises what the live service answers to a wrong handshake."""
+    request = socket.request
+    if request is None:
+        raise RequestError("No request was read.")
+    _check_key(request, api_key)
+    if "realtime=v1" in request.headers.get("OpenAI-Beta", ""):
+        raise BetaShape(
+            "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."
+        )
+    models = parse_qs(urlsplit(request.path).query).get("model")
+    if not models:
+        raise MissingModel("You must provide a model parameter, for example /v1/realtime?model=local")
+    return models[0]
+
+
+def _check_key(request: Request, api_key: str | None) -> None:
+    if api_key is None:
+        return
+    given = _given_key(request)
+    if given is None:
+        raise Unauthenticated("Missing bearer or basic authentication in header")
+    if not hmac.compare_digest(given.encode(), api_key.encode()):
+        raise InvalidKey("Incorrect API key provided.")
+
+
+def _given_key(request: Request) -> str | None:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key:
+        return key.strip()
+    if "api-key" in request.headers:
+        return request.headers["api-key"]
+    offered = ",".join(request.headers.get_all("Sec-WebSocket-Protocol"))
+    for name in map(str.strip, offered.split(",")):
+        if name.startswith(_KEY_SUBPROTOCOL):
+            return name.removeprefix(_KEY_SUBPROTOCOL)
+    return None
+
+
+async def _refuse(socket: ServerConnection, error: VoxgateError) -> None:
+    try:
+        await socket.send(orjson.dumps(error.event(new_id("event"))).decode())
+        await socket.close(error.close_code, error.close_reason)
+    except ConnectionClosed:
+        pass  # the client did not wait for the reason
+
+
+def _refuse_other_paths(connection: ServerConnection, request: Request) -> Response | None:
+    if urlsplit(request.path).path in PATHS:
+        return None
+    message = f"No such path: {urlsplit(request.path).path}. The endpoint is /v1/realtime.\n"
+    return connection.respond(HTTPStatus.NOT_FOUND, message)
+
+
+def _select_subprotocol(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Browsers give up if they offer protocols and none is taken."""
+    return Subprotocol("realtime") if "realtime" in offered else None
+
+
+def _port_of(server: Server) -> int:
+    return int(next(iter(server.sockets)).getsockname()[1])
