@@ -32,6 +32,7 @@ from voxgate.api.app import build_api
 from voxgate.auth.credentials import Gatekeeper, Minter
 from voxgate.auth.keys import KeyRing
 from voxgate.auth.tokens import TokenBox, load_token_keys
+from voxgate.auth.web import WebSignIn
 from voxgate.core.errors import MethodNotAllowed, NotFound, RequestError, VoxgateError
 from voxgate.core.ids import new_id
 from voxgate.core.settings import ProviderSettings, Settings
@@ -75,11 +76,12 @@ def build_worker(
     store = Store(settings.database_url)
     tokens = TokenBox(load_token_keys(settings.data_dir / TOKEN_KEYS_NAME))
     keys = KeyRing(store, admin_key)
+    sign_in = WebSignIn(keys, tokens)
     revoked = store.revoked_credentials()
     gatekeeper = Gatekeeper(keys, tokens, revoked)
     router = Router(settings, environ, local)
     calls = Calls()
-    endpoints = Endpoints(store, gatekeeper, Minter(store, tokens), tokens, router, calls)
+    endpoints = Endpoints(store, gatekeeper, Minter(store, tokens), sign_in, router, calls)
     gateway = Gateway(
         gatekeeper=gatekeeper,
         router=router,
@@ -89,7 +91,7 @@ def build_worker(
         largest_message_bytes=settings.largest_message_bytes,
     )
     api = build_api(
-        store=store, blobs=FolderBlobs(settings.blobs_dir), keys=keys, cookies=tokens, models=router.models
+        store=store, blobs=FolderBlobs(settings.blobs_dir), keys=keys, sign_in=sign_in, models=router.models
     )
     return Worker(settings, store, gateway, _compose(endpoints, api), revoked)
 

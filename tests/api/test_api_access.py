@@ -6,7 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.api.world import ADMIN_KEY, World
-from voxgate.api import access
+from voxgate.auth.keys import KeyRing
+from voxgate.auth.web import COOKIE_SECONDS
 from voxgate.core import clock
 
 
@@ -159,15 +160,31 @@ def test_the_cookie_of_a_revoked_key_is_worth_nothing(world: World) -> None:
     assert (response.status_code, error(response)["code"]) == (401, "invalid_api_key")
 
 
+def test_a_new_admin_key_signs_out_whoever_used_the_old_one(world: World) -> None:
+    cookie = signed_in(world).cookies["voxgate_session"]
+    world.keys = KeyRing(world.store, "vg_another-admin-key")
+    world.__post_init__()
+    client = world.client(None)
+    client.cookies.set("voxgate_session", cookie)
+    assert client.get("/api/me").status_code == 401
+
+
+def test_the_use_of_a_key_is_noted(world: World) -> None:
+    key, raw = world.keys.create("busy", "read")
+    assert world.client(raw).get("/api/me").status_code == 200
+    (row,) = [row for row in world.store.list_api_keys() if row["id"] == key.id]
+    assert row["last_used_at"]
+
+
 def test_a_cookie_ends_after_thirty_days(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     client = signed_in(world)
-    later = clock.unix_seconds() + access.COOKIE_SECONDS + 1
+    later = clock.unix_seconds() + COOKIE_SECONDS + 1
     monkeypatch.setattr(clock, "unix_seconds", lambda: later)
     assert error(client.get("/api/me"))["code"] == "expired_api_key"
 
 
 def test_a_token_made_for_something_else_is_no_cookie(world: World) -> None:
-    claims = {"key_id": "key_admin", "role": "admin", "project": None, "exp": 2**40}
+    claims = {"key_id": world.keys.authenticate(ADMIN_KEY).id, "exp": 2**40}
     client = world.client(None)
     client.cookies.set("voxgate_session", world.cookies.seal(claims, purpose="call"))
     assert client.get("/api/me").status_code == 401

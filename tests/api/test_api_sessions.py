@@ -224,7 +224,9 @@ def test_a_key_is_shown_once_works_and_can_be_revoked(world: World, client: Test
     assert made["expires_at"] == "2126-01-01T00:00:00.000Z"
     assert world.client(raw).get("/api/me").json() == {"name": "CI", "role": "read", "project": "shop"}
     listed = client.get("/api/keys")
-    assert listed.json()["items"] == [made]
+    (item,) = listed.json()["items"]
+    assert item["last_used_at"]
+    assert item | {"last_used_at": None} == made
     assert raw not in listed.text
     assert client.delete(f"/api/keys/{made['id']}").json() == {"id": made["id"], "revoked": True}
     assert world.client(raw).get("/api/me").status_code == 401

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from voxgate.api.app import build_api
 from voxgate.auth.keys import KeyRing, Role
 from voxgate.auth.tokens import TokenBox
+from voxgate.auth.web import WebSignIn
 from voxgate.store import FolderBlobs, Store
 
 ADMIN_KEY = "vg_the-admin-key-of-the-tests"
@@ -31,7 +32,11 @@ class World:
 
     def __post_init__(self) -> None:
         self.app = build_api(
-            store=self.store, blobs=self.blobs, keys=self.keys, cookies=self.cookies, models=lambda: MODELS
+            store=self.store,
+            blobs=self.blobs,
+            keys=self.keys,
+            sign_in=WebSignIn(self.keys, self.cookies),
+            models=lambda: MODELS,
         )
 
     def client(self, key: str | None = ADMIN_KEY, base_url: str = "http://voxgate.test") -> TestClient:

@@ -7,25 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from voxgate.auth.keys import ApiKey, KeyRing
-from voxgate.auth.tokens import TokenBox
-from voxgate.core import clock
-from voxgate.core.errors import Forbidden, InvalidKey, Unauthenticated
+from voxgate.auth.web import COOKIE, CSRF_HEADER, WebSignIn, check_own_page
+from voxgate.core.errors import Forbidden, Unauthenticated
 from voxgate.store import Blobs, Store
-
-COOKIE: Final = "voxgate_session"
-COOKIE_PURPOSE: Final = "web"
-COOKIE_SECONDS: Final = 30 * 24 * 3600
-CSRF_HEADER: Final = "x-voxgate-csrf"
-_SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}
-_ADMIN_ID: Final = "key_admin"
 
 
 @dataclass(frozen=True)
@@ -35,7 +26,7 @@ class Control:
     store: Store
     blobs: Blobs
     keys: KeyRing
-    cookies: TokenBox
+    sign_in: WebSignIn
     models: Callable[[], list[dict[str, Any]]]
     # One encoding at a time in a worker: the others wait without taking a thread, and find it done.
     encoding: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
@@ -67,8 +58,9 @@ def authenticated(
     if raw:
         return control.keys.authenticate(raw)
     if cookie:
-        _check_origin(request)
-        return open_cookie(control, cookie)
+        headers = request.headers
+        check_own_page(request.method, headers.get("host"), headers.get("origin"), headers.get(CSRF_HEADER))
+        return control.sign_in.open_cookie(cookie)
     raise Unauthenticated("You did not provide an API key. Send it as 'Authorization: Bearer <key>'.")
 
 
@@ -87,40 +79,8 @@ Reader = Annotated[ApiKey, Depends(reader)]
 Admin = Annotated[ApiKey, Depends(admin)]
 
 
-def make_cookie(control: Control, key: ApiKey) -> str:
-    claims = {"key_id": key.id, "name": key.name, "role": key.role, "project": key.project}
-    return control.cookies.seal(
-        {**claims, "exp": clock.unix_seconds() + COOKIE_SECONDS}, purpose=COOKIE_PURPOSE
-    )
-
-
-def open_cookie(control: Control, cookie: str) -> ApiKey:
-    """The key that the cookie stands for, if that key is still good."""
-    claims = control.cookies.open(cookie, purpose=COOKIE_PURPOSE)
-    key = ApiKey(claims["key_id"], claims.get("name", "web app"), claims["role"], claims.get("project"))
-    if key.id != _ADMIN_ID and not _is_good(control.store.get_api_key(key.id)):
-        raise InvalidKey("The API key that signed in was revoked or has expired. Sign in again.")
-    return key
-
-
 def own_project(key: ApiKey, wanted: str | None) -> str | None:
     """The project to narrow to; Forbidden where the key is bound to another one."""
     if key.project is None or wanted in (None, key.project):
         return key.project or wanted
     raise Forbidden(f"The API key {key.name!r} belongs to the project {key.project!r} only.", param="project")
-
-
-def _is_good(row: dict[str, Any] | None) -> bool:
-    if row is None:
-        return False
-    return not row["expires_at"] or datetime.fromisoformat(row["expires_at"]) > clock.now_utc()
-
-
-def _check_origin(request: Request) -> None:
-    """A browser sends the cookie by itself, so a change needs proof that one of our own pages asks for it:
-    a header that a foreign page cannot set without CORS, or the browser's word on the page's origin."""
-    if request.method in _SAFE_METHODS or request.headers.get(CSRF_HEADER) == "1":
-        return
-    origin = request.headers.get("origin", "").partition("://")[2]
-    if not origin or origin != request.headers.get("host"):
-        raise Forbidden(f"A change with the web app's cookie needs the header '{CSRF_HEADER}: 1'.")

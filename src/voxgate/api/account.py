@@ -6,17 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from voxgate.api.access import (
-    COOKIE,
-    COOKIE_SECONDS,
-    Admin,
-    Anyone,
-    Control,
-    Controlled,
-    Reader,
-    make_cookie,
-    own_project,
-)
+from voxgate.api.access import Admin, Anyone, Control, Controlled, Reader, own_project
 from voxgate.api.shapes import (
     KeyPage,
     LoginRequest,
@@ -28,6 +18,7 @@ from voxgate.api.shapes import (
     Revoked,
 )
 from voxgate.auth.keys import ApiKey
+from voxgate.auth.web import COOKIE, COOKIE_SECONDS
 from voxgate.core.clock import iso_utc, now_utc
 from voxgate.core.errors import InvalidRequest, NotFound
 
@@ -38,7 +29,9 @@ router = APIRouter(prefix="/api")
 def login(body: LoginRequest, request: Request, response: Response, control: Controlled) -> ApiKey:
     """Trade an API key for the web app's cookie."""
     key = control.keys.authenticate(body.api_key)
-    response.set_cookie(COOKIE, make_cookie(control, key), max_age=COOKIE_SECONDS, **_cookie_rules(request))
+    response.set_cookie(
+        COOKIE, control.sign_in.make_cookie(key), max_age=COOKIE_SECONDS, **_cookie_rules(request)
+    )
     response.headers["cache-control"] = "no-store"
     return key
 

@@ -18,7 +18,7 @@ from voxgate.api.access import Control
 from voxgate.api.answers import answer_failures
 from voxgate.api.shapes import ErrorBody
 from voxgate.auth.keys import KeyRing
-from voxgate.auth.tokens import TokenBox
+from voxgate.auth.web import WebSignIn
 from voxgate.store import Blobs, Store
 
 
@@ -27,7 +27,7 @@ def build_api(
     store: Store,
     blobs: Blobs,
     keys: KeyRing,
-    cookies: TokenBox,
+    sign_in: WebSignIn,
     models: Callable[[], list[dict[str, Any]]],
 ) -> FastAPI:
     app = FastAPI(
@@ -43,7 +43,7 @@ def build_api(
         generate_unique_id_function=_operation_id,
         responses={"4XX": {"model": ErrorBody, "description": "What was wrong, and with which field."}},
     )
-    app.state.control = Control(store, blobs, keys, cookies, models)
+    app.state.control = Control(store, blobs, keys, sign_in, models)
     answer_failures(app)
     for part in (account, sessions, sound, live):
         app.include_router(part.router)

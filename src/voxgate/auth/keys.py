@@ -8,10 +8,11 @@ import hashlib
 import hmac
 import os
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from voxgate.core import clock
 from voxgate.core.errors import ExpiredKey, Forbidden, InvalidKey, InvalidRequest
@@ -21,6 +22,7 @@ from voxgate.store import Store
 Role = Literal["admin", "mint", "read", "connect"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 KEY_PREFIX: Final = "vg_"
+_TOUCH_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +56,37 @@ class KeyRing:
     def __init__(self, store: Store, admin_key: str) -> None:
         self._store = store
         self._admin_hash = key_hash(admin_key)
+        # A part of the hash in the id: whoever signed in with an older admin key is signed out.
+        self._admin = ApiKey(f"key_admin_{self._admin_hash[:12]}", "admin", "admin")
+        self._touched: dict[str, float] = {}
 
     def authenticate(self, raw: str) -> ApiKey:
         """InvalidKey for an unknown or revoked key, ExpiredKey past its time."""
         digest = key_hash(raw)
         if hmac.compare_digest(digest, self._admin_hash):
-            return ApiKey("key_admin", "admin", "admin")
+            return self._admin
         row = self._store.find_api_key(digest)
         if row is None:
             raise InvalidKey(f"Incorrect API key provided: {masked(raw)}.")
-        if row["expires_at"] and datetime.fromisoformat(row["expires_at"]) <= clock.now_utc():
-            raise ExpiredKey(f"The API key {row['name']!r} has expired.")
-        return ApiKey(row["id"], row["name"], row["role"], row["project"])
+        key = _checked(row)
+        self._touch(key.id)
+        return key
+
+    def by_id(self, key_id: str) -> ApiKey:
+        """The key with this id, if it is still good; InvalidKey or ExpiredKey if not."""
+        if key_id == self._admin.id:
+            return self._admin
+        row = self._store.get_api_key(key_id)
+        if row is None:
+            raise InvalidKey("The API key that signed in is no longer good. Sign in again.")
+        return _checked(row)
+
+    def _touch(self, key_id: str) -> None:
+        """Notes the use, once a minute at most: a busy key must not become a busy database."""
+        now = time.monotonic()
+        if now - self._touched.get(key_id, float("-inf")) > _TOUCH_SECONDS:
+            self._touched[key_id] = now
+            self._store.touch_api_key(key_id, clock.iso_utc(clock.now_utc()))
 
     def create(
         self, name: str, role: Role, project: str | None = None, expires_at: str | None = None
@@ -88,6 +109,12 @@ class KeyRing:
 
     def revoke(self, key_id: str) -> bool:
         return self._store.revoke_api_key(key_id)
+
+
+def _checked(row: dict[str, Any]) -> ApiKey:
+    if row["expires_at"] and datetime.fromisoformat(row["expires_at"]) <= clock.now_utc():
+        raise ExpiredKey(f"The API key {row['name']!r} has expired.")
+    return ApiKey(row["id"], row["name"], row["role"], row["project"])
 
 
 def masked(raw: str) -> str:

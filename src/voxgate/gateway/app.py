@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from voxgate.auth.credentials import CREDENTIAL_PREFIX, Gatekeeper, Grant, Minter, parse_request
 from voxgate.auth.keys import ApiKey
-from voxgate.auth.tokens import TokenBox
+from voxgate.auth.web import COOKIE, CSRF_HEADER, WebSignIn, check_own_page
 from voxgate.core.errors import (
     Forbidden,
     InvalidRequest,
@@ -26,9 +26,6 @@ from voxgate.gateway.calls import Calls
 from voxgate.gateway.metrics import render_metrics
 from voxgate.providers.routes import Router
 from voxgate.store import Store
-
-WEB_COOKIE = "voxgate_session"
-WEB_PURPOSE = "web"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -63,14 +60,14 @@ class Endpoints:
         store: Store,
         gatekeeper: Gatekeeper,
         minter: Minter,
-        cookies: TokenBox,
+        sign_in: WebSignIn,
         router: Router,
         calls: Calls,
     ) -> None:
         self._store = store
         self._gatekeeper = gatekeeper
         self._minter = minter
-        self._cookies = cookies
+        self._sign_in = sign_in
         self._router = router
         self._calls = calls
 
@@ -151,12 +148,13 @@ class Endpoints:
     async def _caller(self, request: Request) -> Grant | ApiKey:
         """Who asks: by a key, or by the web app's cookie (which works from our own pages only)."""
         key = request_key(request)
-        cookie = request.cookies.get(WEB_COOKIE)
+        cookie = request.cookies.get(COOKIE)
         if key is None and cookie is not None:
-            if request.method not in {"GET", "HEAD"} and not _from_own_page(request):
-                raise Forbidden("A request with the web app's cookie must come from the web app.")
-            claims = self._cookies.open(cookie, purpose=WEB_PURPOSE)
-            return ApiKey(claims["key_id"], "web app", claims["role"], claims.get("project"))
+            headers = request.headers
+            check_own_page(
+                request.method, headers.get("host"), headers.get("origin"), headers.get(CSRF_HEADER)
+            )
+            return await run_in_threadpool(self._sign_in.open_cookie, cookie)
         return await run_in_threadpool(self._gatekeeper.caller, key)
 
 
@@ -165,12 +163,6 @@ def request_key(request: Request) -> str | None:
     if scheme.lower() == "bearer" and bearer.strip():
         return bearer.strip()
     return request.headers.get("x-api-key") or request.headers.get("api-key")
-
-
-def _from_own_page(request: Request) -> bool:
-    origin = request.headers.get("origin", "")
-    own = origin.partition("://")[2] == request.headers.get("host")
-    return own or request.headers.get("x-voxgate-csrf") == "1"
 
 
 async def _json_body(request: Request) -> Any:

@@ -1,0 +1,57 @@
+"""A real headless Chromium whose microphone plays a WAV file."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright
+
+OpenPage = Callable[..., AbstractAsyncContextManager[Page]]
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required "
+    "--use-fake-ui-for-media-stream --use-fake-device-for-media-stream"
+).split()
+# Every sound that the page plays, for the tests to look at.
+KEEP_SOUNDS = """
+window.__sounds = [];
+const play = HTMLMediaElement.prototype.play;
+HTMLMediaElement.prototype.play = function () { window.__sounds.push(this); return play.call(this); };
+"""
+
+
+@pytest.fixture
+def open_page() -> OpenPage:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("needs a Chromium on the PATH (Debian: apt-get install chromium)")
+
+    @contextlib.asynccontextmanager
+    async def open_(
+        microphone: Path | None = None, *, width: int = 1440, height: int = 900, scheme: str = "dark"
+    ) -> AsyncIterator[Page]:
+        flags = [*FLAGS, f"--use-file-for-fake-audio-capture={microphone}%noloop"] if microphone else FLAGS
+        async with async_playwright() as driver:
+            browser = await driver.chromium.launch(executable_path=chromium, args=flags)
+            context = await browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme=scheme,  # type: ignore[arg-type]
+                permissions=["microphone"],
+            )
+            page = await context.new_page()
+            await page.add_init_script(KEEP_SOUNDS)
+            problems: list[str] = []
+            page.on("pageerror", lambda error: problems.append(str(error)))
+            page.on("console", lambda message: problems.append(f"{message.type}: {message.text}"))
+            yield page
+            await browser.close()
+            # A 401 is how the page learns that nobody is signed in; the browser reports it by itself.
+            errors = [each for each in problems if not each.startswith(("log", "info", "debug", "warning"))]
+            assert not [each for each in errors if "401 (Unauthorized)" not in each]
+
+    return open_
