@@ -36,16 +36,22 @@ export function useEveryFrame(player: Player, act: (ms: number) => void): void {
   }, [player, run]);
 }
 
-/** The width of an element, kept up to date. */
-export function useWidth(): [ref: (element: HTMLElement | null) => void, width: number] {
-  const [width, setWidth] = useState(0);
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** The size of an element, kept up to date. */
+export function useSize(): [ref: (element: HTMLElement | null) => void, size: Size] {
+  const [size, setSize] = useState<Size>({ width: 0, height: 0 });
   const observer = useRef<ResizeObserver | null>(null);
   const ref = useCallback((element: HTMLElement | null) => {
     observer.current?.disconnect();
     if (!element) return;
-    setWidth(element.clientWidth);
-    observer.current = new ResizeObserver(() => setWidth(element.clientWidth));
+    const measure = () => setSize({ width: element.clientWidth, height: element.clientHeight });
+    measure();
+    observer.current = new ResizeObserver(measure);
     observer.current.observe(element);
   }, []);
-  return [ref, width];
+  return [ref, size];
 }

@@ -17,6 +17,13 @@ export function Gate({ children }: { children: ReactNode }) {
 
   useEffect(() => {
     if (keyFromAddress) mutate(keyFromAddress, { onSettled: () => setAutomatic(false) });
+    // The printed address pasted over an open page changes the fragment only: nothing is loaded again.
+    const pasted = () => {
+      const key = takeKey();
+      if (key) mutate(key);
+    };
+    window.addEventListener("hashchange", pasted);
+    return () => window.removeEventListener("hashchange", pasted);
   }, [mutate]);
 
   if (me.data) return children;

@@ -1,7 +1,8 @@
 /** What call this is, and what can be done with it. */
+import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useRef } from "react";
-import { useDeleteSession, useEndCall } from "../../api/queries";
+import { meQuery, useDeleteSession, useEndCall } from "../../api/queries";
 import type { SessionDetail } from "../../api/types";
 import { sessionTitle } from "../../lib/trace";
 import { CopyButton } from "../Copy";
@@ -140,22 +141,26 @@ function Pills({ session }: { session: SessionDetail }) {
 
 export function Header({ session, linkToTime }: { session: SessionDetail; linkToTime: () => string }) {
   const live = session.status === "live";
+  const mayChange = useQuery(meQuery).data?.role === "admin";
   return (
     <header className="session-head">
-      <nav aria-label="Breadcrumb" className="muted hide-small">
-        <Link to="/">Sessions</Link> /
-      </nav>
-      <h1 title={session.id}>{sessionTitle(session)}</h1>
-      <Status status={session.status} />
-      <Pills session={session} />
-      <span className="muted">
-        <Moment at={session.started_at} />
-      </span>
-      <span className="grow" />
+      <div className="session-title">
+        <nav aria-label="Breadcrumb" className="muted hide-small">
+          <Link to="/">Sessions</Link> /
+        </nav>
+        <h1 title={session.id}>{sessionTitle(session)}</h1>
+        <Status status={session.status} />
+        <span className="muted nowrap">
+          <Moment at={session.started_at} />
+        </span>
+      </div>
       <div className="actions">
         <CopyButton text={linkToTime} label="Link to this moment" />
         <Downloads id={session.id} />
-        {live ? <EndCall id={session.id} /> : <Delete session={session} />}
+        {mayChange && (live ? <EndCall id={session.id} /> : <Delete session={session} />)}
+      </div>
+      <div className="pills">
+        <Pills session={session} />
       </div>
     </header>
   );

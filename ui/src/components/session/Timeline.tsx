@@ -11,7 +11,7 @@ import type { Peaks, Span } from "../../api/types";
 import { clock, duration } from "../../lib/format";
 import type { Player } from "../../lib/player";
 import { interruptionOf, isFailed, spanEnd } from "../../lib/trace";
-import { useEveryFrame, usePlayerState, usePlayerTime, useWidth } from "../../lib/use-player";
+import { useEveryFrame, usePlayerState, usePlayerTime, useSize } from "../../lib/use-player";
 import { ticks } from "../../lib/waveform";
 import { Icon } from "../Icon";
 import { Lanes } from "./Lanes";
@@ -164,7 +164,7 @@ function useWheelZoom(element: HTMLElement | null, zoomBy: (factor: number) => v
 }
 
 export function Timeline({ player, peaks, spans, lengthMs, onSelect }: Props) {
-  const [measure, width] = useWidth();
+  const [measure, { width, height }] = useSize();
   const [element, setElement] = useState<HTMLDivElement | null>(null);
   const [zoom, setZoom] = useState(1);
   // While zoomed in, the view turns pages with the playhead instead of creeping along.
@@ -200,8 +200,14 @@ export function Timeline({ player, peaks, spans, lengthMs, onSelect }: Props) {
           onSelect={onSelect}
         />
         <Seekable player={player} lengthMs={lengthMs} onPointer={seek}>
-          <div ref={measure}>
-            <Lanes peaks={peaks ?? EMPTY_PEAKS} fromMs={view.fromMs} toMs={view.toMs} width={width} />
+          <div className="lanes" ref={measure}>
+            <Lanes
+              peaks={peaks ?? EMPTY_PEAKS}
+              fromMs={view.fromMs}
+              toMs={view.toMs}
+              width={width}
+              height={Math.max(0, height - 1) / 2}
+            />
           </div>
           <Cuts spans={spans} view={view} />
         </Seekable>
