@@ -171,7 +171,9 @@ class Conversation:
         user.silence_ms = self._session.silence_ms
 
     def on_timeout(self, event: Event, msg: Json) -> None:
-        user = self._new_user("timeout", event.t_ns, name_of(msg, "item_id"))
+        item_id = name_of(msg, "item_id")
+        known = self._users.get(item_id) if item_id else None
+        user = known or self._new_user("timeout", event.t_ns, item_id)
         user.audio_start_ms, user.audio_end_ms = number(msg, "audio_start_ms"), number(msg, "audio_end_ms")
 
     def on_commit_sent(self, event: Event, msg: Json) -> None:

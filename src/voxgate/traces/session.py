@@ -65,7 +65,7 @@ class SessionState:
         shown: Json = {key: error.get(key) for key in ("type", "code", "message", "param") if key in error}
         if len(self.errors) < _MOST_EVENTS:
             self.errors.append({"t_ms": round(event.t_ms, 3), "source": kind, **shown, **details})
-        self.mark(event, kind, "error", **shown, **details)
+        self.mark(event, kind, "error", error=shown, **details)
         return shown
 
     # Facts of the gateway

@@ -5,7 +5,7 @@ a few times a second for a live session.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,9 +35,15 @@ class _Assembly:
     responses: Responses
     layout: TrackLayout
     is_over: bool
+    taken: set[str] = field(default_factory=set)
 
     def id(self, *names: object) -> str:
-        return stable_id("span", self.session.id, *names)
+        """From the provider's ids; should one come twice, its place in the order tells them apart."""
+        found = stable_id("span", self.session.id, *names)
+        while found in self.taken:
+            found = stable_id("span", self.session.id, found)
+        self.taken.add(found)
+        return found
 
     @property
     def open_status(self) -> str:
