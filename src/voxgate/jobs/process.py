@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -41,6 +42,7 @@ def _stop_on_signals() -> threading.Event:
 
 
 def _stop_with_parent(stop: threading.Event) -> None:
-    while sys.stdin.buffer.read(1024):
+    # Not through the buffered reader, whose lock a daemon thread must not hold when the interpreter ends.
+    while os.read(sys.stdin.fileno(), 1024):
         pass
     stop.set()
