@@ -1,6 +1,6 @@
 /** The frame of every page: brand, navigation, who is signed in, theme. */
 import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet } from "@tanstack/react-router";
+import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import { useState } from "react";
 import { meQuery, useSignOut } from "../api/queries";
 import { applyTheme, storedTheme, THEMES, type Theme } from "../lib/theme";
@@ -47,7 +47,11 @@ function Account() {
   );
 }
 
+/** A session's page belongs to the list of sessions. */
+const ACTIVE = { "data-status": "active" } as const;
+
 export function Shell() {
+  const inSession = useLocation({ select: ({ pathname }) => pathname.startsWith("/sessions/") });
   return (
     <>
       <header className="topbar">
@@ -56,7 +60,7 @@ export function Shell() {
           <span>Voxgate</span>
         </Link>
         <nav className="nav" aria-label="Pages">
-          <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>
+          <Link to="/" activeOptions={{ exact: true, includeSearch: false }} {...(inSession ? ACTIVE : {})}>
             Sessions
           </Link>
           <Link to="/playground">Playground</Link>

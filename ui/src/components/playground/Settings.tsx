@@ -41,21 +41,23 @@ function ModelSelect({ settings, onChange }: Omit<Props, "locked">) {
 
 function ModeChoice({ settings, onChange }: Omit<Props, "locked">) {
   return (
-    <fieldset className="modes">
-      <legend>Turns</legend>
-      {MODES.map(([mode, label, title]) => (
-        <label key={mode} title={title} className={settings.mode === mode ? "chosen" : ""}>
-          <input
-            type="radio"
-            name="mode"
-            data-testid={`mode-${mode}`}
-            checked={settings.mode === mode}
-            onChange={() => onChange({ ...settings, mode })}
-          />
-          {label}
-        </label>
-      ))}
-    </fieldset>
+    <div className="field" role="radiogroup" aria-label="Turns">
+      <span>Turns</span>
+      <div className="modes">
+        {MODES.map(([mode, label, title]) => (
+          <label key={mode} title={title} className={settings.mode === mode ? "chosen" : ""}>
+            <input
+              type="radio"
+              name="mode"
+              data-testid={`mode-${mode}`}
+              checked={settings.mode === mode}
+              onChange={() => onChange({ ...settings, mode })}
+            />
+            {label}
+          </label>
+        ))}
+      </div>
+    </div>
   );
 }
 

@@ -155,7 +155,7 @@ export function Header({ session, linkToTime }: { session: SessionDetail; linkTo
         </span>
       </div>
       <div className="actions">
-        <CopyButton text={linkToTime} label="Link to this moment" />
+        <CopyButton text={linkToTime} label="Copy link" />
         <Downloads id={session.id} />
         {mayChange && (live ? <EndCall id={session.id} /> : <Delete session={session} />)}
       </div>
