@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, async_playwright
 
+from tests.clients.conftest import CHROMIUM_FLAGS, question, spoken_question, voice
+
+__all__ = ["question", "spoken_question", "voice"]
+
 OpenPage = Callable[..., AbstractAsyncContextManager[Page]]
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required "
-    "--use-fake-ui-for-media-stream --use-fake-device-for-media-stream"
-).split()
+FLAGS = [*CHROMIUM_FLAGS, "--disable-quic", "--autoplay-policy=no-user-gesture-required"]
 # Every sound that the page plays, for the tests to look at.
 KEEP_SOUNDS = """
 window.__sounds = [];

@@ -68,6 +68,12 @@ class RunningGateway:
 StartGateway = Callable[..., AbstractAsyncContextManager[RunningGateway]]
 
 
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Both event loops: their transports differ in small ways."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 @pytest.fixture
 def start_gateway(tmp_path: Path) -> StartGateway:
     @contextlib.asynccontextmanager

@@ -24,6 +24,8 @@ def run_child(name: Annotated[str, typer.Argument()]) -> None:
     logging.basicConfig(
         level=logging.INFO, format=f"%(asctime)s %(levelname)s [{name}] %(message)s", stream=sys.stderr
     )
+    for chatty in ("faster_whisper", "websockets.server", "uvicorn.error"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     orders = receive_orders()
     # Each process imports only what it is for: the worker never loads numpy, the recorder no web framework.
     runners: dict[str, Callable[[dict[str, Any]], None]] = {

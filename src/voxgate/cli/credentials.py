@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from voxgate.cli.client import Client
 from voxgate.core.clock import iso_utc
@@ -36,7 +36,7 @@ def create(
 @app.command("list", epilog="Example:  voxgate credentials list --limit 20")
 def list_(limit: Annotated[int, typer.Option(help="How many, 1 to 500.")] = 50) -> None:
     """List the newest temporary credentials (never their keys)."""
-    table = Table("id", "model", "project", "made", "may start until", "revoked")
+    table = Table(Column("id", no_wrap=True), "model", "project", "made", "may start until", "revoked")
     for row in Client().call("GET", "/v1/credentials", query={"limit": limit})["items"]:
         model = row["model"]
         shown = model if isinstance(model, str) else ", ".join(model or ["any"])

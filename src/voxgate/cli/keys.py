@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from voxgate.cli.client import Client
 
@@ -27,7 +27,7 @@ def create(
 @app.command("list", epilog="Example:  voxgate keys list")
 def list_() -> None:
     """List the API keys (never their text)."""
-    table = Table("id", "name", "role", "project", "key", "made", "last used", "state")
+    table = Table(Column("id", no_wrap=True), "name", "role", "project", "key", "made", "last used", "state")
     for row in Client().call("GET", "/api/keys")["items"]:
         state = "revoked" if row.get("revoked_at") else ""
         last = row.get("last_used_at") or ""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.tree import Tree
 
 from voxgate.cli.client import Client
@@ -32,14 +32,16 @@ def list_(
         for item in items:
             typer.echo(json.dumps(item))
         return
-    table = Table("id", "started", "project", "model", "status", "length", "turns", "first words")
+    table = Table(
+        Column("id", no_wrap=True), "started", "project", "model", "status", "length", "turns", "title"
+    )
     for row in items:
         length = f"{(row['duration_ms'] or 0) / 1000:.1f} s"
         table.add_row(
             row["id"], row["started_at"][:19].replace("T", " "), row["project"] or "", row["model"] or "",
             row["status"], length, str(row["turns"] or 0), row.get("title") or "",
         )  # fmt: skip
-    Console().print(table)
+    Console(soft_wrap=not sys.stdout.isatty()).print(table)
 
 
 @app.command(epilog="Example:  voxgate sessions show sess_…")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
@@ -71,8 +71,7 @@ class UpgradeProtocol(asyncio.Protocol):
         """What an impatient client sent before our 101. Reading goes on, so that we see it hang up."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are not of that class
 
     def data_received(self, data: bytes) -> None:
         if self._task is None:
