@@ -82,7 +82,10 @@ class TurnDetector:
 
     def _while_speaking(self) -> Mark | None:
         # A lone frame of speech is a click or the detector's doubt; two in a row go on with the turn.
-        self._silence_ms = 0 if self._run >= 2 else self._silence_ms + FRAME_MS
+        if self._run == 0:
+            self._silence_ms += FRAME_MS
+        elif self._run >= 2:
+            self._silence_ms = 0
         if self._silence_ms < max(self.rules.silence_duration_ms, FRAME_MS):
             return None
         self.forget()

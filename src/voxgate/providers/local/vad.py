@@ -18,6 +18,8 @@ from voxgate.providers.local.formats import Samples
 FRAME_MS = 20
 _VAD_RATE = 8_000  # WebRTC's detector reduces every rate to this one
 _TAPS = 48
+_DIGITAL_SILENCE_DB = -90.0
+_LOUDEST_FLOOR_DB = -30.0
 
 
 class SpeechClassifier(Protocol):
@@ -40,13 +42,18 @@ class EnergyGate:
     def __init__(self, threshold: float) -> None:
         self._least_db = -60.0 + 30.0 * threshold
         self._margin_db = 3.0 + 9.0 * threshold
-        self._floor_db = -70.0
+        self._floor_db: float | None = None
 
     def is_open(self, frame: Samples) -> bool:
         level = level_db(frame)
+        if level < _DIGITAL_SILENCE_DB:
+            return False  # says nothing about the room
+        # Begins with the first sound there is, unless that is someone speaking already. Then it falls at once
+        # with the level and rises 1.5 dB a second: speech does not lift it, a fan in time does.
+        if self._floor_db is None:
+            self._floor_db = min(level, _LOUDEST_FLOOR_DB)
         opened = level > max(self._least_db, self._floor_db + self._margin_db)
-        # Falls at once with the level, rises 1.5 dB a second: speech does not lift it, a fan in time does.
-        self._floor_db = min(level, self._floor_db + 0.03) if level > -90.0 else self._floor_db
+        self._floor_db = min(level, self._floor_db + 0.03)
         return opened
 
 
