@@ -140,6 +140,7 @@ class SessionRecording:
         _add_tracks(trace, mixer.tracks)
         for key in self._written(keys + mixer.keys):
             self._blobs.sync(key)
+            yield
         while not self._save(trace):
             while time.monotonic() < self._next_save:
                 yield
