@@ -87,7 +87,6 @@ class CallMixer:
     def steps(self) -> Iterator[None]:
         if not self._present:
             return
-        yield from self._write_heard()
         with ExitStack() as stack:
             sources: dict[Track, _Source] = {}
             for track in self._present:
@@ -96,17 +95,6 @@ class CallMixer:
         key = f"{self._prefix}/peaks.json"
         text = json.dumps({"per_second": PER_SECOND, **self._peaks}, separators=(",", ":"))
         self._blobs.put(key, text.encode())
-
-    def _write_heard(self) -> Iterator[None]:
-        lane = self._layout.assistant
-        if not lane.runs:
-            return
-        with self._blobs.open(f"{self._prefix}/assistant.pcm") as file:
-            for run in lane.runs:
-                file.seek(run.start_frame * SAMPLE_BYTES)
-                for data in _blocks(file, run.heard_frames * SAMPLE_BYTES):
-                    self._append("heard", data, lane.rate, 1)
-                    yield
 
     def _open(self, stack: ExitStack, track: Track) -> Generator[None, None, _Source]:
         file: IO[bytes] = stack.enter_context(self._blobs.open(f"{self._prefix}/{track}.pcm"))
@@ -131,7 +119,9 @@ class CallMixer:
         for start in range(0, total, size):
             frames = min(size, total - start)
             left, right = user.block(start, frames), heard.block(start, frames)
-            self._append("mix", to_bytes(stereo(left, right)), self._rate, 2)
+            if "assistant" in sources:
+                self._append("heard", to_bytes(right), 1)
+            self._append("mix", to_bytes(stereo(left, right)), 2)
             self._peaks["user"] += peaks(left, self._rate)
             self._peaks["heard"] += peaks(right, self._rate)
             self._peaks["assistant"] += peaks(generated.block(start, frames), self._rate)
@@ -156,16 +146,10 @@ class CallMixer:
         layout = self._layout
         return max(self._duration_ms, layout.user.end_ms, layout.assistant.heard_end_ms)
 
-    def _append(self, name: str, data: bytes, rate: int, channels: int) -> None:
+    def _append(self, name: str, data: bytes, channels: int) -> None:
         key = f"{self._prefix}/{name}.pcm"
         self._blobs.append(key, data)
-        track = self.tracks.setdefault(name, {"rate": rate, "channels": channels, "bytes": 0})
+        track = self.tracks.setdefault(name, {"rate": self._rate, "channels": channels, "bytes": 0})
         track["bytes"] += len(data)
         if key not in self.keys:
             self.keys.append(key)
-
-
-def _blocks(file: IO[bytes], size: int) -> Iterator[bytes]:
-    while size > 0 and (data := file.read(min(size, _COPY_BYTES))):
-        size -= len(data)
-        yield data
