@@ -9,7 +9,11 @@ const python = (origin: string) => `import asyncio
 from openai import AsyncOpenAI  # pip install "openai[realtime]"
 
 client = AsyncOpenAI(base_url="${origin}/v1", api_key="vg_…")
-hello = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello!"}]}
+hello = {
+    "type": "message",
+    "role": "user",
+    "content": [{"type": "input_text", "text": "Hello!"}],
+}
 
 
 async def main():

@@ -6,13 +6,23 @@ import { errorCount, metric, sessionTitle } from "../lib/trace";
 import { Moment } from "./Moment";
 import { Status } from "./Status";
 
-function Figure({ label, value, tone }: { label: string; value: string; tone?: string | undefined }) {
+interface FigureProps {
+  label: string;
+  value: string;
+  tone?: string | undefined;
+  /** Said beside the number where there are no headings: on small screens. */
+  unit?: string | undefined;
+}
+
+function Figure({ label, value, tone, unit }: FigureProps) {
   return (
-    <td className={`figure ${tone ?? ""}`} data-label={label}>
+    <td className={`figure ${tone ?? ""}`} data-label={label} data-unit={unit}>
       {value}
     </td>
   );
 }
+
+const unit = (value: number | null, word: string) => (value === 1 ? word : `${word}s`);
 
 function Row({ session }: { session: SessionSummary }) {
   const errors = errorCount(session.errors);
@@ -39,14 +49,20 @@ function Row({ session }: { session: SessionSummary }) {
         <Moment at={session.started_at} />
       </td>
       <Figure label="duration" value={duration(session.duration_ms)} />
-      <Figure label="turns" value={count(session.turns)} />
+      <Figure label="turns" value={count(session.turns)} unit={unit(session.turns, "turn")} />
       <Figure label="voice to voice" value={millis(metric(session.metrics, "v2v_p50", "v2v_heard_p50"))} />
       <Figure
         label="interruptions"
         value={count(session.interruptions)}
+        unit={unit(session.interruptions, "interruption")}
         tone={session.interruptions ? "warn" : "muted"}
       />
-      <Figure label="errors" value={count(errors)} tone={errors ? "bad" : "muted"} />
+      <Figure
+        label="errors"
+        value={count(errors)}
+        unit={unit(errors, "error")}
+        tone={errors ? "bad" : "muted"}
+      />
       <Figure label="cost" value={cost(session.cost_usd)} />
     </tr>
   );

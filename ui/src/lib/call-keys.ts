@@ -2,13 +2,13 @@
 import { useEffect } from "react";
 import type { Span } from "../api/types";
 import type { Player } from "./player";
-import { interruptionOf, isFailed } from "./trace";
+import { interruptionOf, isFailed, soundOf } from "./trace";
 
 const STEP_MS = 2_000;
 /** A jump back from within a turn's first moments goes to the turn before. */
 const SLACK_MS = 400;
 
-const starts = (spans: Span[]) => spans.map((span) => span.start_ms).sort((a, b) => a - b);
+const starts = (spans: Span[]) => spans.map((span) => soundOf(span).startMs).sort((a, b) => a - b);
 const after = (times: number[], ms: number) => times.find((time) => time > ms + 1);
 const before = (times: number[], ms: number) => times.findLast((time) => time < ms - SLACK_MS);
 

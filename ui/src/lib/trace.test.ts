@@ -1,15 +1,19 @@
 import { describe, expect, test } from "vitest";
-import type { Span } from "../api/types";
+import type { SessionDetail, Span } from "../api/types";
 import {
   clipOf,
   conversation,
   errorText,
   interruptionOf,
   metric,
+  normalised,
   sessionLength,
+  soundOf,
   spanText,
   splitHeard,
   textOf,
+  toolArguments,
+  toolResult,
   tree,
   waits,
 } from "./trace";
@@ -188,4 +192,45 @@ test("a live call is as long as its spans reach", () => {
     cost_usd: null,
   };
   expect(sessionLength({ ...summary, status: "live", duration_ms: null, spans: CALL })).toBe(9000);
+});
+
+test("an answer is placed where its sound was played, not where it was generated", () => {
+  const answer = span({
+    type: "response",
+    start_ms: 1000,
+    end_ms: 1200,
+    output: { transcript: "Hello", play_start_ms: 1150 },
+    metrics: { audio_heard_ms: 2000 },
+  });
+  expect(soundOf(answer)).toEqual({ startMs: 1150, endMs: 3150 });
+  expect(soundOf(span({ type: "user", start_ms: 5, end_ms: 9 }))).toEqual({ startMs: 5, endMs: 9 });
+});
+
+test("a tool shows its arguments and its result", () => {
+  const called = span({ type: "tool", input: { call_id: "c", arguments: { city: "Oslo" } } });
+  expect(toolArguments(called)).toEqual({ city: "Oslo" });
+  expect(toolResult(called)).toBeUndefined();
+  expect(toolResult({ ...called, output: { result: null } })).toBeNull();
+});
+
+test("the words that the server counts as heard go before an estimate", () => {
+  const cut = { heardMs: 1, generatedMs: 1000, estimated: false };
+  expect(splitHeard("one two three", cut, "one two")).toEqual(["one two ", "three"]);
+  expect(splitHeard("one two three", null, "one two")).toEqual(["one two three", ""]);
+});
+
+test("errors that belong to no response stand in the conversation at their time", () => {
+  const errors = [
+    { t_ms: 2200, source: "provider", message: "Unknown voice" },
+    { t_ms: 3000, source: "response", message: "shown at its response", response_id: "r" },
+  ];
+  const found = conversation(CALL, errors);
+  expect(found.map((entry) => entry.kind)).toEqual(["user", "error", "tool", "assistant", "user"]);
+});
+
+test("a span without a start stands where its parent does", () => {
+  const turn = span({ id: "t", type: "turn", start_ms: 700 });
+  const pending = { ...span({ id: "u", parent_id: "t", type: "user" }), start_ms: null as unknown as number };
+  const session = { spans: [turn, pending] } as unknown as SessionDetail;
+  expect(normalised(session).spans.map((one) => one.start_ms)).toEqual([700, 700]);
 });

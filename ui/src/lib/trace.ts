@@ -14,7 +14,7 @@ export interface Interruption {
 
 export interface ConversationEntry {
   span: Span;
-  kind: "user" | "assistant" | "tool";
+  kind: "user" | "assistant" | "tool" | "error";
   text: string;
   /** Only for interrupted answers with a known cut: the part that was not heard. */
   unheardText: string;
@@ -69,8 +69,8 @@ export function metric(source: unknown, ...names: string[]): number | null {
 }
 
 /** Why a metric has no value, where the server says so. */
-export function metricReason(source: unknown, name: string): string | null {
-  const reason = fields(fields(source)[name]).reason ?? fields(fields(source)._reasons)[name];
+export function metricReason(session: unknown, name: string): string | null {
+  const reason = fields(fields(session).metric_reasons)[name];
   return typeof reason === "string" ? reason : null;
 }
 
@@ -125,23 +125,53 @@ export function isFailed(span: Span): boolean {
 /** How much of an answer was heard, when it was cut; null for an answer that was heard to its end. */
 export function interruptionOf(span: Span): Interruption | null {
   if (span.type !== "response") return null;
-  const flagged = span.interrupted === true || fields(span.output).interrupted === true;
+  const told = fields(span.output).interrupted ?? span.interrupted;
+  if (told === false) return null;
   const generatedMs = numberOf(span, "audio_generated_ms", "generated_ms", "audio_ms");
   const heardMs = numberOf(span, "audio_heard_ms", "heard_ms", "truncated_at_ms", "audio_end_ms");
   const cut = span.status === "interrupted" || span.status === "cancelled";
   const short = heardMs !== null && generatedMs !== null && heardMs < generatedMs - 60;
-  if (!flagged && !cut && !short) return null;
+  if (told !== true && !cut && !short) return null;
   const estimated = span.cut_estimated === true || fields(span.metrics).heard_estimated === true;
   return { heardMs, generatedMs, estimated };
 }
 
-/** Splits an interrupted answer's text where the sound was cut, in proportion: words carry no times. */
-export function splitHeard(text: string, cut: Interruption | null): [heard: string, unheard: string] {
-  if (!cut || cut.heardMs === null || !cut.generatedMs) return [text, ""];
-  const ratio = Math.min(1, cut.heardMs / cut.generatedMs);
+/**
+ * Splits an interrupted answer's text where the sound was cut: after the words that the server counts as heard,
+ * else in proportion to the sound, since words carry no times.
+ */
+export function splitHeard(
+  text: string,
+  cut: Interruption | null,
+  heardText: unknown = null,
+): [heard: string, unheard: string] {
+  if (!cut) return [text, ""];
   const words = text.split(/(?<=\s)/);
-  const kept = Math.round(words.length * ratio);
+  let kept = words.length;
+  if (typeof heardText === "string") kept = heardText.split(/\s+/).filter(Boolean).length;
+  else if (cut.heardMs !== null && cut.generatedMs)
+    kept = Math.round(words.length * (cut.heardMs / cut.generatedMs));
   return [words.slice(0, kept).join(""), words.slice(kept).join("")];
+}
+
+/** When a span could be heard: an answer's sound starts and ends later than its generation. */
+export function soundOf(span: Span): { startMs: number; endMs: number } {
+  const startMs = metric(span.output, "play_start_ms");
+  const heardMs = numberOf(span, "audio_heard_ms", "heard_ms");
+  if (span.type !== "response" || startMs === null || !heardMs) {
+    return { startMs: span.start_ms, endMs: spanEnd(span) };
+  }
+  return { startMs, endMs: startMs + heardMs };
+}
+
+export function toolArguments(span: Span): unknown {
+  return fields(span.input).arguments ?? span.input;
+}
+
+/** What the tool answered; undefined while it did not. */
+export function toolResult(span: Span): unknown {
+  if (span.output == null) return undefined;
+  return "result" in fields(span.output) ? fields(span.output).result : span.output;
 }
 
 const CLIP_TRACKS: Record<string, string[]> = { user: ["user"], response: ["heard", "assistant"] };
@@ -183,7 +213,8 @@ export function turnNumbers(spans: Span[]): Map<string, number> {
 
 function entryOf(span: Span, turn: number | null): ConversationEntry {
   const interruption = interruptionOf(span);
-  const [text, unheardText] = splitHeard(spanText(span), interruption);
+  const heardText = fields(span.output).heard_transcript;
+  const [text, unheardText] = splitHeard(spanText(span), interruption, heardText);
   const kind = span.type === "response" ? "assistant" : span.type === "tool" ? "tool" : "user";
   return { span, kind, text, unheardText, clip: clipOf(span), interruption, turn };
 }
@@ -195,14 +226,39 @@ function isSilent(span: Span, parents: Set<string | null>): boolean {
   );
 }
 
-/** The call as a conversation: what was said and which tools ran, in the order in which it began. */
-export function conversation(spans: Span[]): ConversationEntry[] {
+/** Errors of the session that belong to no response, as entries at their time. */
+function errorEntries(errors: unknown): ConversationEntry[] {
+  const list = Array.isArray(errors) ? errors.map(fields) : [];
+  return list.flatMap((error, i) => {
+    if (error.source === "response" || error.response_id) return [];
+    const at = typeof error.t_ms === "number" ? error.t_ms : 0;
+    const span: Span = {
+      id: `error-${i}`,
+      parent_id: null,
+      type: "session",
+      name: typeof error.source === "string" ? error.source : "error",
+      start_ms: at,
+      end_ms: at,
+      status: "failed",
+      error,
+      input: null,
+      output: null,
+    };
+    return [{ span, kind: "error", text: "", unheardText: "", clip: null, interruption: null, turn: null }];
+  });
+}
+
+const entryStart = (entry: ConversationEntry) => soundOf(entry.span).startMs;
+
+/** The call as a conversation: what was said, which tools ran and what failed, in the order of its beginning. */
+export function conversation(spans: Span[], errors: unknown = null): ConversationEntry[] {
   const turns = turnNumbers(spans);
   const parents = new Set(spans.filter((span) => span.type === "tool").map((span) => span.parent_id));
-  return spans
+  const said = spans
     .filter((span) => ["user", "response", "tool"].includes(span.type) && !isSilent(span, parents))
     .sort(byStart)
     .map((span) => entryOf(span, turns.get(span.id) ?? null));
+  return [...said, ...errorEntries(errors)].sort((a, b) => entryStart(a) - entryStart(b));
 }
 
 /** The spans as a tree, parents before children, in time order; a span whose parent is missing is a root. */
@@ -247,7 +303,7 @@ const WAIT_PARTS: [WaitPart["name"], string[]][] = [
 
 /** Voice to voice of a span: from the end of the user's speech to the answer's first sound. */
 export function voiceToVoice(span: Span): number | null {
-  return metric(span.metrics, "v2v_heard", "v2v_heard_ms", "v2v_ms", "ttfa_peer");
+  return metric(span.metrics, "v2v_heard", "tool_turn_v2v");
 }
 
 /** Where the wait before each answer went; answers that nobody waited for by voice are left out. */

@@ -19,7 +19,7 @@ import { useCallKeys } from "../lib/call-keys";
 import { useLiveSession } from "../lib/live-session";
 import { usePageTitle } from "../lib/page-title";
 import type { Player } from "../lib/player";
-import { sessionLength, sessionTitle } from "../lib/trace";
+import { sessionLength, sessionTitle, soundOf } from "../lib/trace";
 import { usePlayer } from "../lib/use-player";
 import type { SessionTab } from "../router";
 
@@ -86,7 +86,7 @@ function Session({ session, player }: { session: SessionDetail; player: Player }
 
   const select = (span: Span) => {
     setSelected(span.id);
-    player.seek(span.start_ms);
+    player.seek(soundOf(span).startMs);
   };
   const openTab = (next: SessionTab) =>
     void navigate({
@@ -149,6 +149,7 @@ function Views({ session, player, lengthMs, selected, select, clear }: ViewsProp
         <Conversation
           player={player}
           spans={session.spans}
+          errors={session.errors}
           live={session.status === "live"}
           selected={selected}
           onSelect={select}

@@ -8,7 +8,9 @@ import {
   conversation,
   errorText,
   type Interruption,
-  spanEnd,
+  soundOf,
+  toolArguments,
+  toolResult,
   voiceToVoice,
 } from "../../lib/trace";
 import { usePlayerState, usePlayerTime } from "../../lib/use-player";
@@ -18,6 +20,7 @@ import { JsonText } from "./JsonText";
 interface Props {
   player: Player;
   spans: Span[];
+  errors: unknown;
   live: boolean;
   selected: string | null;
   onSelect: (span: Span) => void;
@@ -55,15 +58,15 @@ export function interruptionText(cut: Interruption): string {
 
 function Meta({ entry, onSelect }: { entry: ConversationEntry; onSelect: () => void }) {
   const { span, kind } = entry;
-  const length = spanEnd(span) - span.start_ms;
+  const { startMs, endMs } = soundOf(span);
   const v2v = kind === "assistant" ? voiceToVoice(span) : null;
   return (
     <div className="meta">
       <span className="who">{kind === "tool" ? `tool · ${span.name}` : kind}</span>
       <button type="button" className="at" title="Seek to here" onClick={onSelect}>
-        {clock(span.start_ms)}
+        {clock(startMs)}
       </button>
-      <span>{duration(length)}</span>
+      {endMs > startMs && <span>{duration(endMs - startMs)}</span>}
       {v2v !== null && (
         <span title="Voice to voice: from the end of speech to the first sound">v2v {millis(v2v)}</span>
       )}
@@ -73,16 +76,17 @@ function Meta({ entry, onSelect }: { entry: ConversationEntry; onSelect: () => v
 }
 
 function ToolBody({ span }: { span: Span }) {
+  const result = toolResult(span);
   return (
     <div className="tool-body">
-      <JsonText value={span.input} label="Arguments" />
+      <JsonText value={toolArguments(span)} label="Arguments" />
       <span className="arrow" aria-hidden="true">
         →
       </span>
-      {span.output == null ? (
+      {result === undefined ? (
         <span className="muted">no result yet</span>
       ) : (
-        <JsonText value={span.output} label="Result" />
+        <JsonText value={result} label="Result" />
       )}
     </div>
   );
@@ -90,6 +94,7 @@ function ToolBody({ span }: { span: Span }) {
 
 function Words({ entry, live }: { entry: ConversationEntry; live: boolean }) {
   const { text, unheardText, kind, span } = entry;
+  if (kind === "error") return null;
   if (!text && !unheardText) {
     const missing = kind === "user" ? "no transcript (set audio.input.transcription to get one)" : "no words";
     return <p className="muted">{live && span.end_ms == null ? "…" : missing}</p>;
@@ -128,16 +133,20 @@ function Entry({ entry, live, state, onSelect }: EntryProps) {
   );
 }
 
+/** Things without a length, such as typed text, light up for a moment too. */
+const SHORTEST_ACTIVE_MS = 300;
+
 function activeAt(entries: ConversationEntry[], ms: number): string | null {
   if (ms <= 0) return null;
-  const active = entries.findLast(
-    ({ span }) => span.start_ms <= ms && ms < Math.max(spanEnd(span), span.start_ms + 300),
-  );
+  const active = entries.findLast(({ span }) => {
+    const { startMs, endMs } = soundOf(span);
+    return startMs <= ms && ms < Math.max(endMs, startMs + SHORTEST_ACTIVE_MS);
+  });
   return active?.span.id ?? null;
 }
 
-export function Conversation({ player, spans, live, selected, onSelect }: Props) {
-  const entries = useMemo(() => conversation(spans), [spans]);
+export function Conversation({ player, spans, errors, live, selected, onSelect }: Props) {
+  const entries = useMemo(() => conversation(spans, errors), [spans, errors]);
   const active = usePlayerTime(player, (ms) => activeAt(entries, ms));
   if (entries.length === 0) {
     return (

@@ -3,7 +3,7 @@ import type { SessionDetail } from "../../api/types";
 import { fields, metricReason } from "../../lib/trace";
 import { JsonText } from "./JsonText";
 
-const ELSEWHERE = new Set(["spans", "metrics", "title", "id"]);
+const ELSEWHERE = new Set(["spans", "metrics", "metric_reasons", "title", "id"]);
 
 function shown(value: unknown): string {
   if (value === null || value === undefined) return "not measured";
@@ -21,7 +21,7 @@ function Metrics({ session }: { session: SessionDetail }) {
       <dl className="facts">
         {entries.map(([name, value]) => {
           const missing = value === null || fields(value).value === null;
-          const reason = metricReason(session.metrics, name);
+          const reason = metricReason(session, name);
           return (
             <div key={name}>
               <dt>{name}</dt>

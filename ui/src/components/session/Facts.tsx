@@ -37,7 +37,7 @@ const SIGNALS: [label: string, metric: string, show: (value: number) => string, 
 function measured(session: SessionDetail): Fact[] {
   const { metrics } = session;
   const latencies = LATENCIES.map(([label, name, title]) => {
-    const reason = metricReason(metrics, `${name}_p50`);
+    const reason = metricReason(session, `${name}_p50`);
     return { label, value: pair(metrics, name), title: reason ? `${title}. Not measured: ${reason}` : title };
   });
   const signals = SIGNALS.flatMap(([label, name, show, title]) => {

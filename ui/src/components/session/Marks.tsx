@@ -2,7 +2,7 @@
 import type { CSSProperties } from "react";
 import type { Span } from "../../api/types";
 import { clock, duration } from "../../lib/format";
-import { interruptionOf, isFailed, spanEnd } from "../../lib/trace";
+import { interruptionOf, isFailed, soundOf, spanEnd } from "../../lib/trace";
 import { ticks } from "../../lib/waveform";
 import { interruptionText } from "./Conversation";
 
@@ -108,7 +108,7 @@ export function Ruler({ view, width }: { view: View; width: number }) {
 export function Cuts({ spans, view }: { spans: Span[]; view: View }) {
   return spans.flatMap((span) => {
     const cut = interruptionOf(span);
-    const at = place(view, cut?.heardMs == null ? spanEnd(span) : span.start_ms + cut.heardMs);
+    const at = place(view, soundOf(span).endMs);
     if (!cut || at < 0 || at > 100) return [];
     const lost = cut.heardMs === null || cut.generatedMs === null ? 0 : cut.generatedMs - cut.heardMs;
     return [
