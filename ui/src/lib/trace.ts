@@ -286,11 +286,15 @@ export function laneOf(type: SpanType): "user" | "assistant" | "tool" | "neutral
   return type === "tool" ? "tool" : "neutral";
 }
 
+export function spanName(span: Span): string {
+  return span.name.charAt(0).toUpperCase() + span.name.slice(1);
+}
+
 export function spanLabel(span: Span): string {
   const text = spanText(span);
   if (span.type === "user") return text ? `“${text}”` : "user audio";
   if (span.type === "response") return text ? `“${text}”` : "response";
-  return span.name;
+  return span.type === "tool" ? span.name : spanName(span);
 }
 
 const WAIT_PARTS: [WaitPart["name"], string[]][] = [
@@ -316,7 +320,8 @@ export function waits(spans: Span[]): Wait[] {
       const ms = metric(span.metrics, ...keys);
       return ms !== null && ms > 0 ? [{ name, ms }] : [];
     });
-    if (parts.length === 0) continue;
+    // Without a first sound nobody waited for this one: it called a tool, or wrote.
+    if (!parts.some((part) => part.name === "model")) continue;
     const turn = turns.get(span.id) ?? 0;
     const nth = (seen.get(turn) ?? 0) + 1;
     seen.set(turn, nth);

@@ -34,8 +34,7 @@ export function answerTool(name: string, argumentsJson: string): string {
   const value = seed(city.trim());
   return JSON.stringify({
     city: city.trim(),
-    temperature_c: (value % 28) + 2,
+    temperature: `${(value % 28) + 2} degrees`,
     sky: SKIES[value % SKIES.length],
-    source: "invented by the playground",
   });
 }

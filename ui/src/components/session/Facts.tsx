@@ -21,6 +21,7 @@ function pair(metrics: Metrics, name: string): string {
 
 const LATENCIES: [label: string, metric: string, title: string][] = [
   ["Voice to voice p50 / p95", "v2v", "From the end of the user's speech to the first sound heard"],
+  ["… of turns with tools", "tool_turn_v2v", "Voice to voice where a tool was called before the answer"],
   ["Endpointing p50 / p95", "endpointing", "Until the end of speech was noticed"],
   ["Model p50 / p95", "model_ttfa", "From response.created to its first audio"],
 ];
@@ -36,8 +37,9 @@ const SIGNALS: [label: string, metric: string, show: (value: number) => string, 
 
 function measured(session: SessionDetail): Fact[] {
   const { metrics } = session;
-  const latencies = LATENCIES.map(([label, name, title]) => {
+  const latencies = LATENCIES.flatMap(([label, name, title]) => {
     const reason = metricReason(session, `${name}_p50`);
+    if (name === "tool_turn_v2v" && reason) return [];
     return { label, value: pair(metrics, name), title: reason ? `${title}. Not measured: ${reason}` : title };
   });
   const signals = SIGNALS.flatMap(([label, name, show, title]) => {

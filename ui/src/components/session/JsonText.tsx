@@ -1,6 +1,6 @@
 /** A value as text: JSON that is short on one line, longer JSON indented, plain text as it is. */
 
-const ONE_LINE_CHARS = 80;
+const ONE_LINE_CHARS = 120;
 
 function parsed(value: unknown): unknown {
   if (typeof value !== "string") return value;

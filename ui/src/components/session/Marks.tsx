@@ -2,7 +2,7 @@
 import type { CSSProperties } from "react";
 import type { Span } from "../../api/types";
 import { clock, duration } from "../../lib/format";
-import { interruptionOf, isFailed, soundOf, spanEnd } from "../../lib/trace";
+import { interruptionOf, isFailed, soundOf, spanEnd, spanName } from "../../lib/trace";
 import { ticks } from "../../lib/waveform";
 import { interruptionText } from "./Conversation";
 
@@ -51,7 +51,7 @@ export function Turns({ spans, view, onSelect }: StripProps) {
             title={spanTitle(span)}
             onClick={() => onSelect(span)}
           >
-            {span.name}
+            {spanName(span)}
           </button>
         ))}
     </div>
