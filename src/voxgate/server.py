@@ -31,7 +31,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from voxgate.api.app import build_api
 from voxgate.auth.credentials import Gatekeeper, Minter
 from voxgate.auth.keys import KeyRing
-from voxgate.auth.tokens import TokenBox, load_token_keys
+from voxgate.auth.tokens import TOKEN_KEYS_NAME, TokenBox, load_token_keys
 from voxgate.auth.web import WebSignIn
 from voxgate.core.errors import MethodNotAllowed, NotFound, RequestError, VoxgateError
 from voxgate.core.ids import new_id
@@ -44,7 +44,6 @@ from voxgate.providers.routes import Router
 from voxgate.recording.wirelog import WireLogWriter
 from voxgate.store import FolderBlobs, Store
 
-TOKEN_KEYS_NAME: Final = "token-keys.json"
 _SIGNAL_POLL_SECONDS: Final = 0.25
 _SECURITY_HEADERS: Final = {
     "content-security-policy": (

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.running import Voxgate, start_voxgate
 from websockets.asyncio.client import connect
+
+from tests.running import Voxgate, start_voxgate
 
 pytestmark = pytest.mark.anyio
 
@@ -157,8 +158,17 @@ async def test_two_workers_share_one_port_and_their_credentials(tmp_path: Path) 
     assert running.stop() == 0
 
 
-def test_the_gateway_worker_loads_neither_numpy_nor_what_needs_it() -> None:
-    code = (
-        "import sys, voxgate.server; print([m for m in ('numpy', 'soundfile', 'soxr') if m in sys.modules])"
-    )
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+def test_each_process_loads_only_what_it_is_for(own: Voxgate) -> None:
+    loaded = {
+        name: _libraries(pid) for pid in children_of(own.process.pid) for name in [_command(pid).split()[-1]]
+    }
+    assert "numpy" not in loaded["worker"]
+    assert "onnxruntime" not in loaded["recorder"]
+    assert "httptools" not in loaded["recorder"]
+    assert "numpy" in loaded["recorder"]
+    assert "sqlalchemy" not in loaded["local"]
+
+
+def _libraries(pid: int) -> str:
+    """The native libraries that a process has mapped."""
+    return Path(f"/proc/{pid}/maps").read_text()

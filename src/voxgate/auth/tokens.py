@@ -20,6 +20,7 @@ from voxgate.core import clock
 from voxgate.core.errors import ExpiredKey, InvalidKey, SettingsError
 from voxgate.core.ids import new_id
 
+TOKEN_KEYS_NAME: Final = "token-keys.json"
 _ALGORITHMS: Final = ["dir", "A256GCM"]
 
 

@@ -1,4 +1,7 @@
-"""What the child processes of `voxgate serve` run; see `processes` for how they are started and stopped."""
+"""What the child processes of `voxgate serve` run: `python -m voxgate.cli.children NAME`; see `processes` for
+how they are started and stopped. Each process imports only what it is for: the worker never loads numpy, the
+recorder no web framework.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +14,20 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from voxgate.cli.processes import end_with_parent, receive_orders, say_ready
-from voxgate.core.settings import Settings
+from voxgate.core.settings import ProviderSettings, Settings
 
 
-def run_child(name: Annotated[str, typer.Argument()]) -> None:
-    """Run one process of `voxgate serve` (internal)."""
+def main() -> None:
+    name = sys.argv[1]
     logging.basicConfig(
         level=logging.INFO, format=f"%(asctime)s %(levelname)s [{name}] %(message)s", stream=sys.stderr
     )
     for chatty in ("faster_whisper", "websockets.server", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     orders = receive_orders()
-    # Each process imports only what it is for: the worker never loads numpy, the recorder no web framework.
     runners: dict[str, Callable[[dict[str, Any]], None]] = {
         "worker": _run_worker,
         "recorder": _run_recorder,
@@ -37,12 +37,11 @@ def run_child(name: Annotated[str, typer.Argument()]) -> None:
 
 
 def _run_worker(orders: dict[str, Any]) -> None:
-    from voxgate.cli.serve import local_upstream  # noqa: PLC0415
     from voxgate.server import build_worker, serve_worker, stop_process  # noqa: PLC0415
 
     _raise_file_limit()
     settings = Settings.model_validate(orders["settings"])
-    local = local_upstream(orders["local"])
+    local = ProviderSettings.model_validate(orders["local"]) if orders["local"] else None
     worker = build_worker(settings, dict(os.environ), orders["admin_key"], local)
     sock = socket.socket(fileno=orders["descriptor"])
     end_with_parent(stop_process)
@@ -101,3 +100,7 @@ def _raise_file_limit() -> None:
     """A call is two sockets and a file; the usual soft limit of 1,024 is soon reached."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    main()

@@ -11,9 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from voxgate.cli.serve import bind, check_local
 from voxgate.core.settings import load_settings
-from voxgate.providers.local.server import serve_local
 
 EXAMPLES: Final = "Examples:  voxgate local --port 9100   ·   VOXGATE_LOCAL_KEY=secret voxgate local"
 
@@ -27,6 +25,10 @@ def local(
 
     With VOXGATE_LOCAL_KEY in the environment, callers must present that key.
     """
+    # Heavy, and of no use to the other commands.
+    from voxgate.cli.startup import bind, check_local  # noqa: PLC0415
+    from voxgate.providers.local.server import serve_local  # noqa: PLC0415
+
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     settings = check_local(load_settings({}, os.environ, config))
 

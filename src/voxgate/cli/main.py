@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from voxgate import __version__
-from voxgate.cli import children, credentials, keys, local, serve, sessions
+from voxgate.cli import credentials, keys, local, serve, sessions
 from voxgate.core.errors import VoxgateError
 
 app = typer.Typer(
@@ -23,7 +23,6 @@ app.command(epilog=local.EXAMPLES)(local.local)
 app.add_typer(credentials.app, name="credentials")
 app.add_typer(keys.app, name="keys")
 app.add_typer(sessions.app, name="sessions")
-app.command(hidden=True, name="run-child")(children.run_child)
 
 
 def _show_version(wanted: bool) -> None:

@@ -45,7 +45,7 @@ class Child:
     def start(self) -> None:
         self.ready.clear()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "voxgate", "run-child", self.name.split()[0]],
+            [sys.executable, "-m", "voxgate.cli.children", self.name.split()[0]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=self.descriptors,
