@@ -113,3 +113,19 @@ def test_a_track_that_is_shorter_than_its_piece_ends_in_silence() -> None:
 
 def test_stereo_is_left_and_right_in_turn() -> None:
     assert stereo(np.array([1, 2], np.int16), np.array([3, 4], np.int16)).tolist() == [1, 3, 2, 4]
+
+
+@given(
+    st.sampled_from([(8000, 24_000), (24_000, 8000), (16_000, 24_000), (44_100, 24_000)]),
+    st.lists(st.integers(0, 700), min_size=1, max_size=12),
+)
+def test_what_is_resampled_is_as_long_as_its_chunks_say(rates: tuple[int, int], sizes: list[int]) -> None:
+    source, rate = rates
+    decoder, out, sent, counted = TrackDecoder(rate), b"", 0, 0
+    for size in sizes:
+        sent += size
+        frames = sent * rate // source - counted
+        counted += frames
+        out += decoder.feed("pcm", source, b"\1\0" * size, frames)
+        assert len(out) <= counted * 2
+    assert len(out + decoder.flush()) == counted * 2
