@@ -242,7 +242,7 @@ export function detail(index, untilMs = 34_000) {
     spans,
     errors: [{ message: "The server had an error while processing your request.", code: "server_error" }],
     usage: { input_tokens: 924, output_tokens: 1606 },
-    tracks: { user: { rate: RATE }, assistant: { rate: RATE }, heard: { rate: RATE } },
+    tracks: { user: { rate: RATE }, assistant: { rate: RATE }, heard: { rate: RATE }, mix: { rate: RATE } },
     close: untilMs < 34_000 ? null : { code: 1000, reason: "", side: "client" },
     config: { voice: "marin", turn_detection: { type: "server_vad", silence_duration_ms: 500 } },
   };

@@ -10,7 +10,6 @@ import { ApiError, get, post, remove, withQuery } from "./client";
 import type { Me, Model, Page, Peaks, Project, SessionDetail, SessionSummary } from "./types";
 
 const LIST_REFRESH_MS = 2_000;
-const LIVE_PEAKS_MS = 2_000;
 
 export interface SessionFilter {
   project?: string | undefined;
@@ -64,12 +63,13 @@ export const sessionQuery = (id: string) =>
     staleTime: 5_000,
   });
 
-export const peaksQuery = (id: string, live: boolean) =>
+/** Peaks exist when the whole sound does: after the call. */
+export const peaksQuery = (id: string, ready: boolean) =>
   queryOptions({
+    enabled: ready,
     queryKey: ["peaks", id],
     queryFn: ({ signal }) => get<Peaks>(`/api/sessions/${encodeURIComponent(id)}/peaks`, signal),
-    refetchInterval: live ? LIVE_PEAKS_MS : false,
-    retry: 1,
+    staleTime: Number.POSITIVE_INFINITY,
   });
 
 export const findByCredential = (credentialId: string) =>

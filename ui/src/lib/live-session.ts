@@ -3,11 +3,19 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { sessionQuery } from "../api/queries";
 import type { SessionDetail } from "../api/types";
-import { normalised } from "./trace";
+import { normalised, soundState } from "./trace";
+
+const MAKING_REFRESH_MS = 1_500;
 
 export function useLiveSession(id: string) {
   const client = useQueryClient();
-  const query = useQuery({ ...sessionQuery(id), select: normalised });
+  const query = useQuery({
+    ...sessionQuery(id),
+    select: normalised,
+    // Between the end of a call and its whole sound the recorder is at work.
+    refetchInterval: ({ state }) =>
+      state.data && soundState(state.data) === "making" ? MAKING_REFRESH_MS : false,
+  });
   const live = query.data?.status === "live";
 
   useEffect(() => {
@@ -20,7 +28,6 @@ export function useLiveSession(id: string) {
     stream.addEventListener("end", () => {
       stream.close();
       void client.invalidateQueries({ queryKey });
-      void client.invalidateQueries({ queryKey: ["peaks", id] });
     });
     return () => stream.close();
   }, [client, id, live]);

@@ -16,9 +16,13 @@ export class Player {
   private frame = 0;
   private wantedMs: number | null = null;
 
-  constructor(url: string, preload: "metadata" | "none" = "metadata") {
+  /** Without an address it plays nothing and only keeps the place. */
+  constructor(
+    readonly url: string | null,
+    preload: "metadata" | "none" = "metadata",
+  ) {
     this.audio.preload = preload;
-    this.audio.src = url;
+    if (url) this.audio.src = url;
     const update = () => this.update();
     for (const name of ["play", "pause", "ended", "playing", "waiting", "error", "canplay"]) {
       this.audio.addEventListener(name, update);
@@ -77,6 +81,7 @@ export class Player {
   }
 
   async play(): Promise<void> {
+    if (!this.url) return;
     if (current !== this) current?.pause();
     current = this;
     try {
@@ -98,12 +103,6 @@ export class Player {
 
   set rate(rate: number) {
     this.audio.playbackRate = rate;
-  }
-
-  /** A growing recording is longer when it is fetched again; the place is kept. */
-  reload(): void {
-    this.wantedMs = this.timeMs;
-    this.audio.load();
   }
 
   close(): void {

@@ -9,6 +9,7 @@ import {
   normalised,
   sessionLength,
   soundOf,
+  soundState,
   spanText,
   splitHeard,
   textOf,
@@ -233,4 +234,12 @@ test("a span without a start stands where its parent does", () => {
   const pending = { ...span({ id: "u", parent_id: "t", type: "user" }), start_ms: null as unknown as number };
   const session = { spans: [turn, pending] } as unknown as SessionDetail;
   expect(normalised(session).spans.map((one) => one.start_ms)).toEqual([700, 700]);
+});
+
+test("the whole sound is there when the recorder mixed it", () => {
+  const session = (status: string, tracks: object) => ({ status, tracks }) as unknown as SessionDetail;
+  expect(soundState(session("live", { user: {} }))).toBe("live");
+  expect(soundState(session("complete", { user: {} }))).toBe("making");
+  expect(soundState(session("complete", { user: {}, mix: {} }))).toBe("ready");
+  expect(soundState(session("failed", {}))).toBe("none");
 });

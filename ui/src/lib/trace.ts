@@ -100,8 +100,9 @@ export function spanText(span: Span): string {
   return "";
 }
 
-export function spanEnd(span: Span): number {
-  return Math.max(span.start_ms, span.end_ms ?? span.start_ms);
+/** The end of a span; one that is still running reaches to `nowMs`. */
+export function spanEnd(span: Span, nowMs: number = span.start_ms): number {
+  return Math.max(span.start_ms, span.end_ms ?? nowMs);
 }
 
 export function errorText(error: unknown): string {
@@ -352,6 +353,16 @@ export function sessionTitle(session: {
   if (session.title) return session.title;
   const first = session.spans?.find((span) => span.type === "user" && spanText(span));
   return first ? spanText(first) : "Untitled call";
+}
+
+/** Whether the whole call can be played: it is mixed when the call has ended, from the tracks that there are. */
+export type SoundState = "live" | "making" | "ready" | "none";
+
+export function soundState(session: SessionDetail): SoundState {
+  if (session.status === "live") return "live";
+  const tracks = fields(session.tracks);
+  if (tracks.mix) return "ready";
+  return Object.keys(tracks).length > 0 ? "making" : "none";
 }
 
 /** The close of a connection in words, where the server told it. */

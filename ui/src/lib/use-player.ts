@@ -2,13 +2,18 @@
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { Player, type PlayerState } from "./player";
 
-/** A player that lives as long as the component and its address. */
-export function usePlayer(url: string): Player | null {
+/** A player that lives as long as the component and its address; the place outlives a change of address. */
+export function usePlayer(url: string | null): Player | null {
   const [player, setPlayer] = useState<Player | null>(null);
+  const placeMs = useRef(0);
   useEffect(() => {
     const made = new Player(url);
+    made.seek(placeMs.current);
     setPlayer(made);
-    return () => made.close();
+    return () => {
+      placeMs.current = made.timeMs;
+      made.close();
+    };
   }, [url]);
   return player;
 }

@@ -19,7 +19,7 @@ import { useCallKeys } from "../lib/call-keys";
 import { useLiveSession } from "../lib/live-session";
 import { usePageTitle } from "../lib/page-title";
 import type { Player } from "../lib/player";
-import { sessionLength, sessionTitle, soundOf } from "../lib/trace";
+import { sessionLength, sessionTitle, soundOf, soundState } from "../lib/trace";
 import { usePlayer } from "../lib/use-player";
 import type { SessionTab } from "../router";
 
@@ -42,7 +42,10 @@ function Skeleton() {
 export function SessionPage() {
   const { id } = useParams({ from: "/sessions/$id" });
   const query = useLiveSession(id);
-  const player = usePlayer(`/api/sessions/${encodeURIComponent(id)}/audio?track=mix&format=wav`);
+  const ready = query.data !== undefined && soundState(query.data) === "ready";
+  const player = usePlayer(
+    ready ? `/api/sessions/${encodeURIComponent(id)}/audio?track=mix&format=wav` : null,
+  );
   usePageTitle(query.data ? sessionTitle(query.data) : "Session");
   if (query.error && !query.data) {
     return (
@@ -64,24 +67,15 @@ function useStartAt(player: Player): void {
   }, [player]);
 }
 
-/** A call that ended has its whole sound now: the player takes the finished file. */
-function useReloadAtEnd(player: Player, live: boolean): void {
-  const wasLive = useRef(live);
-  useEffect(() => {
-    if (wasLive.current && !live) player.reload();
-    wasLive.current = live;
-  }, [player, live]);
-}
-
 function Session({ session, player }: { session: SessionDetail; player: Player }) {
   const { tab = "conversation" } = useSearch({ from: "/sessions/$id" });
   const navigate = useNavigate({ from: "/sessions/$id" });
   const live = session.status === "live";
-  const peaks = useQuery(peaksQuery(session.id, live));
+  const sound = soundState(session);
+  const peaks = useQuery(peaksQuery(session.id, sound === "ready"));
   const lengthMs = sessionLength(session);
   const [selected, setSelected] = useState<string | null>(null);
   useStartAt(player);
-  useReloadAtEnd(player, live);
   useCallKeys(player, session.spans, lengthMs);
 
   const select = (span: Span) => {
@@ -111,7 +105,7 @@ function Session({ session, player }: { session: SessionDetail; player: Player }
             lengthMs={lengthMs}
             onSelect={select}
           />
-          <Transport player={player} lengthMs={lengthMs} live={live} />
+          <Transport player={player} lengthMs={lengthMs} sound={sound} />
         </div>
         <Facts session={session} />
       </div>

@@ -43,6 +43,9 @@ export interface Devices {
   microphoneProblem(error: unknown): string;
 }
 
+/** Ends that somebody wanted: normal, without a reason, and by the session page's “End call”. */
+const WANTED_CLOSES = new Set([1000, 1005, 4001]);
+
 /** A shorter press than this is a slip: providers refuse to commit less than 100 ms. */
 const SHORTEST_HOLD_MS = 120;
 
@@ -109,7 +112,7 @@ export class VoiceCall {
     this.socket = socket;
     socket.onopen = () => void this.opened();
     socket.onmessage = ({ data }) => this.receive(String(data));
-    socket.onclose = ({ code, reason }) => this.end(closeWords(code, reason), code !== 1000 && code !== 1005);
+    socket.onclose = ({ code, reason }) => this.end(closeWords(code, reason), !WANTED_CLOSES.has(code));
   }
 
   private async opened(): Promise<void> {

@@ -15,8 +15,21 @@ const WORDS: Record<number, string> = {
   4003: "This credential may not use that model.",
 };
 
+/** The reason is `type.code`; some codes say more than their number. */
+const REASONS: Record<string, string> = {
+  session_ended: "The call was ended from its session page or the API.",
+  session_expired: "The session reached its longest duration.",
+  invalid_model: "No provider serves this model. Choose another one.",
+  draining: "The gateway is stopping. Call again when it is back.",
+  upstream_refused:
+    "The provider did not take the call. Look at the gateway's log, and at the provider's key.",
+  upstream_lost: "The provider was lost in the middle of the call.",
+};
+
 export function closeWords(code: number, reason: string): string {
-  const words = WORDS[code] ?? "The connection was closed.";
+  const name = reason.split(".").pop() ?? "";
+  const words =
+    (Object.hasOwn(REASONS, name) && REASONS[name]) || WORDS[code] || "The connection was closed.";
   const said = reason && !words.includes(reason) ? ` “${reason}”` : "";
   return `${words}${said} (close code ${code})`;
 }

@@ -2,7 +2,7 @@
 import type { CSSProperties } from "react";
 import type { Span } from "../../api/types";
 import { clock, duration } from "../../lib/format";
-import { interruptionOf, isFailed, soundOf, spanEnd, spanName } from "../../lib/trace";
+import { clipOf, interruptionOf, isFailed, soundOf, spanEnd, spanName } from "../../lib/trace";
 import { ticks } from "../../lib/waveform";
 import { interruptionText } from "./Conversation";
 
@@ -22,11 +22,12 @@ export const place = (view: View, ms: number) => ((ms - view.fromMs) / (view.toM
 
 function box(view: View, span: Span): CSSProperties {
   const left = Math.max(0, place(view, span.start_ms));
-  const right = Math.min(100, place(view, spanEnd(span)));
+  const right = Math.min(100, place(view, spanEnd(span, view.toMs)));
   return { left: `${left}%`, width: `max(3px, ${right - left}%)` };
 }
 
-const within = (view: View, span: Span) => spanEnd(span) >= view.fromMs && span.start_ms <= view.toMs;
+const within = (view: View, span: Span) =>
+  spanEnd(span, view.toMs) >= view.fromMs && span.start_ms <= view.toMs;
 
 interface StripProps {
   spans: Span[];
@@ -117,4 +118,23 @@ export function Cuts({ spans, view }: { spans: Span[]; view: View }) {
       </div>,
     ];
   });
+}
+
+/** Where somebody spoke, while there is no waveform yet: a call that runs, or whose sound is being made. */
+export function Speech({ spans, view }: { spans: Span[]; view: View }) {
+  return spans
+    .filter((span) => (span.type === "user" || span.type === "response") && clipOf(span))
+    .map((span) => {
+      const { startMs, endMs } = soundOf(span);
+      const left = Math.max(0, place(view, startMs));
+      const right = Math.min(100, place(view, endMs));
+      if (right <= 0 || left >= 100) return null;
+      return (
+        <div
+          key={span.id}
+          className={`speech ${span.type === "user" ? "user" : "assistant"}`}
+          style={{ left: `${left}%`, width: `max(3px, ${right - left}%)` }}
+        />
+      );
+    });
 }

@@ -25,7 +25,7 @@ interface Props {
 
 function barStyle(span: Span, lengthMs: number): CSSProperties {
   const left = (span.start_ms / lengthMs) * 100;
-  const width = ((spanEnd(span) - span.start_ms) / lengthMs) * 100;
+  const width = ((spanEnd(span, lengthMs) - span.start_ms) / lengthMs) * 100;
   return { left: `${Math.min(99, left)}%`, width: `max(3px, ${width}%)` };
 }
 

@@ -5,7 +5,7 @@ import { clock } from "../../lib/format";
 import type { Player } from "../../lib/player";
 import { useEveryFrame, usePlayerTime, useSize } from "../../lib/use-player";
 import { Lanes } from "./Lanes";
-import { Cuts, place, Ruler, Tools, Turns, type View, viewOf } from "./Marks";
+import { Cuts, place, Ruler, Speech, Tools, Turns, type View, viewOf } from "./Marks";
 
 interface Props {
   player: Player;
@@ -116,6 +116,7 @@ export function Timeline({ player, peaks, spans, lengthMs, onSelect }: Props) {
               height={Math.max(0, height - 1) / 2}
             />
           </div>
+          {!peaks && <Speech spans={spans} view={view} />}
           <Cuts spans={spans} view={view} />
         </Seekable>
         {tools.length > 0 && <Tools spans={tools} view={view} width={width} onSelect={onSelect} />}

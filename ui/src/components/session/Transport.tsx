@@ -2,18 +2,32 @@
 import { useState } from "react";
 import { clock } from "../../lib/format";
 import type { Player } from "../../lib/player";
+import type { SoundState } from "../../lib/trace";
 import { usePlayerState, usePlayerTime } from "../../lib/use-player";
 import { Icon } from "../Icon";
 
 const RATES = [1, 1.25, 1.5, 2, 0.75];
 
-export function Transport({ player, lengthMs, live }: { player: Player; lengthMs: number; live: boolean }) {
+interface TransportProps {
+  player: Player;
+  lengthMs: number;
+  sound: SoundState;
+}
+
+const SOUND_WORDS: Record<SoundState, string> = {
+  live: "The whole call can be played when it has ended; what was said so far, below.",
+  making: "The whole call is being put together…",
+  ready: "",
+  none: "This call has no sound.",
+};
+
+export function Transport({ player, lengthMs, sound }: TransportProps) {
   const [rate, setRate] = useState(1);
   const time = usePlayerTime(player, (ms) => clock(ms));
   const next = RATES[(RATES.indexOf(rate) + 1) % RATES.length] ?? 1;
   return (
     <div className="transport">
-      <PlayButton player={player} />
+      <PlayButton player={player} words={SOUND_WORDS[sound]} />
       <span className="time">
         <strong data-testid="time">{time}</strong> <span className="muted">/ {clock(lengthMs)}</span>
       </span>
@@ -28,11 +42,6 @@ export function Transport({ player, lengthMs, live }: { player: Player; lengthMs
       >
         {rate.toFixed(2).replace(/0$/, "")}×
       </button>
-      {live && (
-        <button type="button" className="button" onClick={() => player.reload()}>
-          Load what was said since
-        </button>
-      )}
       <span className="grow" />
       <span className="keys hide-small muted" aria-hidden="true">
         <kbd>space</kbd> play <kbd>←</kbd> <kbd>→</kbd> 2 s <kbd>J</kbd> <kbd>K</kbd> turn <kbd>I</kbd>{" "}
@@ -42,7 +51,7 @@ export function Transport({ player, lengthMs, live }: { player: Player; lengthMs
   );
 }
 
-function PlayButton({ player }: { player: Player }) {
+function PlayButton({ player, words }: { player: Player; words: string }) {
   const state = usePlayerState(player);
   return (
     <>
@@ -51,13 +60,15 @@ function PlayButton({ player }: { player: Player }) {
         className="play"
         data-testid="play"
         data-playing={state.playing}
-        disabled={state.failed}
+        disabled={state.failed || !player.url}
         aria-label={state.playing ? "Pause" : "Play"}
         onClick={() => player.toggle()}
       >
         <Icon name={state.playing ? "pause" : "play"} />
       </button>
-      {state.failed && <span className="muted">There is no sound to play in this call.</span>}
+      {(words || state.failed) && (
+        <span className="muted">{words || "The sound of this call could not be loaded."}</span>
+      )}
     </>
   );
 }
