@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -10,23 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from voxgate.core.settings import Settings
 from voxgate.recording.wirelog import WireLogWriter
 from voxgate.store import Store
-
-SCRIPT = (
-    "import sys\n"
-    "from pathlib import Path\n"
-    "from voxgate.jobs.process import run_recorder\n"
-    "ready = lambda: print('ready', flush=True)\n"
-    "run_recorder(Path(sys.argv[1]), sys.argv[2], ready=ready, parent_pipe=True)\n"
-)
 
 
 @pytest.mark.parametrize("how", ["signal", "end of its input"])
 def test_the_process_records_and_ends_when_told(tmp_path: Path, how: str) -> None:
-    url = f"sqlite:///{tmp_path / 'voxgate.db'}"
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path), url]
+    settings = Settings(data_dir=tmp_path)
+    command = [sys.executable, "-m", "voxgate.cli.children", "recorder"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps({"settings": settings.model_dump(mode="json")}).encode() + b"\n")
+        process.stdin.flush()
         assert process.stdout.readline() == b"ready\n"
         writer = WireLogWriter(tmp_path / "wire", "worker_1")
         log = writer.open("sess_1")
@@ -34,7 +32,7 @@ def test_the_process_records_and_ends_when_told(tmp_path: Path, how: str) -> Non
         log.fact({"type": "gateway.closed", "code": 1000, "side": "client", "reason": ""})
         log.close()
         writer.stop()
-        with Store(url) as store:
+        with Store(settings.database_url) as store:
             deadline = time.monotonic() + 20
             while (row := store.get_session("sess_1")) is None or row["status"] != "complete":
                 assert time.monotonic() < deadline

@@ -26,7 +26,6 @@ _REFRESH_SECONDS: Final = 0.25
 _REFRESH_SHARE: Final = 10
 """A save that took long is repeated later: saving takes at most a tenth of the time."""
 _ALIVE_SECONDS: Final = 0.5
-_SAVE_BEFORE_MIX_SECONDS: Final = 0.5
 _MOST_SAVE_PAUSE: Final = 30.0
 
 logger = logging.getLogger(__name__)
@@ -125,17 +124,13 @@ class SessionRecording:
     # At the end
 
     def _finish(self) -> Iterator[None]:
-        """One step at a time: tracks, the final trace, everything on the disk, and only then the wire log."""
+        """One step at a time: tracks, everything on the disk, the final trace, and only then the wire log.
+        So a session that is shown as complete has all its sound."""
         keys = self._tracks.finish()
         trace = self._builder.snapshot(live=False)
         duration_ms = trace.summary["duration_ms"]
         mixer = CallMixer(self._blobs, self._prefix, self._builder.layout, duration_ms)
-        patience = time.monotonic() + _SAVE_BEFORE_MIX_SECONDS
         for _ in mixer.steps():
-            if time.monotonic() > patience:
-                # A long call: its trace need not wait for the mix.
-                self._save(trace)
-                patience = float("inf")
             yield
         _add_tracks(trace, mixer.tracks)
         for key in self._written(keys + mixer.keys):

@@ -52,7 +52,16 @@ class WireRecord:
 class WireLog:
     """One session's log, as the relay sees it."""
 
-    __slots__ = ("_appended", "_closed", "_origin_ns", "_pending", "_taken", "lost_bytes", "lost_records", "path")
+    __slots__ = (
+        "_appended",
+        "_closed",
+        "_origin_ns",
+        "_pending",
+        "_taken",
+        "lost_bytes",
+        "lost_records",
+        "path",
+    )
 
     def __init__(self, path: Path) -> None:
         self.path = path
