@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket as sockets
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -126,6 +127,20 @@ def test_too_few_tokens_end_a_response_as_incomplete(valid: Check) -> None:
         assert response["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
         assert 30 <= response["usage"]["output_tokens"] < 60
         assert response["output"][0]["status"] == "incomplete"
+
+
+def test_audio_leaves_faster_than_it_plays_but_not_at_once(valid: Check) -> None:
+    settings = LocalSettings(ear_engine="none", voice_engine="espeak-ng", output_pace=4, output_burst_ms=200)
+    with calling(settings, valid) as caller:
+        caller.write("Repeat after me: one two three four five six seven eight nine.")
+        caller.send("response.create")
+        caller.until("response.output_audio.delta")
+        started = time.monotonic()
+        caller.until("response.done")
+        took_ms = (time.monotonic() - started) * 1000
+        audio_ms = len(caller.audio()) / 48
+        assert audio_ms > 1500
+        assert took_ms > (audio_ms - 200) / 4 * 0.8
 
 
 def test_a_written_answer_comes_word_by_word(valid: Check) -> None:

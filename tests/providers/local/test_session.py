@@ -253,6 +253,34 @@ def test_only_spoken_answers_can_be_truncated(play: Play) -> None:
     assert error["message"] == "Only model output audio messages can be truncated"
 
 
+def test_truncation_forgets_the_words_that_were_not_heard(play: Play) -> None:
+    response = play.respond()
+    for words in ("One two", " three", " four."):
+        play.take(map(Send, [*response.say(words), *response.sound(bytes(48 * 200))]))
+    [item] = play.take(play.session.finish(response, "completed"))[-2]["response"]["output"]
+
+    def cut(end_ms: int) -> tuple[int, str]:
+        place = {"item_id": item["id"], "content_index": 0, "audio_end_ms": end_ms}
+        event = play("conversation.item.truncate", **place)[-1]
+        [retrieved] = play("conversation.item.retrieve", item_id=item["id"])
+        part = retrieved["item"]["content"][0]
+        assert len(pybase64.b64decode(part.get("audio", ""))) == 48 * event["audio_end_ms"]
+        return event["audio_end_ms"], part["transcript"]
+
+    assert cut(450) == (450, "One two three")
+    assert cut(500) == (450, "One two three")  # with a complaint: it is shorter already
+    assert cut(399) == (399, "One two")
+    assert cut(0) == (0, "")
+
+
+def test_what_is_still_generated_cannot_be_truncated(play: Play) -> None:
+    response = play.respond()
+    events = play.take(map(Send, [*response.say("One"), *response.sound(bytes(9600))]))
+    item_id = events[0]["item"]["id"]
+    error = play.error("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=50)
+    assert error["code"] == "item_truncate_in_progress"
+
+
 def test_an_empty_commit_is_refused(play: Play) -> None:
     error = play.error("input_audio_buffer.commit")
     assert error["code"] == "input_audio_buffer_commit_empty"

@@ -16,6 +16,7 @@ from voxgate.audio.g711 import encode_ulaw
 from voxgate.providers.local.input_audio import InputAudio
 from voxgate.providers.local.session_config import SEMANTIC_VAD, SERVER_VAD
 from voxgate.providers.local.turns import Mark, SpeechStarted, SpeechStopped, TurnDetector, TurnRules
+from voxgate.providers.local.vad import EnergyGate, SpeechFrames
 
 Samples = np.ndarray[Any, np.dtype[np.int16]]
 RULES = TurnRules(threshold=0.5, prefix_padding_ms=300, silence_duration_ms=200)
@@ -81,6 +82,27 @@ def test_speech_is_found_where_it_is(question: Samples) -> None:
 def test_noise_is_not_speech(level: int) -> None:
     noise = np.random.default_rng(level).normal(0, 1, 24_000 * 4) * level
     assert marks_in(noise.astype(np.int16).tobytes(), []) == []
+
+
+@pytest.mark.parametrize("hertz", [50, 60, 100])
+def test_the_hum_of_the_mains_is_not_speech(hertz: int) -> None:
+    seconds = np.arange(24_000 * 3) / 24_000
+    hum = 1000 * np.sin(2 * np.pi * hertz * seconds) * (seconds % 1 > 0.5)
+    assert marks_in(hum.astype(np.int16).tobytes(), []) == []
+
+
+def test_what_is_loud_is_not_yet_a_voice() -> None:
+    """The gate hears how loud it is, the detector what it is: a classifier that says no has the last word."""
+
+    class Deaf:
+        def is_speech(self, pcm: bytes, sample_rate: int) -> bool:
+            return False
+
+    loud = np.random.default_rng(0).normal(0, 3000, 24_000).astype(np.int16)
+    loud[:12_000] //= 100
+    gate = EnergyGate(0.5)
+    assert [gate.is_open(frame) for frame in (loud[:160], loud[-160:])] == [False, True]
+    assert not any(SpeechFrames(24_000, 0.5, Deaf()).push(loud))
 
 
 def test_speech_is_found_in_noise(question: Samples) -> None:

@@ -56,7 +56,7 @@ def pieces_of(sentence: str, samples: Samples, format_type: str) -> Iterator[Pie
     rate = RATES[format_type]
     if rate != RATE:
         samples = np.asarray(soxr.resample(samples, RATE, rate), np.int16)
-    words = re.findall(r"\S+\s*|^\s+", sentence)
+    words = re.findall(r"\s*\S+|\s+$", sentence)
     size = CHUNK_MS * rate // 1000
     said = 0
     for start in range(0, max(len(samples), 1), size):

@@ -40,7 +40,7 @@ class EnergyGate:
     """Opens for frames that stand above a fixed level and above the tracked noise floor."""
 
     def __init__(self, threshold: float) -> None:
-        self._least_db = -60.0 + 30.0 * threshold
+        self._least_db = -66.0 + 30.0 * threshold
         self._margin_db = 3.0 + 9.0 * threshold
         self._floor_db: float | None = None
 
@@ -58,9 +58,9 @@ class EnergyGate:
 
 
 def level_db(frame: Samples) -> float:
-    """Root mean square in dB of full scale, without the direct current."""
+    """Root mean square in dB of full scale, after a pre-emphasis that takes 20 dB from the mains' hum."""
     values = frame.astype(np.float64)
-    power = float(np.var(values)) / 32768.0**2
+    power = float(np.var(values[1:] - 0.95 * values[:-1])) / 32768.0**2
     return 10.0 * math.log10(power + 1e-12)
 
 
