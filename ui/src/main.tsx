@@ -10,6 +10,7 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/sessions.css";
 import "./styles/session.css";
+import "./styles/timeline.css";
 import "./styles/session-parts.css";
 import "./styles/playground.css";
 
