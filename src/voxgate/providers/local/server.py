@@ -86,17 +86,6 @@ async def serve_local(
         await parts.close()
 
 
-def run(
-    host: str = "127.0.0.1", port: int = 8700, *, settings: LocalSettings, api_key: str | None = None
-) -> None:
-    """Serves alone, until interrupted."""
-
-    async def main() -> None:
-        await serve_local(host=host, port=port, api_key=api_key, settings=settings, stop=asyncio.Event())
-
-    asyncio.run(main())
-
-
 def build_parts(settings: LocalSettings) -> Parts:
     """Raises SettingsError; what runs here begins to load in its own thread."""
     require_voice_activity()
