@@ -108,13 +108,17 @@ async def open_browser() -> AsyncIterator[OpenBrowser]:
     if chromium is None:
         pytest.skip("needs Chromium: no program 'chromium' on the PATH")
     errors: list[Exception] = []
+
+    def keep(error: Exception) -> None:  # playwright takes no built-in function for a listener
+        errors.append(error)
+
     async with async_playwright() as playwright:
 
         async def start(microphone: Path) -> Page:
             flags = [*CHROMIUM_FLAGS, f"--use-file-for-fake-audio-capture={microphone}%noloop"]
             browser = await playwright.chromium.launch(executable_path=chromium, args=flags)
             page = await browser.new_page()
-            page.on("pageerror", lambda error: errors.append(error))
+            page.on("pageerror", keep)
             return page
 
         yield start  # leaving the block ends the driver and with it every browser

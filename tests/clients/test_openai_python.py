@@ -4,8 +4,10 @@ recorded is what the client sent and got.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import time
 from typing import Any
 
 import numpy as np
@@ -199,12 +201,15 @@ async def test_speaking_interrupts_the_answer_and_the_trace_knows_what_was_heard
         await call.configure(audio={"input": {"transcription": TRANSCRIPTION, "turn_detection": VAD}})
         await call.append(voice("Tell me a story.").astype("<i2").tobytes(), silence_ms=1000)
         first = await call.until("response.output_audio.delta")
-        while len(call.audio) < 48 * 1000:  # enough to have heard the 700 ms below
+        began = time.monotonic()  # … to play the story, which comes faster than it plays
+        while time.monotonic() - began < 0.7:
             await call.until("response.output_audio.delta")
         await call.append(question, silence_ms=1000)
         await call.until("input_audio_buffer.speech_started")
+        played_ms = int((time.monotonic() - began) * 1000)
         cut = await call.until("response.done")
-        heard = {"item_id": first.item_id, "content_index": 0, "audio_end_ms": 700}
+        story = call.audio_of(first.item_id)
+        heard = {"item_id": first.item_id, "content_index": 0, "audio_end_ms": played_ms}
         await call.send(type="conversation.item.truncate", **heard)
         await call.until("conversation.item.truncated")
         if len(call.of("response.done")) == 1:  # the second may have come before the truncation
@@ -215,15 +220,15 @@ async def test_speaking_interrupts_the_answer_and_the_trace_knows_what_was_heard
     assert cut.response.status == "cancelled"
     assert cut.response.status_details.reason == "turn_detected"
     (truncated,) = call.of("conversation.item.truncated")
-    assert (truncated.item_id, truncated.audio_end_ms) == (first.item_id, 700)
+    assert (truncated.item_id, truncated.audio_end_ms) == (first.item_id, played_ms)
     assert (trace["turns"], trace["interruptions"]) == (2, 1)
     assert [span["status"] for span in spans_of(trace, "response")] == ["cancelled", "completed"]
     # `assistant` holds everything that came; `heard` has of the story only what was played.
     assistant, _ = await recorded_track(voxgate, trace, "assistant")
     np.testing.assert_array_equal(assistant, samples_of(call.audio))
-    story = call.audio_of(first.item_id)
     heard_track = (await recorded_track(voxgate, trace, "heard"))[0].tobytes()
-    assert story[: 700 * 48] in heard_track
+    assert len(story) > played_ms * 48
+    assert story[: played_ms * 48] in heard_track
     assert story not in heard_track
 
 
@@ -276,6 +281,30 @@ async def test_a_model_that_the_credential_does_not_name_is_refused(voxgate: Vox
     assert closed.value.rcvd.code == 4003
     trace = await session_of(voxgate, f"credential:{credential['id']}")
     assert trace["status"] == "failed"
+
+
+async def test_a_call_outlives_its_credential(voxgate: Voxgate) -> None:
+    credential = await voxgate.mint(model="local", ttl_seconds=1)
+    async with calling(voxgate, credential["key"]) as call:
+        await call.until("session.created")
+        while time.time() <= credential["expires_at"]:
+            await asyncio.sleep(0.05)
+        await call.configure(output_modalities=["text"])
+    async with calling(voxgate, credential["key"]) as call:
+        assert (await call.until("error")).error.code == "expired_api_key"
+
+
+async def test_revoking_a_credential_ends_its_running_call_if_asked_to(voxgate: Voxgate) -> None:
+    credential = await voxgate.mint(model="local", **LOGGED)
+    async with calling(voxgate, credential["key"]) as call:
+        await call.until("session.created")
+        path = f"/v1/credentials/{credential['id']}"
+        await voxgate.request("DELETE", path, params={"end_sessions": "true"})
+        assert (await call.until("error")).error.code == "session_ended"
+        with pytest.raises(ConnectionClosed):
+            await call.connection.recv()
+    async with calling(voxgate, credential["key"]) as call:
+        assert (await call.until("error")).error.code == "invalid_api_key"
 
 
 async def test_the_list_of_models_comes_with_the_same_client(voxgate: Voxgate) -> None:
