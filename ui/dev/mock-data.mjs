@@ -240,7 +240,14 @@ export function detail(index, untilMs = 34_000) {
   return {
     ...summary(index),
     spans,
-    errors: [{ message: "The server had an error while processing your request.", code: "server_error" }],
+    errors: [
+      {
+        t_ms: 14_960,
+        source: "response",
+        message: "The server had an error while processing your request.",
+        code: "server_error",
+      },
+    ],
     usage: { input_tokens: 924, output_tokens: 1606 },
     tracks: { user: { rate: RATE }, assistant: { rate: RATE }, heard: { rate: RATE }, mix: { rate: RATE } },
     close: untilMs < 34_000 ? null : { code: 1000, reason: "", side: "client" },

@@ -39,7 +39,7 @@ function measured(session: SessionDetail): Fact[] {
   const { metrics } = session;
   const latencies = LATENCIES.flatMap(([label, name, title]) => {
     const reason = metricReason(session, `${name}_p50`);
-    if (name === "tool_turn_v2v" && reason) return [];
+    if (name === "tool_turn_v2v" && metric(metrics, `${name}_p50`) === null) return [];
     return { label, value: pair(metrics, name), title: reason ? `${title}. Not measured: ${reason}` : title };
   });
   const signals = SIGNALS.flatMap(([label, name, show, title]) => {
