@@ -58,10 +58,11 @@ def test_the_first_matching_route_serves_a_model(config: Path) -> None:
     assert settings.route_for("other") is None
 
 
-def test_without_routes_every_model_goes_to_openai_and_local_needs_none() -> None:
+def test_without_routes_openais_models_go_to_openai_and_local_needs_none() -> None:
     settings = Settings()
     assert (route := settings.route_for("gpt-realtime")) is not None
     assert route.providers == ["openai"]
+    assert settings.route_for("unheard-of") is None
     assert (route := settings.route_for("local")) is not None
     assert route.providers == ["local"]
 

@@ -83,14 +83,18 @@ class Settings(_Section):
         return self
 
     def route_for(self, model: str) -> RouteSettings | None:
-        """The first route whose pattern matches. The model `local` needs none; without any route in the
-        configuration every other model goes to OpenAI."""
+        """The first route whose pattern matches. The model `local` needs none."""
         if model == LOCAL:
             return RouteSettings(model=LOCAL, providers=[LOCAL])
-        for route in self.routes or _DEFAULT_ROUTES:
+        for route in self.routes_in_force:
             if fnmatchcase(model, route.model):
                 return route
         return None
+
+    @property
+    def routes_in_force(self) -> list[RouteSettings]:
+        """The configured routes, or without any: OpenAI's models go to OpenAI."""
+        return self.routes or _DEFAULT_ROUTES
 
     @property
     def wire_dir(self) -> Path:
@@ -110,7 +114,7 @@ _OPENAI: Final = {
     "api_key_env": "OPENAI_API_KEY",
     "accepts_client_keys": True,
 }
-_DEFAULT_ROUTES: Final = [RouteSettings(model="*", providers=["openai"])]
+_DEFAULT_ROUTES: Final = [RouteSettings(model="gpt-*", providers=["openai"])]
 _PLAIN_KEYS: Final = [
     name for name in Settings.model_fields if name not in {"providers", "routes", "local", "api_key"}
 ]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from voxgate.core.errors import Forbidden, InvalidModel, UpstreamRefused
-from voxgate.core.settings import LOCAL, ProviderSettings, Settings
+from voxgate.core.settings import LOCAL, ProviderSettings, RouteSettings, Settings
+from voxgate.providers.openai import REALTIME_MODELS
 from voxgate.realtime.handshake import SECRET_QUERY
 
 _FORWARDED_HEADERS: Final = ("user-agent", "openai-safety-identifier", "x-openai-agents-sdk")
@@ -61,7 +63,10 @@ class Router:
         provider of the route has a key."""
         route = self._settings.route_for(model)
         if route is None:
-            raise InvalidModel(f'Model "{model}" has no route on this gateway.', param="model")
+            known = ", ".join(entry["id"] for entry in self.models()) or "none; no provider has a key"
+            raise InvalidModel(
+                f'Model "{model}" has no route on this gateway. Models that have one: {known}.', param="model"
+            )
         upstream_model = route.upstream_model or model
         found: list[Upstream] = []
         missing: list[str] = []
@@ -88,15 +93,25 @@ class Router:
         return found
 
     def models(self) -> list[dict[str, Any]]:
-        """The configured models, for `GET /v1/models` (OpenAI's list items): the routes' names and patterns
-        and the embedded provider's."""
-        listed = [(route.model, route.providers[0]) for route in self._settings.routes]
-        if LOCAL in self._providers:
-            listed.insert(0, (LOCAL, LOCAL))
+        """What a caller can ask for now, for `GET /v1/models` (OpenAI's list items): the embedded provider's
+        model, the routes' names, and for a route's pattern the known models that match it. Routes whose
+        providers have no key are left out."""
+        names = [(LOCAL, LOCAL)] if LOCAL in self._providers else []
+        for route in self._settings.routes_in_force:
+            usable = [name for name in route.providers if self._is_usable(name)]
+            if usable:
+                names += [(model, usable[0]) for model in _names(route)]
+        listed: dict[str, str] = {}
+        for model, provider in names:
+            listed.setdefault(model, provider)
         return [
             {"id": model, "object": "model", "created": 0, "owned_by": provider, "provider": provider}
-            for model, provider in dict(listed).items()
+            for model, provider in listed.items()
         ]
+
+    def _is_usable(self, name: str) -> bool:
+        provider = self._providers.get(name)
+        return provider is not None and self._key_of(provider) is not None
 
     def _key_of(self, provider: ProviderSettings) -> str | None:
         if provider.api_key is not None:
@@ -137,3 +152,9 @@ class Router:
             model=model,
             connect_timeout_seconds=provider.connect_timeout_seconds,
         )
+
+
+def _names(route: RouteSettings) -> list[str]:
+    if not any(sign in route.model for sign in "*?["):
+        return [route.model]
+    return [model for model in REALTIME_MODELS if fnmatchcase(model, route.model)]

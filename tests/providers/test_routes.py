@@ -1,0 +1,66 @@
+"""From a model to the upstreams to try."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from voxgate.core.errors import Forbidden, InvalidModel, UpstreamRefused
+from voxgate.core.settings import ProviderSettings, Settings
+from voxgate.providers.routes import Router
+
+HOUSE = {"base_url": "http://house:9000/v1"}
+OLD = {"model": "old", "providers": ["house"], "upstream_model": "new/one"}
+
+
+def router(environ: dict[str, str] | None = None, **settings: Any) -> Router:
+    return Router(Settings.model_validate(settings), environ or {})
+
+
+def test_an_upstream_has_the_providers_address_key_and_name_of_the_model() -> None:
+    (upstream,) = router(providers={"house": HOUSE}, routes=[OLD]).upstreams(
+        "old", [("x", "a b"), ("key", "k")]
+    )
+    assert (upstream.host, upstream.port, upstream.tls) == ("house", 9000, False)
+    assert upstream.target == "/v1/realtime?model=new%2Fone&x=a%20b"
+    assert upstream.headers == ()
+
+
+def test_openai_is_there_without_being_configured() -> None:
+    (upstream,) = router({"OPENAI_API_KEY": "sk-1"}).upstreams("gpt-realtime", headers=[("cookie", "c")])
+    assert upstream.url == "wss://api.openai.com/v1/realtime?model=gpt-realtime"
+    assert upstream.headers == (("Authorization", "Bearer sk-1"),)
+
+
+def test_account_headers_go_along_only_with_the_callers_own_key() -> None:
+    headers = [("openai-project", "p"), ("user-agent", "app/1")]
+    routes = router({"OPENAI_API_KEY": "sk-1"})
+    (ours,) = routes.upstreams("gpt-x", headers=headers)
+    (theirs,) = routes.upstreams("gpt-x", headers=headers, provider_key="sk-2")
+    assert dict(ours.headers) == {"Authorization": "Bearer sk-1", "user-agent": "app/1"}
+    assert dict(theirs.headers) == {"Authorization": "Bearer sk-2", **dict(headers)}
+
+
+def test_a_callers_key_is_not_sent_to_a_provider_that_does_not_take_it() -> None:
+    with pytest.raises(Forbidden):
+        router(providers={"house": HOUSE}, routes=[OLD]).upstreams("old", provider_key="sk-2")
+
+
+def test_a_model_without_a_route_names_those_that_have_one() -> None:
+    with pytest.raises(InvalidModel, match=r'"other" has no route.*old'):
+        router(providers={"house": HOUSE}, routes=[OLD]).upstreams("other")
+
+
+def test_a_missing_key_names_its_variable() -> None:
+    with pytest.raises(UpstreamRefused, match="OPENAI_API_KEY"):
+        router().upstreams("gpt-realtime")
+
+
+def test_only_what_can_be_asked_for_is_listed() -> None:
+    assert router().models() == []
+    local = ProviderSettings.model_validate({"base_url": "http://127.0.0.1:1/v1"})
+    assert [m["id"] for m in Router(Settings(), {}, local).models()] == ["local"]
+    listed = [m["id"] for m in router({"OPENAI_API_KEY": "sk-1"}).models()]
+    assert "gpt-realtime" in listed
+    assert not any("*" in name for name in listed)
