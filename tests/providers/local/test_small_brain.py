@@ -173,3 +173,20 @@ def test_the_seed_decides_among_phrases_and_the_same_seed_says_the_same() -> Non
 def test_instructions_for_one_response_can_have_something_said() -> None:
     prompt = Prompt("Say: your table is ready.", True, [], [], "auto")
     assert SmallBrain(0).thoughts(prompt) == [Say("your table is ready.")]
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ('{"temperature_c": 21}', "The temperature is 21 degrees Celsius."),
+        ('{"conditions": "sunny"}', "The conditions are sunny."),
+        (
+            '{"wind_kmh": 12.5, "status": "calm"}',
+            "The wind is 12.5 kilometres per hour and the status is calm.",
+        ),
+        ('{"c": 3}', "The c is 3."),
+        ('{"rain_percent": true}', "The rain percent is yes."),
+    ],
+)
+def test_numbers_are_said_with_their_units(result: str, said: str) -> None:
+    assert sentence_of(result) == said

@@ -9,6 +9,22 @@ import orjson
 
 _TELLING = ("answer", "message", "result", "text", "output", "summary", "response", "content", "forecast")
 MOST_WORDS = 80
+_UNITS = {
+    "c": "degrees Celsius",
+    "f": "degrees Fahrenheit",
+    "celsius": "degrees Celsius",
+    "fahrenheit": "degrees Fahrenheit",
+    "kmh": "kilometres per hour",
+    "mph": "miles per hour",
+    "km": "kilometres",
+    "percent": "percent",
+    "pct": "percent",
+    "usd": "dollars",
+    "eur": "euros",
+    "minutes": "minutes",
+    "seconds": "seconds",
+    "days": "days",
+}
 
 
 def sentence_of(output: str) -> str:
@@ -31,7 +47,7 @@ def _sentence(value: Any) -> str:
             return _sentence(telling)
         if list(value.values()) == [True]:
             return _sentence(True)
-        return _listed([f"the {_key(key)} is {_words(each)}" for key, each in value.items()])
+        return _listed([_clause(key, each) for key, each in value.items()])
     if isinstance(value, list):
         return (
             f"There are {len(value)}: {_listed([_words(each) for each in value])}"
@@ -43,6 +59,18 @@ def _sentence(value: Any) -> str:
     if value is False:
         return "It was not done"
     return _words(value)
+
+
+def _clause(key: str, value: Any) -> str:
+    """`temperature_c: 21` as one would say it: the temperature is 21 degrees Celsius."""
+    name, _, last = _key(key).rpartition(" ")
+    unit = (
+        _UNITS.get(last) if name and isinstance(value, int | float) and not isinstance(value, bool) else None
+    )
+    if unit is None:
+        name = _key(key)
+    verb = "are" if name.endswith("s") and not name.endswith(("ss", "us", "is")) else "is"
+    return f"the {name} {verb} {_words(value)}{' ' + unit if unit else ''}"
 
 
 def _words(value: Any) -> str:
