@@ -7,6 +7,18 @@
 const TOKEN_URL = "/api/voice-token"; // ../serverless-python or ../serverless-javascript
 const RATE = 24_000; // of `audio/pcm` in the Realtime protocol, in both directions
 
+const SESSION = {
+  type: "realtime",
+  output_modalities: ["audio"],
+  audio: {
+    input: {
+      transcription: { model: "gpt-4o-mini-transcribe" },
+      // The server finds the end of what is said. Half a second, so that a comma does not end it.
+      turn_detection: { type: "server_vad", silence_duration_ms: 500 },
+    },
+  },
+};
+
 const start = document.querySelector("#start");
 const stop = document.querySelector("#stop");
 const status = document.querySelector("#status");
@@ -25,66 +37,12 @@ async function startCall() {
   const audio = new AudioContext({ sampleRate: RATE });
   await audio.audioWorklet.addModule("worklets.js");
   status.textContent = "Connecting …";
-  const socket = await connect(await fetchCredential());
-
-  const player = new AudioWorkletNode(audio, "player", { numberOfInputs: 0 });
-  player.connect(audio.destination);
-  const cutItems = new Set(); // what still comes of these is not to be played
-  const send = (event) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(event));
-
-  player.port.onmessage = ({ data: cut }) => {
-    for (const { itemId, playedMs } of cut) {
-      cutItems.add(itemId);
-      line("assistant", itemId).classList.add("cut");
-      // The provider believes that everything it sent was heard. This tells it, and the trace, what was.
-      send({ type: "conversation.item.truncate", item_id: itemId, content_index: 0, audio_end_ms: Math.floor(playedMs) });
-    }
-  };
-
-  const on = {
-    "session.created": () =>
-      send({
-        type: "session.update",
-        session: {
-          type: "realtime",
-          output_modalities: ["audio"],
-          audio: {
-            input: {
-              transcription: { model: "gpt-4o-mini-transcribe" },
-              turn_detection: { type: "server_vad", silence_duration_ms: 500 },
-            },
-          },
-        },
-      }),
-    "session.updated": () => openMicrophone().catch(({ message }) => hangUp(`No microphone: ${message}`)),
-    // The user speaks: silence at once. The server ends its answer by itself (turn_detection.interrupt_response).
-    "input_audio_buffer.speech_started": () => player.port.postMessage("stop"),
-    // Makes the line now, so that the question stands above the answer, whose words may come first.
-    "input_audio_buffer.committed": ({ item_id }) => line("you", item_id),
-    "conversation.item.input_audio_transcription.completed": (event) => {
-      line("you", event.item_id).textContent = event.transcript;
-    },
-    "response.output_audio_transcript.delta": ({ item_id, delta }) => line("assistant", item_id).append(delta),
-    "response.output_audio.delta": ({ item_id, delta }) => {
-      if (!cutItems.has(item_id)) player.port.postMessage({ itemId: item_id, samples: decode(delta) });
-    },
-    error: ({ error }) => console.error("error event:", error.code, error.message),
-  };
-  socket.addEventListener("message", ({ data }) => {
-    const event = JSON.parse(data);
-    on[event.type]?.(event);
+  const socket = await fetchCredential().then(connect).catch((error) => {
+    audio.close();
+    throw error;
   });
-
+  const send = (event) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(event));
   let microphone = null;
-
-  async function openMicrophone() {
-    // The answer comes out of the loudspeaker: without echo cancellation it would interrupt itself.
-    microphone = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, channelCount: 1 } });
-    const recorder = new AudioWorkletNode(audio, "recorder", { numberOfOutputs: 0 });
-    recorder.port.onmessage = ({ data }) => send({ type: "input_audio_buffer.append", audio: encode(data) });
-    audio.createMediaStreamSource(microphone).connect(recorder);
-    status.textContent = "Speak.";
-  }
 
   function hangUp(why) {
     status.textContent = why;
@@ -95,10 +53,78 @@ async function startCall() {
     stop.disabled = true;
   }
 
+  const on = {
+    ...answerHandlers(openPlayer(audio, send)),
+    ...questionHandlers,
+    "session.created": () => send({ type: "session.update", session: SESSION }),
+    "session.updated": async () => {
+      try {
+        microphone = await openMicrophone(audio, send);
+        if (audio.state === "closed") hangUp("Ended."); // while the browser asked for permission
+        else status.textContent = "Speak.";
+      } catch (error) {
+        hangUp(`No microphone: ${error.message}`);
+      }
+    },
+    error: ({ error }) => console.error("error event:", error.code, error.message),
+  };
+  socket.addEventListener("message", ({ data }) => {
+    const event = JSON.parse(data);
+    on[event.type]?.(event);
+  });
   // Why a call ended stands in the close frame; a browser sees nothing else of a refusal.
-  socket.addEventListener("close", ({ code, reason }) => hangUp(code === 1000 || code === 1005 ? "Ended." : `Ended: ${code} ${reason}`));
+  socket.addEventListener("close", ({ code, reason }) =>
+    hangUp(code === 1000 || code === 1005 ? "Ended." : `Ended: ${code} ${reason}`),
+  );
   stop.disabled = false;
   stop.onclick = () => hangUp("Ended.");
+}
+
+const questionHandlers = {
+  // Makes the line now, so that the question stands above the answer, whose words may come first.
+  "input_audio_buffer.committed": ({ item_id }) => line("you", item_id),
+  "conversation.item.input_audio_transcription.completed": ({ item_id, transcript: words }) => {
+    line("you", item_id).textContent = words;
+  },
+};
+
+function answerHandlers(player) {
+  return {
+    // The user speaks: silence at once. The server ends its answer by itself (turn_detection.interrupt_response).
+    "input_audio_buffer.speech_started": () => player.stop(),
+    "response.output_audio_transcript.delta": ({ item_id, delta }) => line("assistant", item_id).append(delta),
+    "response.output_audio.delta": ({ item_id, delta }) => player.play(item_id, decode(delta)),
+  };
+}
+
+function openPlayer(audio, send) {
+  const node = new AudioWorkletNode(audio, "player", { numberOfInputs: 0 });
+  node.connect(audio.destination);
+  const cutItems = new Set(); // what still comes of these is not to be played
+  node.port.onmessage = ({ data: cut }) => {
+    for (const { itemId, playedMs } of cut) {
+      cutItems.add(itemId);
+      line("assistant", itemId).classList.add("cut");
+      // The provider believes that everything it sent was heard. This tells it, and the trace, what was.
+      const audio_end_ms = Math.floor(playedMs);
+      send({ type: "conversation.item.truncate", item_id: itemId, content_index: 0, audio_end_ms });
+    }
+  };
+  return {
+    play: (itemId, samples) => cutItems.has(itemId) || node.port.postMessage({ itemId, samples }),
+    stop: () => node.port.postMessage("stop"),
+  };
+}
+
+/** Sends what the microphone hears; resolves to its stream. */
+async function openMicrophone(audio, send) {
+  // The answer comes out of the loudspeaker: without echo cancellation it would interrupt itself.
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, channelCount: 1 } });
+  if (audio.state === "closed") return stream;
+  const recorder = new AudioWorkletNode(audio, "recorder", { numberOfOutputs: 0 });
+  recorder.port.onmessage = ({ data }) => send({ type: "input_audio_buffer.append", audio: encode(data) });
+  audio.createMediaStreamSource(stream).connect(recorder);
+  return stream;
 }
 
 async function fetchCredential() {
