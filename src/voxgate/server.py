@@ -48,7 +48,7 @@ _SIGNAL_POLL_SECONDS: Final = 0.25
 _SECURITY_HEADERS: Final = {
     "content-security-policy": (
         "default-src 'self'; connect-src 'self' ws: wss:; media-src 'self' blob:; img-src 'self' data:; "
-        "style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'"
+        "worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'"
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",

@@ -46,12 +46,12 @@ def open_page() -> OpenPage:
             page = await context.new_page()
             await page.add_init_script(KEEP_SOUNDS)
             problems: list[str] = []
-            page.on("pageerror", lambda error: problems.append(str(error)))
+            page.on("pageerror", lambda error: problems.append(f"page error: {error}"))
             page.on("console", lambda message: problems.append(f"{message.type}: {message.text}"))
             yield page
             await browser.close()
             # A 401 is how the page learns that nobody is signed in; the browser reports it by itself.
-            errors = [each for each in problems if not each.startswith(("log", "info", "debug", "warning"))]
+            errors = [each for each in problems if "error" in each.split(":")[0].lower()]
             assert not [each for each in errors if "401 (Unauthorized)" not in each]
 
     return open_

@@ -13,7 +13,8 @@ from voxgate.traces.events import Event, Json, name_of, number, obj, objects, st
 
 _MOST_EVENTS: Final = 1000
 # RFC 6455 section 7.4 and what providers add: codes that end a call without anything being wrong.
-_CALM_CLOSES: Final = frozenset({1000, 1001, 1005})
+# 4001 is ours: an operator ended the call.
+_CALM_CLOSES: Final = frozenset({1000, 1001, 1005, 4001})
 _INSTRUCTIONS_SHOWN: Final = 20_000
 
 

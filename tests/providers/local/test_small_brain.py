@@ -185,7 +185,6 @@ def test_instructions_for_one_response_can_have_something_said() -> None:
             "The wind is 12.5 kilometres per hour and the status is calm.",
         ),
         ('{"c": 3}', "The c is 3."),
-        ('{"rain_percent": true}', "The rain percent is yes."),
     ],
 )
 def test_numbers_are_said_with_their_units(result: str, said: str) -> None:

@@ -93,10 +93,11 @@ export function Tools({ spans, view, width, onSelect }: StripProps & { width: nu
 }
 
 export function Ruler({ view, width }: { view: View; width: number }) {
-  const precise = view.toMs - view.fromMs < 5000;
+  const times = ticks(view.fromMs, view.toMs, width);
+  const precise = times.some((ms) => ms % 1000 !== 0);
   return (
     <div className="ruler" aria-hidden="true">
-      {ticks(view.fromMs, view.toMs, width).map((ms) => (
+      {times.map((ms) => (
         <span key={ms} style={{ left: `${place(view, ms)}%` }}>
           {clock(ms, precise ? 1 : 0)}
         </span>
