@@ -8,7 +8,7 @@ export UV_NO_PROGRESS = 1
 
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help install run test lint format lock screenshots clean
+.PHONY: help install run test lint format bench lock screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -47,6 +47,9 @@ lock: ## compile requirements/*.txt again from pyproject.toml
 	$(PYTHON) -m venv $(STAMPS)/lock && $(STAMPS)/lock/bin/pip install --quiet uv
 	$(STAMPS)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local --group build --group test --group lint pyproject.toml -o requirements/dev.txt
 	$(STAMPS)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local pyproject.toml -o requirements/run.txt
+
+bench: install ## the relay beside its peers, side by side, into docs/performance.md (needs nginx, haproxy, node)
+	$(BIN)/python -m bench $(ARGS)
 
 screenshots: install ## take the pictures of docs/images again
 	VOXGATE_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest -q tests/e2e/test_playground.py

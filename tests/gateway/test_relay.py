@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.conftest import ADMIN_KEY, StartGateway
+from voxgate.gateway import relay
 from voxgate.realtime.frames import BINARY, TEXT, FrameDecoder, encode_close, encode_frame
 from voxgate.recording.wirelog import CLIENT, SERVER
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
@@ -271,3 +272,31 @@ async def test_an_end_from_outside_waits_for_the_message_that_is_passing(start_g
             go_on.set()
             assert await socket.recv() == payload.decode()
             assert json.loads(await socket.recv())["error"]["code"] == "session_ended"
+
+
+async def test_a_client_that_never_reads_is_cut_off_and_holds_nothing(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "_CLOSE_SECONDS", 0.3)
+
+    async def flood_and_close(call: Upstreamed) -> None:
+        await call.receive()
+        for _ in range(400):  # more than all buffers on the way take
+            await call.send("z" * 100_000)
+
+    async with ScriptedProvider(flood_and_close) as provider, start_gateway(provider.base_url) as gateway:
+        async with connect(
+            f"{gateway.url}?model=fake", additional_headers=AUTH, max_queue=1, max_size=None
+        ) as socket:
+            await socket.send("go")
+            calls = gateway.worker.gateway.calls
+            assert socket.response is not None
+            session_id = socket.response.headers["x-voxgate-session-id"]
+            async with asyncio.timeout(10):
+                while calls.get(session_id).nothing_passes:
+                    await asyncio.sleep(0.01)
+                gateway.worker.gateway.calls.end_session(session_id)
+                while calls.running:
+                    await asyncio.sleep(0.01)
+            closed = json.loads((await gateway.facts())[-1])
+            assert closed["type"] == "gateway.closed"

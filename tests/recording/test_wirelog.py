@@ -94,16 +94,16 @@ def test_a_writer_is_alive_until_it_stops(tmp_path: Path) -> None:
 def test_what_a_full_disk_refused_is_kept_and_written_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = os.write
+    real = os.writev
     full = True
 
-    def write(descriptor: int, data: bytes) -> int:
+    def write(descriptor: int, pieces: list[bytes]) -> int:
         if full:
-            real(descriptor, bytes(data)[:3])  # a short write, then the error: the tail must go
+            os.write(descriptor, pieces[0][:3])  # a short write, then the error: the tail must go
             raise OSError(28, "No space left on device")
-        return real(descriptor, data)
+        return real(descriptor, pieces)
 
-    monkeypatch.setattr(wirelog.os, "write", write)
+    monkeypatch.setattr(wirelog.os, "writev", write)
     with writer(tmp_path) as log_writer:
         log = log_writer.open("sess_1")
         log.append(CLIENT, b"one")
@@ -121,15 +121,15 @@ def test_what_a_full_disk_refused_is_kept_and_written_later(
 def test_beyond_the_bound_records_are_lost_counted_and_the_facts_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = os.write
+    real = os.writev
     full = True
 
-    def write(descriptor: int, data: bytes) -> int:
+    def write(descriptor: int, pieces: list[bytes]) -> int:
         if full:
             raise OSError(28, "No space left on device")
-        return real(descriptor, data)
+        return real(descriptor, pieces)
 
-    monkeypatch.setattr(wirelog.os, "write", write)
+    monkeypatch.setattr(wirelog.os, "writev", write)
     with writer(tmp_path, most_pending_bytes=1000) as log_writer:
         log = log_writer.open("sess_1")
         log.fact({"type": "gateway.opened"})
@@ -153,3 +153,14 @@ def test_another_version_is_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(MAGIC[:-1] + b"\x07")
     with pytest.raises(ValueError, match=r"sess_1\.vgw is not a wire log of version 1"):
         WireLogReader(path).read()
+
+
+def test_a_short_write_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.writev
+    monkeypatch.setattr(wirelog.os, "writev", lambda fd, pieces: real(fd, [b"".join(pieces)[:5]]))
+    with writer(tmp_path) as log_writer:
+        log = log_writer.open("sess_1")
+        log.append(CLIENT, b"one" * 100)
+        log.append(SERVER, b"two")
+        log.close()
+    assert [r.data for r in WireLogReader(wire_logs(tmp_path)[0]).read()] == [b"one" * 100, b"two"]

@@ -14,10 +14,13 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from voxgate.cli.processes import end_with_parent, receive_orders, say_ready
 from voxgate.core.settings import ProviderSettings, Settings
+
+_RECORDER_NICENESS: Final = 5
+"""Where cores are few, calls come first: what is recorded waits on the disk."""
 
 
 def main() -> None:
@@ -51,6 +54,7 @@ def _run_worker(orders: dict[str, Any]) -> None:
 def _run_recorder(orders: dict[str, Any]) -> None:
     from voxgate.jobs.process import run_recorder  # noqa: PLC0415
 
+    os.nice(_RECORDER_NICENESS)
     settings = Settings.model_validate(orders["settings"])
     stop = _stop_on_signals()
     end_with_parent(stop.set)

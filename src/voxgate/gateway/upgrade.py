@@ -21,6 +21,7 @@ from voxgate.core.ids import new_id
 from voxgate.gateway.calls import Calls
 from voxgate.gateway.dial import Dialled, Dialler
 from voxgate.gateway.relay import Call, say_farewell
+from voxgate.gateway.sockets import take_over
 from voxgate.providers.routes import Router
 from voxgate.realtime.handshake import BadHandshake, Request, accept_answer, parse_request
 from voxgate.recording.wirelog import WireLog, WireLogWriter
@@ -160,17 +161,18 @@ class UpgradeProtocol(asyncio.Protocol):
     def _start(self, opening: _Opening, dialled: Dialled) -> None:
         gateway, grant = self._gateway, opening.grant
         assert grant is not None
+        client, upstream = take_over(self._transport), take_over(dialled.transport)
         call = Call(
             opening.session_id,
             grant.id,
-            self._transport,
-            dialled.transport,
+            client,
+            upstream,
             gateway.largest_message_bytes,
             opening.log,
             gateway.calls.remove,
         )
         gateway.calls.add(call)
-        self._transport.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
+        client.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
         call.start(from_client=self._early, from_provider=dialled.early)
 
     def _refuse(self, opening: _Opening, error: VoxgateError) -> None:

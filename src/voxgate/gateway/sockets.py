@@ -1,0 +1,174 @@
+"""A TCP transport for the relay: it writes at once, without a queue and a second turn of the event loop, and
+keeps no buffer while nothing is pending. After both handshakes a call's sockets are taken out of the event
+loop's own transports into this one. A TLS transport cannot be taken out and stays what it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import deque
+from typing import Any, Final
+
+_CHUNK: Final = 64 << 10
+_HIGH_WATER: Final = 64 << 10
+"""So much may be pending before the other side is asked to pause."""
+
+
+class SocketTransport(asyncio.Transport):
+    """Reads when told to `resume_reading`; closes after what is pending has been written."""
+
+    __slots__ = (
+        "_closing",
+        "_fd",
+        "_loop",
+        "_lost",
+        "_paused_peer",
+        "_pending",
+        "_pending_bytes",
+        "_protocol",
+        "_reading",
+        "_sock",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        super().__init__()
+        self._loop = loop
+        self._sock = sock
+        self._fd = sock.fileno()
+        self._protocol: Any = asyncio.Protocol()
+        self._pending: deque[memoryview] = deque()
+        self._pending_bytes = 0
+        self._reading = False
+        self._closing = False
+        self._lost = False
+        self._paused_peer = False
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        protocol: asyncio.BaseProtocol = self._protocol
+        return protocol
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def is_reading(self) -> bool:
+        return self._reading
+
+    def get_write_buffer_size(self) -> int:
+        return self._pending_bytes
+
+    def pause_reading(self) -> None:
+        if self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._fd)
+
+    def resume_reading(self) -> None:
+        if not self._reading and not self._closing:
+            self._reading = True
+            self._loop.add_reader(self._fd, self._read)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self._closing or not data:
+            return
+        rest = memoryview(data)
+        if not self._pending:
+            try:
+                sent = self._sock.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError as error:
+                self._fail(error)
+                return
+            if sent == len(data):
+                return
+            rest = rest[sent:]
+            self._loop.add_writer(self._fd, self._write)
+        self._pending.append(rest)
+        self._pending_bytes += len(rest)
+        if self._pending_bytes > _HIGH_WATER and not self._paused_peer:
+            self._paused_peer = True
+            self._protocol.pause_writing()
+
+    def close(self) -> None:
+        """Ends reading now, and the connection when everything pending is written."""
+        if self._closing:
+            return
+        self.pause_reading()
+        self._closing = True
+        if not self._pending:
+            self._loop.call_soon(self._finish, None)
+
+    def abort(self) -> None:
+        self._fail(None)
+
+    def _read(self) -> None:
+        try:
+            data = self._sock.recv(_CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._fail(error)
+            return
+        if data:
+            self._protocol.data_received(data)
+        else:
+            self.close()
+
+    def _write(self) -> None:
+        while self._pending:
+            first = self._pending[0]
+            try:
+                sent = self._sock.send(first)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                self._fail(error)
+                return
+            self._pending_bytes -= sent
+            if sent < len(first):
+                self._pending[0] = first[sent:]
+                return
+            self._pending.popleft()
+        self._loop.remove_writer(self._fd)
+        if self._closing:
+            self._finish(None)
+        elif self._paused_peer:
+            self._paused_peer = False
+            self._protocol.resume_writing()
+
+    def _fail(self, error: OSError | None) -> None:
+        """The connection is broken, or given up: what is pending goes nowhere."""
+        if self._lost:
+            return
+        self.pause_reading()
+        if self._pending:
+            self._loop.remove_writer(self._fd)
+            self._pending.clear()
+            self._pending_bytes = 0
+        self._closing = True
+        self._loop.call_soon(self._finish, error)
+
+    def _finish(self, error: OSError | None) -> None:
+        if self._lost:
+            return
+        self._lost = True
+        self._sock.close()
+        self._protocol.connection_lost(error)
+
+
+def take_over(transport: asyncio.Transport) -> asyncio.Transport:
+    """The same connection on a `SocketTransport`, if it is plain TCP and nothing is pending on it; else the
+    transport itself."""
+    original = transport.get_extra_info("socket")
+    if original is None or transport.get_extra_info("sslcontext") or transport.get_write_buffer_size():
+        return transport
+    sock = socket.socket(original.family, socket.SOCK_STREAM, fileno=os.dup(original.fileno()))
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    transport.set_protocol(asyncio.Protocol())
+    transport.abort()  # closes the original descriptor only
+    return SocketTransport(asyncio.get_running_loop(), sock)
