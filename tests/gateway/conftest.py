@@ -56,7 +56,9 @@ class RunningGateway:
             while True:
                 for path in wire_logs(self.worker.settings.wire_dir):
                     reader = WireLogReader(path)
-                    records = reader.read()
+                    records: list[WireRecord] = []
+                    while portion := reader.read():
+                        records += portion
                     if reader.closed:
                         return records
                 await asyncio.sleep(0.01)
