@@ -49,13 +49,13 @@ class Voxgate:
         answer: dict[str, Any] = await self.request("POST", "/v1/credentials", json=body)
         return answer
 
-    async def finished_session(self, session_id: str, seconds: float = 15) -> dict[str, Any]:
+    async def finished_session(self, session_id: str, seconds: float = 15, **options: Any) -> dict[str, Any]:
         """The trace of a session, once it is no longer live."""
         deadline = time.monotonic() + seconds
         while True:
-            items = (await self.request("GET", f"/api/sessions?q=id:{session_id}"))["items"]
+            items = (await self.request("GET", f"/api/sessions?q=id:{session_id}", **options))["items"]
             if items and items[0]["status"] != "live":
-                trace: dict[str, Any] = await self.request("GET", f"/api/sessions/{session_id}")
+                trace: dict[str, Any] = await self.request("GET", f"/api/sessions/{session_id}", **options)
                 return trace
             assert time.monotonic() < deadline, f"{session_id} is not finished: {items}"
             await _pause()
@@ -90,9 +90,10 @@ def start_voxgate(data_dir: Path, *flags: str, environ: dict[str, str] | None = 
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
             raise AssertionError("voxgate did not start:\n" + "".join(lines))
-    opened = re.search(r"(http://\S+)/#key=(\S+)", "".join(lines))
+    opened = re.search(r"Open +(https?://[^/\s]+)", "".join(lines))
     assert opened is not None
-    return Voxgate(process, opened[1], opened[2], data_dir, lines)
+    key = (environ or {}).get("VOXGATE_API_KEY") or (data_dir / "admin.key").read_text().strip()
+    return Voxgate(process, opened[1], key, data_dir, lines)
 
 
 def _collect(process: subprocess.Popen[str], lines: list[str], say_started: Callable[[], None]) -> None:

@@ -39,6 +39,7 @@ from voxgate.core.settings import ProviderSettings, Settings
 from voxgate.gateway.app import Endpoints, error_response
 from voxgate.gateway.calls import Calls
 from voxgate.gateway.dial import Dialler
+from voxgate.gateway.head import HeadLimiter
 from voxgate.gateway.upgrade import Gateway, UpgradeProtocol
 from voxgate.providers.routes import Router
 from voxgate.recording.wirelog import WireLogWriter
@@ -66,6 +67,8 @@ class Worker:
     gateway: Gateway
     app: ASGIApp
     revoked: set[str]
+    last_signal: int
+    """The newest signal that the worker knew when it was built."""
 
 
 def build_worker(
@@ -76,6 +79,7 @@ def build_worker(
     tokens = TokenBox(load_token_keys(settings.data_dir / TOKEN_KEYS_NAME))
     keys = KeyRing(store, admin_key)
     sign_in = WebSignIn(keys, tokens)
+    last_signal = store.last_signal_id()  # before the revocations are read, so that none falls between
     revoked = store.revoked_credentials()
     gatekeeper = Gatekeeper(keys, tokens, revoked)
     router = Router(settings, environ, local)
@@ -92,7 +96,7 @@ def build_worker(
     api = build_api(
         store=store, blobs=FolderBlobs(settings.blobs_dir), keys=keys, sign_in=sign_in, models=router.models
     )
-    return Worker(settings, store, gateway, _compose(endpoints, api), revoked)
+    return Worker(settings, store, gateway, _compose(endpoints, api), revoked, last_signal)
 
 
 def _compose(endpoints: Endpoints, api: ASGIApp) -> ASGIApp:
@@ -128,10 +132,16 @@ class WebApp:
         index = self._folder / "index.html"
         if not index.is_file():
             raise NotFound("The web app is not built. Run 'make install', or install the wheel.")
-        file = (self._folder / path).resolve()
-        known = path and file.is_relative_to(self._folder.resolve()) and file.is_file()
+        file = self._file(path)
         headers = {**_SECURITY_HEADERS, "cache-control": "no-cache"}
-        return FileResponse(file if known else index, headers=headers)
+        return FileResponse(file or index, headers=headers)
+
+    def _file(self, path: str) -> Path | None:
+        try:
+            file = (self._folder / path).resolve()
+            return file if file.is_relative_to(self._folder.resolve()) and file.is_file() else None
+        except (OSError, ValueError):  # no name that a file could have
+            return None
 
 
 class _Immutable(StaticFiles):
@@ -196,7 +206,9 @@ def worker_config(worker: Worker) -> uvicorn.Config:
     return uvicorn.Config(
         worker.app,
         ws=functools.partial(UpgradeProtocol, worker.gateway),  # type: ignore[arg-type]
-        http="httptools",
+        http=HeadLimiter,
+        ssl_certfile=worker.settings.tls_cert,
+        ssl_keyfile=worker.settings.tls_key,
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -227,7 +239,7 @@ async def _announce(server: uvicorn.Server, ready: Callable[[], None]) -> None:
 
 async def _follow_signals(worker: Worker) -> None:
     """What other processes ask of all workers, through the database."""
-    calls, last = worker.gateway.calls, worker.store.last_signal_id()
+    calls, last = worker.gateway.calls, worker.last_signal
     while True:
         await asyncio.sleep(_SIGNAL_POLL_SECONDS)
         try:

@@ -51,7 +51,11 @@ def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ('host = "127.0.0.1"\nport = "many"\n', "voxgate.toml, line 2: port:"),
-        ("[providers.local]\nseeed = 1\n", "providers.local.seeed"),
+        ("[providers.local]\nseeed = 1\n", "voxgate.toml, line 2: providers.local.seeed: unknown key"),
+        ('[providers.local]\n\nvoice_engine = "x"\n', "line 3: providers.local.voice_engine"),
+        ('tls_cert = "cert.pem"\n', "--tls-cert and --tls-key belong together"),
+        ('tls_cert = "cert.pem"\ntls_key = "key.pem"\n', "cannot be used"),
+        ('api_key = "ek_mine"\n', "may not start with ek_"),
         ("port = \n", "voxgate.toml is not valid TOML"),
     ],
 )

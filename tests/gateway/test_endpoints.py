@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -69,7 +70,7 @@ async def test_minting_needs_a_key(start_gateway: StartGateway, key: str | None)
 
 async def test_a_providers_own_key_mints_but_cannot_be_recorded(start_gateway: StartGateway) -> None:
     async with start_gateway() as gateway:
-        status, answer = await gateway.post("/v1/credentials", {"model": "m"}, key="sk-mine")
+        status, answer = await gateway.post("/v1/credentials", {"model": "gpt-realtime"}, key="sk-mine")
         assert status == 200
         assert "sk-mine" not in str(answer)
         status, answer = await gateway.post(
@@ -119,3 +120,64 @@ async def test_probes_and_metrics_answer(start_gateway: StartGateway) -> None:
         assert (await gateway.get("/readyz", key=None))[0] == 503
         async with gateway.http.get(f"http://127.0.0.1:{gateway.port}/metrics") as answer:
             assert "voxgate_calls_running 0" in await answer.text()
+
+
+async def test_a_providers_own_key_leaves_no_rows_and_mints_only_what_it_can_use(
+    start_gateway: StartGateway,
+) -> None:
+    async with start_gateway() as gateway:
+        assert (await gateway.post("/v1/credentials", {"model": "gpt-realtime"}, key="sk-x"))[0] == 200
+        assert (await gateway.get("/v1/credentials"))[1]["items"] == []
+        assert (await gateway.post("/v1/credentials", {"model": "m"}, key="sk-x"))[0] == 400
+
+
+async def test_a_body_without_end_is_cut_short(start_gateway: StartGateway) -> None:
+    async with start_gateway() as gateway:
+        status, answer = await gateway.post("/v1/credentials", {"metadata": {"x": "y" * 100_000}})
+        assert (status, answer["error"]["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("limit", ["0", "501", "x", "%C2%B2"])
+async def test_a_wrong_limit_is_a_400(start_gateway: StartGateway, limit: str) -> None:
+    async with start_gateway() as gateway:
+        status, answer = await gateway.get(f"/v1/credentials?limit={limit}")
+        assert (status, answer["error"]["param"]) == (400, "limit")
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_an_unknown_endpoint_is_a_404_whatever_the_method(
+    start_gateway: StartGateway, method: str
+) -> None:
+    async with (
+        start_gateway() as gateway,
+        gateway.http.request(method, f"http://127.0.0.1:{gateway.port}/v1/nothing") as answer,
+    ):
+        assert answer.status == 404
+        assert "/v1/nothing" in (await answer.json())["error"]["message"]
+
+
+async def test_a_known_endpoint_with_another_method_is_a_405(start_gateway: StartGateway) -> None:
+    async with (
+        start_gateway() as gateway,
+        gateway.http.put(f"http://127.0.0.1:{gateway.port}/v1/credentials") as answer,
+    ):
+        assert answer.status == 405
+
+
+async def test_a_path_that_no_file_can_have_is_the_web_apps(start_gateway: StartGateway) -> None:
+    async with start_gateway() as gateway:
+        for path in ("/%00", "/" + "a" * 5000):
+            async with gateway.http.get(f"http://127.0.0.1:{gateway.port}{path}") as answer:
+                assert answer.status in {200, 404}  # 404 where the web app is not built
+
+
+async def test_a_head_without_end_is_refused(start_gateway: StartGateway) -> None:
+    async with start_gateway() as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(b"GET / HTTP/1.1\r\n")
+        for number in range(100):
+            writer.write(b"x-%d: %s\r\n" % (number, b"y" * 1000))
+        answer = await asyncio.wait_for(reader.read(), 10)
+        assert answer.startswith(b"HTTP/1.1 431 ")
+        assert b'"error"' in answer
+        writer.close()

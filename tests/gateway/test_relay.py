@@ -300,3 +300,48 @@ async def test_a_client_that_never_reads_is_cut_off_and_holds_nothing(
                     await asyncio.sleep(0.01)
             closed = json.loads((await gateway.facts())[-1])
             assert closed["type"] == "gateway.closed"
+
+
+async def test_the_last_words_of_a_provider_that_resets_the_connection_are_heard(
+    start_gateway: StartGateway,
+) -> None:
+    async def slam(call: Upstreamed) -> None:
+        await call.receive()
+        call.socket.transport.write(encode_frame(TEXT, b"last") + encode_close(4002, "enough"))
+        call.socket.transport.abort()
+
+    async with ScriptedProvider(slam) as provider, start_gateway(provider.base_url) as gateway:
+        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+            await socket.send("x")
+            assert await socket.recv() == "last"
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+            assert (socket.close_code, socket.close_reason) == (4002, "enough")
+
+
+async def test_a_client_that_ends_its_half_ends_the_call(start_gateway: StartGateway) -> None:
+    async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
+        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+            await socket.send("x")
+            await socket.recv()
+            socket.transport.write_eof()
+            closed = json.loads((await gateway.facts())[-1])
+            assert (closed["code"], closed["side"]) == (1006, "client")
+
+
+async def test_a_client_cannot_end_its_own_recording(start_gateway: StartGateway) -> None:
+    async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
+        headers = {**AUTH, "User-Agent": "gateway.closed"}
+        async with connect(
+            f"{gateway.url}?model=fake", additional_headers=headers, user_agent_header=None
+        ) as socket:
+            await socket.send("x")
+            await socket.recv()
+        assert len(await gateway.facts()) == 3
+
+
+async def test_a_control_frame_without_end_is_refused(start_gateway: StartGateway) -> None:
+    async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
+        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+            socket.transport.write(b"\x88\xff" + (1 << 60).to_bytes(8, "big") + b"\0\0\0\0" + b"x" * 1000)
+            assert json.loads(await socket.recv())["error"]["code"] == "message_too_large"

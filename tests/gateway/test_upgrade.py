@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.gateway.conftest import ADMIN_KEY, RunningGateway, StartGateway
 from voxgate.core import clock
+from voxgate.realtime.frames import TEXT, encode_frame
 from voxgate.testing.provider import ScriptedProvider
 
 pytestmark = pytest.mark.anyio
@@ -232,3 +233,106 @@ async def test_a_client_that_gives_up_while_dialling_leaves_nothing_running(
             )
         closed = json.loads((await gateway.facts())[-1])
         assert (closed["type"], closed["side"]) == ("gateway.closed", "client")
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "code"),
+    [
+        ("?model=fake", {"OpenAI-Beta": "realtime=v1"}, "beta_api_shape_disabled"),
+        ("?model=fake&model=other", {}, "invalid_value"),
+        ("?model=fake&deployment=other", {}, "invalid_value"),
+        ("?model=fake&call_id=rtc_1", {}, "invalid_value"),
+    ],
+)
+async def test_what_the_gateway_does_not_do_is_refused_not_ignored(
+    start_gateway: StartGateway, query: str, headers: dict[str, str], code: str
+) -> None:
+    async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
+        auth = {"Authorization": f"Bearer {ADMIN_KEY}"}
+        async with connect(f"{gateway.url}{query}", additional_headers=auth | headers) as socket:
+            assert json.loads(await socket.recv())["error"]["code"] == code
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+            assert socket.close_code == 4000
+        assert not provider.calls
+
+
+async def test_other_beta_headers_are_no_reason_to_refuse(start_gateway: StartGateway) -> None:
+    async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
+        headers = {"Authorization": f"Bearer {ADMIN_KEY}", "OpenAI-Beta": "assistants=v2"}
+        async with connect(f"{gateway.url}?model=fake", additional_headers=headers) as socket:
+            await socket.send("x")
+            assert await socket.recv() == "x"
+
+
+async def test_a_key_of_ours_that_looks_like_a_providers_is_ours(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.gateway.conftest.ADMIN_KEY", "sk-ours")
+    providers = {"taker": {"base_url": "http://127.0.0.1:9/v1", "accepts_client_keys": True}}
+    routes = [{"model": "fake", "providers": ["taker"]}]
+    async with start_gateway(providers=providers, routes=routes) as gateway:
+        body = {"model": "fake", "logging": {"project_name": "p"}}
+        assert (await gateway.post("/v1/credentials", body, key="sk-ours"))[0] == 200
+
+
+async def test_an_upgrade_that_fails_unexpectedly_is_answered_and_its_log_ends(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
+
+        async def fail(*_: object) -> None:
+            raise RuntimeError("a defect")
+
+        monkeypatch.setattr(gateway.worker.gateway.dialler, "dial", fail)
+        error, close_code, _ = await refused(gateway, "?model=fake", ADMIN_KEY)
+        assert (error["type"], close_code) == ("server_error", 1011)
+        assert json.loads((await gateway.facts())[-1])["type"] == "gateway.closed"
+
+
+@pytest.mark.parametrize("target", ["//[", "/v1/realtime?model=fake&x=%E2%80%A6"])
+async def test_a_strange_target_is_answered(start_gateway: StartGateway, target: str) -> None:
+    async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
+        answer = await raw_upgrade(gateway, target)
+        assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 404", b"HTTP/1.1 101"))
+
+
+async def raw_upgrade(gateway: RunningGateway, target: str, behind: bytes = b"") -> bytes:
+    """The first bytes of the answer to an upgrade request; `behind` is sent in the same segment."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    head = (
+        f"GET {target} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        f"Authorization: Bearer {ADMIN_KEY}\r\n\r\n"
+    )
+    writer.write(head.encode() + behind)
+    try:
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        return answer + (await asyncio.wait_for(reader.readexactly(4), 10) if behind else b"")
+    finally:
+        writer.close()
+
+
+async def test_what_comes_right_behind_the_upgrade_request_is_not_lost(start_gateway: StartGateway) -> None:
+    async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
+        frame = encode_frame(TEXT, b"hi", masked=True)
+        answer = await raw_upgrade(gateway, "/v1/realtime?model=fake", frame)
+        assert answer.endswith(b"\x81\x02hi")
+
+
+async def test_a_drain_gives_up_calls_that_are_being_dialled(start_gateway: StartGateway) -> None:
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+        writer.close()
+
+    silent = await asyncio.start_server(never_answer, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    async with silent, start_gateway(f"http://127.0.0.1:{port}/v1") as gateway:
+        task = asyncio.create_task(raw_upgrade(gateway, "/v1/realtime?model=fake"))
+        calls = gateway.worker.gateway.calls
+        while not calls.being_opened:
+            await asyncio.sleep(0.01)
+        await calls.drain(0)
+        assert not calls.being_opened
+        assert json.loads((await gateway.facts())[-1])["type"] == "gateway.closed"
+        task.cancel()

@@ -48,7 +48,7 @@ def test_a_callers_key_is_not_sent_to_a_provider_that_does_not_take_it() -> None
 
 
 def test_a_model_without_a_route_names_those_that_have_one() -> None:
-    with pytest.raises(InvalidModel, match=r'"other" has no route.*old'):
+    with pytest.raises(InvalidModel, match=r'"other" is not supported.*old'):
         router(providers={"house": HOUSE}, routes=[OLD]).upstreams("other")
 
 

@@ -124,3 +124,18 @@ def test_masking_twice_gives_the_payload_again(payload: bytes, mask: bytes) -> N
     masked = apply_mask(payload, mask)
     assert masked == bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
     assert apply_mask(masked, mask) == payload
+
+
+def test_a_control_frame_that_is_too_long_goes_no_further() -> None:
+    follower = FrameFollower(1 << 40)
+    assert follower.feed(b"\x88\xfe\x01\x00\0\0\0\0" + b"x" * 256) == 0
+    assert follower.oversized
+
+
+def test_no_message_of_ours_goes_into_a_header_that_was_passed_on_in_part() -> None:
+    follower = FrameFollower(100)
+    frame = encode_frame(TEXT, b"x" * 200)
+    assert follower.feed(frame[:2]) == 2
+    follower.feed(frame[2:])
+    assert follower.oversized
+    assert not follower.at_boundary

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from voxgate.auth.keys import KEY_PREFIX, ApiKey, KeyRing, masked
+from voxgate.auth.keys import ApiKey, KeyRing, masked
 from voxgate.auth.tokens import ExpiredToken, TokenBox
 from voxgate.core import clock
 from voxgate.core.errors import (
@@ -37,6 +37,9 @@ ProjectName = Annotated[str, StringConstraints(min_length=1, max_length=100, pat
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
+Text = Annotated[str, StringConstraints(max_length=512)]
+
+
 class LoggingRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -51,7 +54,13 @@ class CredentialRequest(BaseModel):
     model: ModelName | Annotated[list[ModelName], Field(min_length=1, max_length=100)] | None = None
     ttl_seconds: Annotated[int, Field(ge=1, le=86_400)] = 600
     logging: LoggingRequest | None = None
-    metadata: Annotated[dict[str, str | int | float | bool | list[str]], Field(max_length=32)] = Field(
+
+    @property
+    def models(self) -> list[str]:
+        """The allowed models; none means all."""
+        return [self.model] if isinstance(self.model, str) else self.model or []
+
+    metadata: Annotated[dict[str, Text | int | float | bool | list[Text]], Field(max_length=32)] = Field(
         default_factory=dict
     )
 
@@ -160,7 +169,8 @@ class Minter:
         credential_id, expires_at = new_id("cred"), now + request.ttl_seconds
         claims = self._claims(credential_id, expires_at, request, by)
         key = CREDENTIAL_PREFIX + self._tokens.seal(claims, purpose=_PURPOSE)
-        self._remember(credential_id, now, expires_at, request, by)
+        if isinstance(by, ApiKey):  # nobody could list those of a provider's key, and anybody could make them
+            self._remember(credential_id, now, expires_at, request, by)
         return Minted(credential_id, key, now, expires_at, request)
 
     @staticmethod
@@ -177,7 +187,7 @@ class Minter:
     ) -> dict[str, Any]:
         claims: dict[str, Any] = {"id": credential_id, "exp": expires_at}
         if request.model is not None:
-            claims["models"] = [request.model] if isinstance(request.model, str) else request.model
+            claims["models"] = request.models
         if request.logging is not None:
             claims["project"] = request.logging.project_name
         if request.metadata:
@@ -187,7 +197,7 @@ class Minter:
         return claims
 
     def _remember(
-        self, credential_id: str, now: int, expires_at: int, request: CredentialRequest, by: Grant | ApiKey
+        self, credential_id: str, now: int, expires_at: int, request: CredentialRequest, by: ApiKey
     ) -> None:
         self._store.add_credential(
             {
@@ -217,9 +227,9 @@ class Gatekeeper:
             raise NoKey("Missing bearer or basic authentication in header")
         if key.startswith(CREDENTIAL_PREFIX):
             return self._open_credential(key)
-        if is_provider_key(key):
-            return Grant("provider_key", "provider_key", provider_key=key)
-        owner = self._keys.authenticate(key)
+        owner = self._owner(key)
+        if isinstance(owner, Grant):
+            return owner
         owner.require("connect", "mint")
         return Grant("api_key", owner.id, project=owner.project or DEFAULT_PROJECT)
 
@@ -227,14 +237,23 @@ class Gatekeeper:
         """Who makes a management request such as minting: an API key, or the grant of another key."""
         if not key:
             raise NoKey("You did not provide an API key. Send it as 'Authorization: Bearer <key>'.")
-        if key.startswith(CREDENTIAL_PREFIX) or is_provider_key(key):
-            return self.admit(key)
-        return self._keys.authenticate(key)
+        return self._open_credential(key) if key.startswith(CREDENTIAL_PREFIX) else self._owner(key)
+
+    def _owner(self, key: str) -> Grant | ApiKey:
+        """One of our own keys, whatever it looks like; else, if it looks like one, a provider's."""
+        try:
+            return self._keys.authenticate(key)
+        except InvalidKey:
+            if not is_provider_key(key):
+                raise
+            return Grant("provider_key", "provider_key", provider_key=key)
 
     def _open_credential(self, key: str) -> Grant:
         try:
             claims = self._tokens.open(key.removeprefix(CREDENTIAL_PREFIX), purpose=_PURPOSE)
         except ExpiredToken as error:
+            if error.claims["id"] in self._revoked:
+                raise InvalidKey(f"The temporary credential {masked(key)} was revoked.") from error
             raise ExpiredCredential(error.message, self._grant(error.claims)) from error
         if claims["id"] in self._revoked:
             raise InvalidKey(f"The temporary credential {masked(key)} was revoked.")
@@ -267,5 +286,5 @@ class NoKey(Unauthenticated):
 
 
 def is_provider_key(key: str) -> bool:
-    """A key in the form that providers give out (`sk-…`) and that is not one of ours."""
-    return key.startswith("sk-") and not key.startswith((KEY_PREFIX, CREDENTIAL_PREFIX))
+    """A key in the form that providers give out."""
+    return key.startswith("sk-")

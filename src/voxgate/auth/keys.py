@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import os
 import secrets
 import time
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from voxgate.core import clock
-from voxgate.core.errors import ExpiredKey, Forbidden, InvalidKey, InvalidRequest
+from voxgate.core.errors import ExpiredKey, Forbidden, InvalidKey, InvalidRequest, SettingsError
 from voxgate.core.ids import new_id
 from voxgate.store import Store
+
+logger = logging.getLogger(__name__)
 
 Role = Literal["admin", "mint", "read", "connect"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -86,7 +89,10 @@ class KeyRing:
         now = time.monotonic()
         if now - self._touched.get(key_id, float("-inf")) > _TOUCH_SECONDS:
             self._touched[key_id] = now
-            self._store.touch_api_key(key_id, clock.iso_utc(clock.now_utc()))
+            try:
+                self._store.touch_api_key(key_id, clock.iso_utc(clock.now_utc()))
+            except Exception:  # noqa: BLE001 - a database that is busy or full: a note is no reason to refuse
+                logger.warning("the use of the API key %s could not be noted", key_id)
 
     def create(
         self, name: str, role: Role, project: str | None = None, expires_at: str | None = None
@@ -125,9 +131,13 @@ def masked(raw: str) -> str:
 def load_admin_key(path: Path, configured: str | None) -> tuple[str, bool]:
     """The admin key and whether it was made just now: the configured one, else the data folder's."""
     if configured:
+        if configured.startswith("ek_"):
+            raise SettingsError("The admin key (VOXGATE_API_KEY) may not start with ek_: credentials do.")
         return configured, False
     if path.exists():
-        return path.read_text().strip(), False
+        if not (kept := path.read_text().strip()):
+            raise SettingsError(f"The admin key in {path} is empty. Delete the file to have a new one made.")
+        return kept, False
     raw = new_raw_key()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:

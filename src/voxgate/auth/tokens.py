@@ -78,6 +78,7 @@ def load_token_keys(path: Path) -> dict[str, bytes]:
 def _write_private(path: Path, data: bytes) -> None:
     """Whole or not at all, and readable by its owner only from its first moment."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)  # of a start that crashed, with the same process id
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)

@@ -6,6 +6,7 @@ recorder no web framework.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import resource
@@ -19,6 +20,7 @@ from typing import Any, Final
 from voxgate.cli.processes import end_with_parent, receive_orders, say_ready
 from voxgate.core.settings import ProviderSettings, Settings
 
+_MOST_FILES: Final = 1 << 16
 _RECORDER_NICENESS: Final = 5
 """Where cores are few, calls come first: what is recorded waits on the disk."""
 
@@ -102,8 +104,11 @@ def _run_loop(main: Callable[[], Any]) -> None:
 
 def _raise_file_limit() -> None:
     """A call is two sockets and a file; the usual soft limit of 1,024 is soon reached."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if wanted > soft:
+        with contextlib.suppress(ValueError, OSError):  # then the soft limit has to do
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 if __name__ == "__main__":

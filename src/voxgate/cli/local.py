@@ -30,7 +30,7 @@ def local(
     from voxgate.providers.local.server import serve_local  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    settings = check_local(load_settings({}, os.environ, config))
+    settings = check_local(load_settings({}, os.environ, config), config)
 
     async def run() -> None:
         stop = asyncio.Event()

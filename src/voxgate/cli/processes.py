@@ -138,7 +138,10 @@ class Supervisor:
                 logger.error("the %s process ended (%s); starting it again in %g s", child.name, code, pause)
             elif now >= child.restart_at:
                 child.restart_at = 0.0
-                child.start()
+                try:
+                    child.start()
+                except OSError as error:  # no process to be had just now: it is tried again
+                    logger.warning("the %s process could not be started: %s", child.name, error)
 
     def _stop(self) -> None:
         for group in self._groups:

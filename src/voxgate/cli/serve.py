@@ -27,6 +27,8 @@ def serve(
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Gateway worker processes [1].")] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file [./voxgate.toml if there].")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate (PEM): serve https and wss.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
     drain_seconds: Annotated[
         float | None, typer.Option(help="How long running calls may go on when it is stopped [5].")
     ] = None,
@@ -41,8 +43,10 @@ def serve(
         "port": port,
         "data_dir": data_dir,
         "workers": workers,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
         "drain_seconds": drain_seconds,
     }
     from voxgate.cli.startup import start  # noqa: PLC0415 - see above
 
-    start(load_settings(flags, os.environ, config))
+    start(load_settings(flags, os.environ, config), config)

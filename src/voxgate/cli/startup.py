@@ -6,7 +6,9 @@ import errno
 import os
 import secrets
 import socket
+import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -16,7 +18,7 @@ from voxgate.auth.keys import load_admin_key
 from voxgate.auth.tokens import TOKEN_KEYS_NAME, load_token_keys
 from voxgate.cli.processes import Child, Supervisor
 from voxgate.core.errors import SettingsError
-from voxgate.core.settings import Settings
+from voxgate.core.settings import Settings, explain
 from voxgate.providers.local.settings import LocalSettings, installed, resolve_ear, resolve_voice
 from voxgate.store import Store
 
@@ -24,28 +26,44 @@ ADMIN_KEY_NAME: Final = "admin.key"
 _BACKLOG: Final = 2048
 
 
-def start(settings: Settings) -> None:
-    """Runs everything until a signal. SettingsError, with what to do, when it cannot."""
-    local_settings = check_local(settings)
+def start(settings: Settings, config: Path | None) -> None:
+    """Runs everything until a signal. SettingsError, with what to do, when it cannot. `config` is the file
+    that the settings came from, for the errors."""
+    os.umask(0o077)  # what is recorded is nobody else's to read
+    local_settings = check_local(settings, config)
+    check_tls(settings)
     prepare_data_dir(settings)
     listener = bind(settings.host, settings.port)
-    admin_key, _ = _admin_key(settings)
+    admin_key, is_new = _admin_key(settings)
     with listener, bind("127.0.0.1", 0) as local_listener:
         has_local = local_is_available(local_settings)
         groups = _children(settings, admin_key, listener, local_listener if has_local else None)
         # What takes calls stops first, then what it dials, then what writes down what they did.
         supervisor = Supervisor(groups, stop_seconds=settings.drain_seconds + 15)
-        supervisor.run(on_ready=_announcement(settings, listener, admin_key, has_local=has_local))
+        supervisor.run(on_ready=_announcement(settings, listener, admin_key if is_new else None, has_local))
 
 
-def check_local(settings: Settings) -> LocalSettings:
-    """SettingsError, naming the key, when `[providers.local]` is wrong."""
+def check_local(settings: Settings, config: Path | None) -> LocalSettings:
+    """SettingsError, naming the key and its line, when `[providers.local]` is wrong."""
     try:
         return LocalSettings.model_validate(settings.local)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = ".".join(["providers.local", *(str(part) for part in first["loc"])])
-        raise SettingsError(f"{name}: {first['msg']}") from error
+        raise SettingsError(explain(error, config, ("providers", "local"))) from error
+
+
+def check_tls(settings: Settings) -> None:
+    """SettingsError when the certificate and its key cannot be used."""
+    certificate, key = settings.tls_cert, settings.tls_key
+    if certificate is None or key is None:
+        if certificate or key:
+            raise SettingsError("--tls-cert and --tls-key belong together: give both or none.")
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(
+            f"The certificate {certificate} with the key {key} cannot be used: {error}"
+        ) from error
 
 
 def local_is_available(settings: LocalSettings) -> bool:
@@ -70,7 +88,8 @@ def prepare_data_dir(settings: Settings) -> None:
         probe.unlink()
     except OSError as error:
         raise SettingsError(
-            f"The data folder {folder} cannot be written: {error.strerror}. Choose another with --data-dir."
+            f"The data folder {folder} cannot be written: {error.strerror} ({error.filename}). "
+            "Choose another with --data-dir."
         ) from error
     load_token_keys(folder / TOKEN_KEYS_NAME)
     Store(settings.database_url).close()  # the schema is there before the processes race for it
@@ -128,18 +147,20 @@ def _children(
 
 
 def _announcement(
-    settings: Settings, listener: socket.socket, admin_key: str, *, has_local: bool
+    settings: Settings, listener: socket.socket, new_key: str | None, has_local: bool
 ) -> Callable[[], None]:
+    """`new_key` is the admin key if it was made just now: it is shown this once, and not in every log."""
     host, port = listener.getsockname()[:2]
     shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104
-    url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    scheme = "https" if settings.tls_cert else "http"
+    url = f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"
 
     def announce() -> None:
         console = Console(highlight=False, soft_wrap=True)
         console.print(f"\n[bold]Voxgate[/bold] is running at [bold]{url}[/bold]\n")
-        console.print(f"  Open       {url}/#key={admin_key}")
+        console.print(f"  Open       {url}/#key={new_key}" if new_key else f"  Open       {url}")
         if settings.api_key is None:
-            console.print(f"  Admin key  {admin_key}")
+            console.print(f"  Admin key  {new_key or f'in {settings.data_dir.resolve() / ADMIN_KEY_NAME}'}")
         console.print(f"  Data       {settings.data_dir.resolve()}")
         if not has_local:
             console.print("  The model 'local' is off: pip install 'voxgate[local]' switches it on.")

@@ -4,7 +4,8 @@
     ├── RequestError            what a caller sent is wrong or not allowed (HTTP 4xx, OpenAI shape)
     │   ├── InvalidRequest      400  4000  a field is wrong; `param` names it
     │   │   ├── MissingModel    400  4000
-    │   │   └── InvalidModel    400  4000  no route serves this model
+    │   │   ├── InvalidModel    400  4000  no route serves this model
+    │   │   └── BetaDisabled    400  4000  the client speaks the retired beta protocol
     │   ├── Unauthenticated     401  3000  no key
     │   │   ├── InvalidKey      401  3000  a key that is not known, was altered or was revoked
     │   │   └── ExpiredKey      401  3000  a temporary credential past its time
@@ -73,6 +74,10 @@ class MissingModel(InvalidRequest):
 
 class InvalidModel(InvalidRequest):
     code = "invalid_model"
+
+
+class BetaDisabled(InvalidRequest):
+    code = "beta_api_shape_disabled"
 
 
 class Unauthenticated(RequestError):

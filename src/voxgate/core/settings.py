@@ -53,6 +53,8 @@ class Settings(_Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8600
     data_dir: Path = Path("voxgate-data")
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     api_key: SecretStr | None = None
     """The admin key for unattended starts (`VOXGATE_API_KEY`); else the first start makes one."""
@@ -115,6 +117,8 @@ _OPENAI: Final = {
     "accepts_client_keys": True,
 }
 _DEFAULT_ROUTES: Final = [RouteSettings(model="gpt-*", providers=["openai"])]
+_MOST_ERRORS: Final = 8
+_WORDS: Final = {"extra_forbidden": "unknown key", "missing": "this key is missing"}
 _PLAIN_KEYS: Final = [
     name for name in Settings.model_fields if name not in {"providers", "routes", "local", "api_key"}
 ]
@@ -142,6 +146,12 @@ def load_settings(
         raise SettingsError(_explain(error, path, text, sources)) from error
 
 
+def explain(error: ValidationError, config: Path | None, section: tuple[str, ...]) -> str:
+    """The same for a section that another module checks, such as `[providers.local]`."""
+    path = config or Path(CONFIG_NAME)
+    return _explain(error, path, _read(path, required=False), {}, section)
+
+
 def _read(path: Path, *, required: bool) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -160,27 +170,33 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
 
 
-def _explain(error: ValidationError, path: Path, text: str, sources: Mapping[str, str]) -> str:
-    first = error.errors(include_url=False)[0]
-    location = tuple(first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    if not location and (match := re.match(r"([\w.]+): (.*)", message)):
-        location = tuple(int(part) if part.isdigit() else part for part in match[1].split("."))
-        message = match[2]
-    name = ".".join(str(part) for part in location)
-    if first["type"] == "extra_forbidden":
-        message = "unknown key"
-    source = sources.get(str(location[0])) if location else None
-    if source is None or source.startswith(str(path)):
-        source = f"{path}, line {_line_of(text, location)}"
-    return f"{source}: {name}: {message}"
+def _explain(
+    error: ValidationError,
+    path: Path,
+    text: str,
+    sources: Mapping[str, str],
+    section: tuple[str, ...] = (),
+) -> str:
+    """One line for each wrong value."""
+    lines = []
+    for each in error.errors(include_url=False)[:_MOST_ERRORS]:
+        location, message = (*section, *each["loc"]), each["msg"].removeprefix("Value error, ")
+        if not each["loc"] and (match := re.match(r"([\w.]+): (.*)", message)):
+            location = tuple(int(part) if part.isdigit() else part for part in match[1].split("."))
+            message = match[2]
+        message = _WORDS.get(each["type"], message)
+        source = sources.get(str(location[0])) if location else None
+        if source is None or source.startswith(str(path)):
+            source = f"{path}, line {_line_of(text, location)}"
+        lines.append(f"{source}: {'.'.join(str(part) for part in location)}: {message}")
+    return "\n".join(lines)
 
 
 def _line_of(text: str, location: tuple[int | str, ...]) -> int:
     """The line of a key in a TOML text, or of the deepest part of its path that is written there."""
     parts = [part for part in location if isinstance(part, str)]
     index = next((part for part in location if isinstance(part, int)), 0)
-    section, found, seen = "", 1, -1
+    section, found, seen, deepest = "", 1, -1, 0
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if header := re.match(r"\[+\s*([^\]]+?)\s*\]+", stripped):
@@ -188,8 +204,7 @@ def _line_of(text: str, location: tuple[int | str, ...]) -> int:
             seen += stripped.startswith("[[") and section == parts[0]
         key = re.match(r"[\"']?([\w-]+)[\"']?\s*=", stripped)
         path = ".".join(filter(None, (section, key[1] if key else ""))).split(".")
-        if path == parts[: len(path)] and (len(location) == len(parts) or seen == index):
-            found = number
-            if path == parts:
-                break
+        fits = path == parts[: len(path)] and (len(location) == len(parts) or seen == index)
+        if fits and len(path) > deepest:
+            found, deepest = number, len(path)
     return found

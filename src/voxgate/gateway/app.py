@@ -5,7 +5,7 @@ OpenAI's JSON shape, whatever the cause.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from starlette.concurrency import run_in_threadpool
@@ -13,13 +13,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from voxgate.auth.credentials import CREDENTIAL_PREFIX, Gatekeeper, Grant, Minter, parse_request
+from voxgate.auth.credentials import Gatekeeper, Grant, Minter, parse_request
 from voxgate.auth.keys import ApiKey
 from voxgate.auth.web import COOKIE, CSRF_HEADER, WebSignIn, check_own_page
 from voxgate.core.errors import (
     Forbidden,
     InvalidRequest,
+    MethodNotAllowed,
     NotFound,
+    RequestError,
     VoxgateError,
 )
 from voxgate.gateway.calls import Calls
@@ -27,7 +29,15 @@ from voxgate.gateway.metrics import render_metrics
 from voxgate.providers.routes import Router
 from voxgate.store import Store
 
+_ALL_METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_LARGEST_BODY: Final = 64 << 10
+
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class BodyTooLarge(RequestError):
+    status = 413
+    code = "body_too_large"
 
 
 class Json(Response):
@@ -80,6 +90,8 @@ class Endpoints:
             Route(one, guarded(self.revoke_credential), methods=["DELETE"]),
             Route("/v1/models", guarded(self.list_models), methods=["GET"]),
             Route("/v1/realtime", guarded(self.explain_realtime), methods=["GET", "POST"]),
+            Route("/v1/{path:path}", guarded(self.nothing_here), methods=_ALL_METHODS),
+            Route("/openai/{path:path}", guarded(self.nothing_here), methods=_ALL_METHODS),
             Route("/healthz", self.healthz, methods=["GET"]),
             Route("/readyz", self.readyz, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
@@ -88,6 +100,8 @@ class Endpoints:
     async def create_credential(self, request: Request) -> Response:
         caller = await self._caller(request)
         wanted = parse_request(await _json_body(request))
+        if isinstance(caller, Grant) and caller.provider_key:
+            self._router.check_client_key(wanted.models, caller.provider_key)
         minted = await run_in_threadpool(self._minter.mint, wanted, caller)
         return Json(minted.body(), headers={"cache-control": "no-store"})
 
@@ -119,6 +133,11 @@ class Endpoints:
             "This endpoint speaks WebSocket: connect with 'Upgrade: websocket', for example to "
             f"ws://{request.url.netloc}/v1/realtime?model=local."
         )
+
+    async def nothing_here(self, request: Request) -> Response:
+        if request.url.path in {"/v1/credentials", "/v1/models", "/v1/realtime"}:
+            raise MethodNotAllowed(f"{request.url.path} does not take {request.method}.")
+        raise NotFound(f"There is no endpoint {request.method} {request.url.path} on this gateway.")
 
     async def healthz(self, request: Request) -> Response:
         return Json({"status": "ok"})
@@ -166,8 +185,13 @@ def request_key(request: Request) -> str | None:
 
 
 async def _json_body(request: Request) -> Any:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _LARGEST_BODY:
+            raise BodyTooLarge(f"The body is larger than {_LARGEST_BODY:,} bytes.")
     try:
-        return orjson.loads(await request.body())
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
 
@@ -175,12 +199,11 @@ async def _json_body(request: Request) -> Any:
 def _limit(text: str | None) -> int:
     if text is None:
         return 50
-    if not text.isdigit() or not 1 <= int(text) <= 500:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 500:
         raise InvalidRequest("'limit' must be a whole number from 1 to 500.", param="limit")
     return int(text)
 
 
 def _credential(row: dict[str, Any]) -> dict[str, Any]:
     """What may be shown of a credential: everything but the key, which is stored nowhere."""
-    assert not any(str(value).startswith(CREDENTIAL_PREFIX) for value in row.values())
     return {"object": "credential", **row}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Coroutine, Iterable
+from typing import Any, Final
 
 from voxgate.core.errors import Draining, RequestError, VoxgateError
 from voxgate.gateway.relay import Call
@@ -27,6 +27,7 @@ class Calls:
         self._running: dict[str, Call] = {}
         self._empty = asyncio.Event()
         self._empty.set()
+        self._openings: set[asyncio.Task[None]] = set()
         self.draining = False
         self.started = 0
         self.refused: Counter[str] = Counter()
@@ -35,10 +36,21 @@ class Calls:
     def running(self) -> int:
         return len(self._running)
 
+    def opening(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Runs the opening of a call, so that a drain knows of it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._openings.add(task)
+        task.add_done_callback(self._openings.discard)
+        return task
+
     def check_open(self) -> None:
         """Draining when no new call may start."""
         if self.draining:
             raise Draining("This gateway is stopping; connect again to reach another one.")
+
+    @property
+    def being_opened(self) -> int:
+        return len(self._openings)
 
     def add(self, call: Call) -> None:
         self.started += 1
@@ -70,6 +82,9 @@ class Calls:
         """No new calls; those that run may go on for `seconds`, then they are closed with 1001."""
         self.draining = True
         await self._wait_until_empty(seconds)
+        for task in list(self._openings):
+            task.cancel()
+        await asyncio.gather(*self._openings, return_exceptions=True)
         self._end_all(list(self._running.values()), Draining("This gateway is stopping."))
         await self._wait_until_empty(_FAREWELL_SECONDS)
 

@@ -5,6 +5,7 @@ upstreams of a route are tried in order; the first that answers with a proper 10
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from voxgate.realtime.handshake import BadHandshake, new_key, parse_answer, upgr
 
 _LARGEST_HEAD: Final = 64 << 10
 _SHOWN_BODY: Final = 300
+_KEY: Final = re.compile(r"\b((?:sk|ek|vg)[-_])[\w.*-]+")
+"""Providers like to quote the key that they refuse; it is ours and not the caller's to see."""
 
 
 @dataclass(slots=True)
@@ -116,6 +119,6 @@ class Dialler:
         try:
             answer.check(key)
         except BadHandshake as error:
-            shown = rest[:_SHOWN_BODY].decode(errors="replace").strip()
+            shown = _KEY.sub(r"\1…", rest[:_SHOWN_BODY].decode(errors="replace")).strip()
             raise BadHandshake(f"{error} {shown}".strip()) from None
         return rest

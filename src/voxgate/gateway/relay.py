@@ -33,9 +33,11 @@ class Farewell(asyncio.Protocol):
     """What is left of a client that was told to go: its bytes are dropped until it hangs up, because closing
     at once would reset the connection and lose the close frame that we just sent."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, unread: bytes = b"") -> None:
+        """`unread` begins a frame: what was received of a message that was too large."""
         self._transport = transport
         self._follower = FrameFollower(1 << 62)
+        self._follower.feed(unread)
         self._timer = asyncio.get_running_loop().call_later(_CLOSE_SECONDS, transport.abort)
         transport.resume_reading()
 
@@ -48,19 +50,30 @@ class Farewell(asyncio.Protocol):
         self._timer.cancel()
 
 
-def say_farewell(transport: asyncio.Transport, error: VoxgateError) -> None:
+def say_farewell(transport: asyncio.Transport, error: VoxgateError, unread: bytes = b"") -> None:
     """The `error` event and the close frame, as the live service ends a call."""
     if transport.is_closing():
+        _flush_and_close(transport)
         return
     event = orjson.dumps(error.event(new_id("event")))
     transport.write(encode_frame(TEXT, event) + encode_close(error.close_code, error.close_reason))
-    transport.set_protocol(Farewell(transport))
+    transport.set_protocol(Farewell(transport, unread))
 
 
 class Leg(asyncio.Protocol):
     """One side of a call. What it reads goes to the log and to the other leg's transport."""
 
-    __slots__ = ("_append", "_kind", "_on_lost", "_on_notice", "follower", "peer", "transport", "watched")
+    __slots__ = (
+        "_append",
+        "_kind",
+        "_on_lost",
+        "_on_notice",
+        "follower",
+        "peer",
+        "refused",
+        "transport",
+        "watched",
+    )
 
     peer: asyncio.Transport
 
@@ -75,6 +88,8 @@ class Leg(asyncio.Protocol):
     ) -> None:
         self.transport = transport
         self.follower = FrameFollower(largest_message)
+        self.refused = b""
+        """The beginning of a message that was too large."""
         self.watched = False
         """Whether the call wants a notice after every chunk, because it waits for a boundary."""
         self._kind = kind
@@ -84,13 +99,20 @@ class Leg(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         follower = self.follower
+        if follower.oversized:
+            return
         passed = follower.feed(data)
         if passed != len(data):
+            self.refused = data[passed:]
             data = data[:passed]
         self.peer.write(data)
         self._append(self._kind, data)
         if self.watched or follower.close is not None or follower.oversized:
             self._on_notice(self)
+
+    def eof_received(self) -> None:
+        """A peer that ended its half speaks no more WebSocket: the call is over, whatever still waits."""
+        self._on_lost(self, None)
 
     def pause_writing(self) -> None:
         self.peer.pause_reading()
@@ -132,13 +154,13 @@ class Call:
         """Joins the transports. The bytes are what each side sent before it was joined."""
         self._client.transport.set_protocol(self._client)
         self._upstream.transport.set_protocol(self._upstream)
+        # First, because what was early may be enough to ask for a pause.
+        self._upstream.transport.resume_reading()
+        self._client.transport.resume_reading()
         if from_provider:
             self._upstream.data_received(from_provider)
         if from_client and not self._finished:
             self._client.data_received(from_client)
-        if not self._finished:
-            self._upstream.transport.resume_reading()
-            self._client.transport.resume_reading()
 
     @property
     def nothing_passes(self) -> bool:
@@ -213,7 +235,7 @@ class Call:
         if self._client.follower.at_boundary and not self._upstream.transport.is_closing():
             self._upstream.transport.write(encode_close(1000, "", masked=True))
         if self._upstream.follower.at_boundary and self._upstream.follower.close is None:
-            say_farewell(self._client.transport, error)
+            say_farewell(self._client.transport, error, self._client.refused)
             self._finish(client_stays=True)
         else:
             self._finish()
@@ -249,8 +271,9 @@ class Call:
     def _let_client_answer(self) -> bool:
         """The provider closed and hung up at once; the client still has to read that."""
         transport = self._client.transport
-        if not transport.is_closing():
-            transport.set_protocol(Farewell(transport))
+        if transport.is_closing():
+            return False
+        transport.set_protocol(Farewell(transport))
         return True
 
 

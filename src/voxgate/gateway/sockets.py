@@ -21,6 +21,7 @@ class SocketTransport(asyncio.Transport):
 
     __slots__ = (
         "_closing",
+        "_deaf",
         "_fd",
         "_loop",
         "_lost",
@@ -42,6 +43,7 @@ class SocketTransport(asyncio.Transport):
         self._pending_bytes = 0
         self._reading = False
         self._closing = False
+        self._deaf = False
         self._lost = False
         self._paused_peer = False
 
@@ -72,7 +74,7 @@ class SocketTransport(asyncio.Transport):
             self._loop.add_reader(self._fd, self._read)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if self._closing or not data:
+        if self._closing or self._deaf or not data:
             return
         rest = memoryview(data)
         if not self._pending:
@@ -80,8 +82,8 @@ class SocketTransport(asyncio.Transport):
                 sent = self._sock.send(data)
             except (BlockingIOError, InterruptedError):
                 sent = 0
-            except OSError as error:
-                self._fail(error)
+            except OSError:
+                self._stop_writing()
                 return
             if sent == len(data):
                 return
@@ -116,7 +118,22 @@ class SocketTransport(asyncio.Transport):
         if data:
             self._protocol.data_received(data)
         else:
+            self.pause_reading()
+            self._protocol.eof_received()
             self.close()
+
+    def _stop_writing(self) -> None:
+        """The peer hears nothing any more. What it said before may still be in our receive buffer, such as
+        why it hung up: it is read until its end, which ends the connection."""
+        self._deaf = True
+        if self._pending:
+            self._loop.remove_writer(self._fd)
+            self._pending.clear()
+            self._pending_bytes = 0
+        if self._closing:
+            self._loop.call_soon(self._finish, None)
+        else:
+            self.resume_reading()
 
     def _write(self) -> None:
         while self._pending:
@@ -125,8 +142,8 @@ class SocketTransport(asyncio.Transport):
                 sent = self._sock.send(first)
             except (BlockingIOError, InterruptedError):
                 return
-            except OSError as error:
-                self._fail(error)
+            except OSError:
+                self._stop_writing()
                 return
             self._pending_bytes -= sent
             if sent < len(first):
@@ -168,7 +185,16 @@ def take_over(transport: asyncio.Transport) -> asyncio.Transport:
         return transport
     sock = socket.socket(original.family, socket.SOCK_STREAM, fileno=os.dup(original.fileno()))
     sock.setblocking(False)
+    keep_alive(sock)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     transport.set_protocol(asyncio.Protocol())
     transport.abort()  # closes the original descriptor only
     return SocketTransport(asyncio.get_running_loop(), sock)
+
+
+def keep_alive(sock: socket.socket) -> None:
+    """A peer whose host or network is gone is noticed within about a minute."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):  # not on every platform
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

@@ -16,7 +16,7 @@ import orjson
 
 from voxgate.auth.credentials import ExpiredCredential, Gatekeeper, Grant
 from voxgate.core import clock
-from voxgate.core.errors import MissingModel, RequestError, VoxgateError
+from voxgate.core.errors import BetaDisabled, InvalidRequest, MissingModel, RequestError, VoxgateError
 from voxgate.core.ids import new_id
 from voxgate.gateway.calls import Calls
 from voxgate.gateway.dial import Dialled, Dialler
@@ -76,7 +76,8 @@ class UpgradeProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._open(data))
+            head, _, self._early = data.partition(b"\r\n\r\n")
+            self._task = self._gateway.calls.opening(self._open(head + b"\r\n\r\n"))
             return
         self._early += data
         if len(self._early) > _MOST_EARLY_BYTES:
@@ -98,27 +99,35 @@ class UpgradeProtocol(asyncio.Protocol):
         opening = _Opening(new_id("sess"), request)
         try:
             dialled = await self._authorise_and_dial(opening)
+            try:
+                self._gateway.calls.check_open()
+                self._start(opening, dialled)
+            except BaseException:
+                dialled.transport.abort()
+                raise
         except VoxgateError as error:
             self._refuse(opening, error)
         except asyncio.CancelledError:
-            self._abandon(opening, "the client vanished before the provider answered")
+            self._abandon(opening, "the call was given up before the provider answered")
             raise
-        else:
-            self._start(opening, dialled)
+        except Exception:
+            # Whatever it is: the caller gets an answer, and the log its end.
+            logger.exception("call %s could not be opened", opening.session_id)
+            self._refuse(opening, VoxgateError("The gateway failed to open this call; its log says why."))
 
     async def _authorise_and_dial(self, opening: _Opening) -> Dialled:
         gateway, request = self._gateway, opening.request
         gateway.calls.check_open()
+        opening.model = next(iter(request.models), None)
         try:
             opening.grant = await asyncio.to_thread(gateway.gatekeeper.admit, request.key)
         except ExpiredCredential as error:
             opening.grant = error.grant
             self._open_log(opening)
             raise
-        requested = request.parameter("model") or request.parameter("deployment")
-        opening.model = requested
         try:
-            opening.model = opening.grant.choose_model(requested)
+            self._check_request(request)
+            opening.model = opening.grant.choose_model(opening.model)
         finally:
             self._open_log(opening)
         if not opening.model:
@@ -130,6 +139,18 @@ class UpgradeProtocol(asyncio.Protocol):
             opening.model, request.query, request.headers, opening.grant.provider_key
         )
         return await gateway.dialler.dial(upstreams, opening.record)
+
+    @staticmethod
+    def _check_request(request: Request) -> None:
+        """What this gateway does not do is refused, so that nobody believes it happened."""
+        if request.is_beta:
+            raise BetaDisabled(
+                "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."
+            )
+        if len(request.models) > 1:
+            raise InvalidRequest(f"The query names several models: {request.models}.", param="model")
+        if request.parameter("call_id"):
+            raise InvalidRequest("Attaching to a call by its call_id is not supported.", param="call_id")
 
     def _open_log(self, opening: _Opening) -> None:
         grant, request = opening.grant, opening.request
@@ -177,7 +198,7 @@ class UpgradeProtocol(asyncio.Protocol):
 
     def _refuse(self, opening: _Opening, error: VoxgateError) -> None:
         self._gateway.calls.count_refusal(error)
-        logger.info("call %s refused: %s (%s)", opening.session_id, error.close_reason, error.message)
+        logger.info("call %s refused: %s (%r)", opening.session_id, error.close_reason, error.message)
         opening.record({"type": "gateway.error", **error.body(), "close_code": error.close_code})
         self._close_log(opening, error.close_code, error.close_reason, "gateway")
         if not self._transport.is_closing():

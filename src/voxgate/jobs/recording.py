@@ -59,7 +59,7 @@ class SessionRecording:
             return False
         if self._finishing is not None:
             self.finished = next(self._finishing, self) is self
-            return True
+            return self.finished or time.monotonic() >= self._next_save
         if self._read():
             return True
         if self._reader.closed or self._is_abandoned():

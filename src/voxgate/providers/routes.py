@@ -14,6 +14,8 @@ from voxgate.providers.openai import REALTIME_MODELS
 from voxgate.realtime.handshake import SECRET_QUERY
 
 _FORWARDED_HEADERS: Final = ("user-agent", "openai-safety-identifier", "x-openai-agents-sdk")
+_NOT_FORWARDED: Final = SECRET_QUERY | {"model", "deployment", "call_id"}
+"""What the gateway decides itself, and what would be a secret: other parameters go on as they are."""
 _ACCOUNT_HEADERS: Final = ("openai-organization", "openai-project")
 
 
@@ -65,7 +67,8 @@ class Router:
         if route is None:
             known = ", ".join(entry["id"] for entry in self.models()) or "none; no provider has a key"
             raise InvalidModel(
-                f'Model "{model}" has no route on this gateway. Models that have one: {known}.', param="model"
+                f'Model "{model}" is not supported in realtime mode: it has no route on this gateway. Models '
+                f"that have one: {known}."
             )
         upstream_model = route.upstream_model or model
         found: list[Upstream] = []
@@ -91,6 +94,11 @@ class Router:
         if not found:
             raise UpstreamRefused(f"No provider can serve the model {model!r}: {'; '.join(missing)}.")
         return found
+
+    def check_client_key(self, models: Iterable[str], key: str) -> None:
+        """Forbidden or InvalidModel when a caller's own key could not be used for one of the models."""
+        for model in models:
+            self.upstreams(model, provider_key=key)
 
     def models(self) -> list[dict[str, Any]]:
         """What a caller can ask for now, for `GET /v1/models` (OpenAI's list items): the embedded provider's
@@ -140,7 +148,7 @@ class Router:
     ) -> Upstream:
         base = urlsplit(provider.base_url)
         tls = base.scheme == "https"
-        rest = [(key, value) for key, value in query if key != "model" and key.lower() not in SECRET_QUERY]
+        rest = [(key, value) for key, value in query if key.lower() not in _NOT_FORWARDED]
         parameters = urlencode([("model", model), *rest], quote_via=quote)
         return Upstream(
             provider=name,

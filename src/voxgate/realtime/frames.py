@@ -19,6 +19,7 @@ BROKEN: Final = -1
 """Opcode of the message that a `FrameDecoder` gives once for bytes that are no WebSocket frames."""
 
 _LONGEST_HEADER: Final = 14
+_LONGEST_CONTROL: Final = 125  # RFC 6455 section 5.5
 _NO_STATUS: Final = 1005
 
 
@@ -118,6 +119,7 @@ class FrameFollower:
         "_message_size",
         "_partial",
         "_remaining",
+        "_torn",
         "close",
         "largest_message",
         "messages",
@@ -134,12 +136,13 @@ class FrameFollower:
         self._close_mask = b""
         self.close: Close | None = None
         self.oversized = False
+        self._torn = False
         self.messages = 0
 
     @property
     def at_boundary(self) -> bool:
         """Whether a message of our own may be put into the stream here."""
-        return not (self._remaining or self._partial or self._fragmented)
+        return not (self._remaining or self._partial or self._fragmented or self._torn)
 
     def feed(self, data: bytes) -> int:
         size = len(data)
@@ -162,6 +165,7 @@ class FrameFollower:
                 self._partial = data[at : at + _LONGEST_HEADER]
                 return size
             if not self._begin(header):
+                self._torn = held > at  # its first bytes have gone on already
                 return max(0, at - held)
             at += header.size
             if self._close_payload is not None and not header.length:
@@ -184,6 +188,9 @@ class FrameFollower:
                 return False
             self._fragmented = not header.final
             self.messages += header.final
+        elif header.length > _LONGEST_CONTROL:
+            self.oversized = True
+            return False
         elif header.opcode == CLOSE:
             self._close_payload, self._close_mask = bytearray(), header.mask
         self._remaining = header.length
@@ -239,7 +246,7 @@ class FrameDecoder:
     def _acceptable(self, header: _Header) -> bool:
         """Opcodes, fragmentation and control frames as RFC 6455 sections 5.2, 5.4 and 5.5 allow them."""
         if header.opcode in (CLOSE, PING, PONG):
-            return header.final and header.length <= 125
+            return header.final and header.length <= _LONGEST_CONTROL
         if header.opcode == CONTINUATION:
             return bool(self._opcode)
         return header.opcode in (TEXT, BINARY) and not self._opcode

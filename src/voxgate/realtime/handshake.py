@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,10 +17,14 @@ Headers = Sequence[tuple[str, str]]
 
 KEY_SUBPROTOCOL: Final = "openai-insecure-api-key."
 REALTIME_SUBPROTOCOL: Final = "realtime"
+BETA_SUBPROTOCOL: Final = "openai-beta.realtime-v1"
+BETA_VALUE: Final = "realtime=v1"
 SECRET_HEADERS: Final = frozenset(
     {"authorization", "api-key", "x-api-key", "cookie", "proxy-authorization", "sec-websocket-key"}
 )
-SECRET_QUERY: Final = frozenset({"api-key", "api_key", "key", "access_token"})
+SECRET_QUERY: Final = frozenset(
+    {"api-key", "api_key", "apikey", "key", "access_token", "token", "secret", "password", "authorization"}
+)
 _GUID: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -61,6 +66,18 @@ class Request:
         return self.parameter("api-key")
 
     @property
+    def is_beta(self) -> bool:
+        """Whether the client asks for the beta protocol (realtime-protocol 2.6): by the header's value, since
+        other beta headers exist, or by the subprotocol."""
+        return BETA_VALUE in (self.header("openai-beta") or "") or BETA_SUBPROTOCOL in self.subprotocols
+
+    @property
+    def models(self) -> list[str]:
+        """All models that the query names, in the spellings of OpenAI and Azure; normally one or none."""
+        named = [value for key, value in self.query if key.lower() in {"model", "deployment"} and value]
+        return list(dict.fromkeys(named))
+
+    @property
     def chosen_subprotocol(self) -> str | None:
         """What our 101 selects: a browser that offered subprotocols fails when none comes back."""
         offered = self.subprotocols
@@ -91,7 +108,10 @@ def parse_request(head: bytes) -> Request:
     target, _, version = rest.rpartition(" ")
     if method != "GET" or version != "HTTP/1.1":
         raise BadHandshake("A WebSocket opens with GET and HTTP/1.1.")
-    split = urlsplit(target)
+    try:
+        split = urlsplit(target)
+    except ValueError as error:
+        raise BadHandshake(f"The request's target is malformed: {error}.") from error
     query = tuple(parse_qsl(split.query, keep_blank_values=True))
     request = Request(method, split.path, query, tuple(headers))
     if not request.header("sec-websocket-key"):
@@ -157,10 +177,10 @@ class Answer:
 
 def parse_answer(head: bytes) -> Answer:
     first, headers = _parse_head(head)
-    parts = first.split(" ", 2)
-    if len(parts) < 2 or not parts[0].startswith("HTTP/1.") or not parts[1].isdigit():
+    status = re.match(r"HTTP/1\.[01] ([0-9]{3})(?: (.*))?$", first)
+    if status is None:
         raise BadHandshake(f"The answer is not HTTP/1.1: {first[:80]!r}")
-    return Answer(int(parts[1]), parts[2] if len(parts) > 2 else "", tuple(headers))
+    return Answer(int(status[1]), status[2] or "", tuple(headers))
 
 
 def _parse_head(head: bytes) -> tuple[str, list[tuple[str, str]]]:
@@ -180,4 +200,7 @@ def _write_head(first: str, headers: Headers) -> bytes:
     lines = [first, *(f"{name}: {value}" for name, value in headers)]
     if any(sign in line for line in lines for sign in "\r\n\0"):
         raise BadHandshake("A header may not contain a line break.")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+    try:
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise BadHandshake("A header may only contain latin letters and signs (ISO 8859-1).") from error

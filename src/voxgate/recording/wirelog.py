@@ -267,7 +267,7 @@ class WireLogReader:
             data = buffer[at + _RECORD.size : end]
             records.append(WireRecord(t_ns, kind, data))
             at = end
-            if kind == FACT and b'"gateway.closed"' in data:
+            if kind == FACT and orjson.loads(data).get("type") == "gateway.closed":
                 self.closed = True
         self._offset += at
         return records

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,8 @@ from voxgate.core.errors import SettingsError
 
 VoiceEngine = Literal["auto", "hibari", "flite", "espeak-ng", "http"]
 EarEngine = Literal["auto", "whisper", "http", "none"]
+
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
 
 INSTALL = "Install the extra: pip install 'voxgate[local]'."
 
@@ -24,13 +26,13 @@ class LocalSettings(BaseModel):
     seed: int = 0
     voice_engine: VoiceEngine = "auto"
     ear_engine: EarEngine = "auto"
-    chat_base_url: str | None = None
+    chat_base_url: Url | None = None
     chat_model: str | None = None
     chat_api_key_env: str | None = None
-    speech_base_url: str | None = None
+    speech_base_url: Url | None = None
     speech_model: str | None = None
     speech_api_key_env: str | None = None
-    transcription_base_url: str | None = None
+    transcription_base_url: Url | None = None
     transcription_model: str | None = None
     transcription_api_key_env: str | None = None
     # Audio leaves in a burst, then at this multiple of real time, so that a call can be interrupted.
