@@ -45,6 +45,10 @@ _CAVEATS = """
 - `direct` is the load without any relay: the latency that the load generator itself has.
 - `node-ws` parses and writes every message again, as relays that look into messages do.
 - Messages are text, 3.2 KB up every 50 ms and five of 16 KB down every second, for the voice load.
+- On two cores the recorder shares the load's core: latencies of `voxgate` include the load's waiting for it.
+- Memory is the relay's proportional set size after the calls were opened, less that before; where few calls are
+  opened it is noise, so only the idle load's is shown.
+- Not reached yet: nginx's cost. About 40 % of the difference is the wire log, one write for each call and flush.
 """
 
 
