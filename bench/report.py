@@ -28,7 +28,9 @@ def write_report(docs: Path, results: Results, machine: str) -> None:
     if sizes:
         (docs / "images" / "performance.svg").write_text(_chart(results, sizes))
         parts.insert(2, "![CPU for each relayed message, by size and relay](images/performance.svg)\n")
-    (docs / "performance.md").write_text("\n".join(part for part in parts if part) + _CAVEATS)
+    page = docs / "performance.md"
+    _, standing, written = (page.read_text() if page.exists() else "").partition(_STANDING)
+    page.write_text("\n".join(part for part in parts if part) + _CAVEATS + standing + written)
 
 
 _INTRODUCTION = """\
@@ -37,6 +39,8 @@ and everything else on the other; medians of interleaved rounds. CPU is user and
 processes for each relayed message. Every message is compared at the far end with what was sent; a relay that
 loses or alters one has no figure.
 """
+_STANDING = "\n## Where it stands\n"
+"""From here on the page is written by people and kept."""
 _CAVEATS = """
 ## What the figures are, and are not
 - Plain TCP on loopback, no TLS. `voxgate` runs with recording on: its wire log is written by the relay's
@@ -48,7 +52,6 @@ _CAVEATS = """
 - On two cores the recorder shares the load's core: latencies of `voxgate` include the load's waiting for it.
 - Memory is the relay's proportional set size after the calls were opened, less that before; where few calls are
   opened it is noise, so only the idle load's is shown.
-- Not reached yet: nginx's cost. About 40 % of the difference is the wire log, one write for each call and flush.
 """
 
 
