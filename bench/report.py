@@ -50,8 +50,8 @@ _CAVEATS = """
 - `node-ws` parses and writes every message again, as relays that look into messages do.
 - Messages are text, 3.2 KB up every 50 ms and five of 16 KB down every second, for the voice load.
 - On two cores the recorder shares the load's core: latencies of `voxgate` include the load's waiting for it.
-- Memory is the relay's proportional set size after the calls were opened, less that before; where few calls are
-  opened it is noise, so only the idle load's is shown.
+- Memory is the relay's proportional set size after the calls were opened, less that before; where few calls
+  are opened it is noise, so only the idle load's is shown.
 """
 
 
