@@ -56,6 +56,8 @@ def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         ('tls_cert = "cert.pem"\n', "--tls-cert and --tls-key belong together"),
         ('tls_cert = "cert.pem"\ntls_key = "key.pem"\n', "cannot be used"),
         ('api_key = "ek_mine"\n', "may not start with ek_"),
+        ('[providers.local]\nvoice_engine = "http"\n', "set providers.local.speech_base_url"),
+        ('[[routes]]\nmodel = "x"\nproviders = ["[bold]"]\n', "unknown provider '[bold]'"),
         ("port = \n", "voxgate.toml is not valid TOML"),
     ],
 )

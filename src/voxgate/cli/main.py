@@ -6,6 +6,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from voxgate import __version__
 from voxgate.cli import credentials, keys, local, serve, sessions
@@ -42,7 +43,8 @@ def main() -> None:
     try:
         app()
     except VoxgateError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {error.message}")
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console.print(f"[red]error:[/red] {escape(error.message)}")
         sys.exit(2)
 
 

@@ -163,7 +163,7 @@ def _announcement(
             console.print(f"  Admin key  {new_key or f'in {settings.data_dir.resolve() / ADMIN_KEY_NAME}'}")
         console.print(f"  Data       {settings.data_dir.resolve()}")
         if not has_local:
-            console.print("  The model 'local' is off: pip install 'voxgate[local]' switches it on.")
+            console.print("  The model 'local' is off: pip install 'voxgate\\[local]' switches it on.")
         console.print("\n  Stop with Ctrl-C.\n")
 
     return announce
