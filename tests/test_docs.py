@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.conftest import REPOSITORY
 from voxgate.core.settings import ProviderSettings, RouteSettings, Settings
 from voxgate.providers.local.settings import LocalSettings
@@ -36,7 +38,11 @@ def test_every_decision_is_numbered_once() -> None:
 
 def test_nothing_names_a_package_registry() -> None:
     hosts = ("registry.npmjs" + ".org", "pypi" + ".org", "files.python" + "hosted.org")
-    paths = [*(REPOSITORY / "requirements").glob("*.txt"), REPOSITORY / "ui" / "package-lock.json"]
-    for path in [*paths, *(REPOSITORY / "examples").rglob("package-lock.json")]:
+    paths = [*(REPOSITORY / "requirements").glob("*.txt"), *DOCS.rglob("*.md"), *REPOSITORY.glob("*.md")]
+    for path in [*paths, *(p for part in ("ui", "examples", "bench") for p in _locks(part))]:
         if "node_modules" not in path.parts:
             assert not any(host in path.read_text() for host in hosts), path
+
+
+def _locks(part: str) -> list[Path]:
+    return [*(REPOSITORY / part).rglob("package-lock.json")]
