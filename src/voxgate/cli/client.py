@@ -32,7 +32,7 @@ class Client:
         if not self._url.startswith(("http://", "https://")):
             raise SettingsError(f"{URL_VARIABLE} must start with http:// or https://, not {self._url!r}.")
         configured = settings.api_key.get_secret_value() if settings.api_key else None
-        self._key = configured or self._key_from(settings.data_dir / "admin.key")
+        self._key = configured or self._key_from(settings.admin_key_path)
 
     @staticmethod
     def _key_from(path: Path) -> str:

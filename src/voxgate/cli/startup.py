@@ -22,7 +22,6 @@ from voxgate.core.settings import Settings, explain
 from voxgate.providers.local.settings import LocalSettings, installed, resolve_ear, resolve_voice
 from voxgate.store import Store
 
-ADMIN_KEY_NAME: Final = "admin.key"
 _BACKLOG: Final = 2048
 
 
@@ -116,7 +115,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 def _admin_key(settings: Settings) -> tuple[str, bool]:
     configured = settings.api_key.get_secret_value() if settings.api_key else None
-    return load_admin_key(settings.data_dir / ADMIN_KEY_NAME, configured)
+    return load_admin_key(settings.admin_key_path, configured)
 
 
 def _children(
@@ -160,7 +159,7 @@ def _announcement(
         console.print(f"\n[bold]Voxgate[/bold] is running at [bold]{url}[/bold]\n")
         console.print(f"  Open       {url}/#key={new_key}" if new_key else f"  Open       {url}")
         if settings.api_key is None:
-            console.print(f"  Admin key  {new_key or f'in {settings.data_dir.resolve() / ADMIN_KEY_NAME}'}")
+            console.print(f"  Admin key  {new_key or f'in {settings.admin_key_path.resolve()}'}")
         console.print(f"  Data       {settings.data_dir.resolve()}")
         if not has_local:
             console.print("  The model 'local' is off: pip install 'voxgate\\[local]' switches it on.")

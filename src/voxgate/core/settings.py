@@ -99,6 +99,10 @@ class Settings(_Section):
         return self.routes or _DEFAULT_ROUTES
 
     @property
+    def admin_key_path(self) -> Path:
+        return self.data_dir / "admin.key"
+
+    @property
     def wire_dir(self) -> Path:
         return self.data_dir / "wire"
 
