@@ -10,9 +10,11 @@
     │   │   ├── InvalidKey      401  3000  a key that is not known, was altered or was revoked
     │   │   └── ExpiredKey      401  3000  a temporary credential past its time
     │   ├── Forbidden           403  4003  a valid key that may not do this
-    │   │   └── ModelNotAllowed 403  4003  the credential names another model
+    │   │   ├── ModelNotAllowed 403  4003  the credential names another model
+    │   │   └── SessionEnded    403  4001  an operator ended the call, or its credential was revoked
     │   ├── NotFound            404
     │   ├── MethodNotAllowed    405
+    │   ├── BodyTooLarge        413
     │   └── MessageTooLarge     413  1009  larger than the gateway's largest message
     ├── UpstreamError           the provider failed (HTTP 502, close 1011)
     │   ├── UpstreamRefused     502  1011  no connection, or the handshake was refused
@@ -103,6 +105,11 @@ class ModelNotAllowed(Forbidden):
     code = "model_not_allowed"
 
 
+class SessionEnded(Forbidden):
+    close_code = 4001
+    code = "session_ended"
+
+
 class NotFound(RequestError):
     status = 404
     code = "not_found"
@@ -111,6 +118,11 @@ class NotFound(RequestError):
 class MethodNotAllowed(RequestError):
     status = 405
     code = "method_not_allowed"
+
+
+class BodyTooLarge(RequestError):
+    status = 413
+    code = "body_too_large"
 
 
 class MessageTooLarge(RequestError):

@@ -17,11 +17,11 @@ from voxgate.auth.credentials import Gatekeeper, Grant, Minter, parse_request
 from voxgate.auth.keys import ApiKey
 from voxgate.auth.web import COOKIE, CSRF_HEADER, WebSignIn, check_own_page
 from voxgate.core.errors import (
+    BodyTooLarge,
     Forbidden,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
-    RequestError,
     VoxgateError,
 )
 from voxgate.gateway.calls import Calls
@@ -33,11 +33,6 @@ _ALL_METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _LARGEST_BODY: Final = 64 << 10
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class BodyTooLarge(RequestError):
-    status = 413
-    code = "body_too_large"
 
 
 class Json(Response):

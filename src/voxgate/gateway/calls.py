@@ -8,18 +8,10 @@ from collections import Counter
 from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
-from voxgate.core.errors import Draining, RequestError, VoxgateError
+from voxgate.core.errors import Draining, SessionEnded, VoxgateError
 from voxgate.gateway.relay import Call
 
 _FAREWELL_SECONDS: Final = 3.0
-
-
-class SessionEnded(RequestError):
-    """An operator ended the call, or its credential was revoked with its sessions."""
-
-    status = 403
-    close_code = 4001
-    code = "session_ended"
 
 
 class Calls:
