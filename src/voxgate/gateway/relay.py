@@ -12,11 +12,13 @@ so that a frame of our own is put in at a message boundary and nowhere else.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Final
 
 import orjson
 
+from voxgate.auth.credentials import Grant
 from voxgate.core.errors import MessageTooLarge, UpstreamLost, VoxgateError
 from voxgate.core.ids import new_id
 from voxgate.realtime.frames import TEXT, Close, FrameFollower, encode_close, encode_frame
@@ -70,7 +72,9 @@ class Leg(asyncio.Protocol):
         "_on_notice",
         "follower",
         "peer",
+        "received_bytes",
         "refused",
+        "stalled_since",
         "transport",
         "watched",
     )
@@ -92,6 +96,9 @@ class Leg(asyncio.Protocol):
         """The beginning of a message that was too large."""
         self.watched = False
         """Whether the call wants a notice after every chunk, because it waits for a boundary."""
+        self.received_bytes = 0
+        self.stalled_since: float | None = None
+        """Since when (monotonic seconds) this side has not taken what waits for it."""
         self._kind = kind
         self._append = append
         self._on_notice = on_notice
@@ -101,6 +108,7 @@ class Leg(asyncio.Protocol):
         follower = self.follower
         if follower.oversized:
             return
+        self.received_bytes += len(data)
         passed = follower.feed(data)
         if passed != len(data):
             self.refused = data[passed:]
@@ -115,9 +123,11 @@ class Leg(asyncio.Protocol):
         self._on_lost(self, None)
 
     def pause_writing(self) -> None:
+        self.stalled_since = time.monotonic()
         self.peer.pause_reading()
 
     def resume_writing(self) -> None:
+        self.stalled_since = None
         self.peer.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -130,7 +140,7 @@ class Call:
     def __init__(
         self,
         session_id: str,
-        credential_id: str,
+        grant: Grant,
         client: asyncio.Transport,
         upstream: asyncio.Transport,
         largest_message: int,
@@ -138,7 +148,8 @@ class Call:
         on_finished: Callable[[Call], None],
     ) -> None:
         self.session_id = session_id
-        self.credential_id = credential_id
+        self.grant = grant
+        self.started = time.monotonic()
         self.log = log
         self._on_finished = on_finished
         self._finished = False
@@ -146,44 +157,48 @@ class Call:
         self._ending: VoxgateError | None = None
         self._timer: asyncio.TimerHandle | None = None
         append = log.append if log is not None else _drop
-        self._client = Leg(client, CLIENT, largest_message, append, self._notice, self._lost)
-        self._upstream = Leg(upstream, SERVER, largest_message, append, self._notice, self._lost)
-        self._client.peer, self._upstream.peer = upstream, client
+        self.client = Leg(client, CLIENT, largest_message, append, self._notice, self._lost)
+        self.upstream = Leg(upstream, SERVER, largest_message, append, self._notice, self._lost)
+        self.client.peer, self.upstream.peer = upstream, client
 
     def start(self, *, from_client: bytes, from_provider: bytes) -> None:
         """Joins the transports. The bytes are what each side sent before it was joined."""
-        self._client.transport.set_protocol(self._client)
-        self._upstream.transport.set_protocol(self._upstream)
+        self.client.transport.set_protocol(self.client)
+        self.upstream.transport.set_protocol(self.upstream)
         # First, because what was early may be enough to ask for a pause.
-        self._upstream.transport.resume_reading()
-        self._client.transport.resume_reading()
+        self.upstream.transport.resume_reading()
+        self.client.transport.resume_reading()
         if from_provider:
-            self._upstream.data_received(from_provider)
+            self.upstream.data_received(from_provider)
         if from_client and not self._finished:
-            self._client.data_received(from_client)
+            self.client.data_received(from_client)
+
+    @property
+    def credential_id(self) -> str:
+        return self.grant.id
 
     @property
     def nothing_passes(self) -> bool:
         """Whether both directions are between two messages."""
-        return self._upstream.follower.at_boundary and self._client.follower.at_boundary
+        return self.upstream.follower.at_boundary and self.client.follower.at_boundary
 
     def end(self, error: VoxgateError) -> None:
         """Ends the call for a reason of ours, at the next message boundary of what the client receives."""
         if self._finished or self._ending is not None:
             return
         self._ending = error
-        if self._upstream.follower.at_boundary or self._close is not None:
+        if self.upstream.follower.at_boundary or self._close is not None:
             self._tell_and_finish()
             return
-        self._client.transport.pause_reading()
-        self._upstream.watched = True
+        self.client.transport.pause_reading()
+        self.upstream.watched = True
         self._start_timer(_BOUNDARY_SECONDS)
 
     def _notice(self, leg: Leg) -> None:
         if self._finished:
             return
         if self._ending is not None:
-            if leg is self._upstream and leg.follower.at_boundary:
+            if leg is self.upstream and leg.follower.at_boundary:
                 self._tell_and_finish()
         elif leg.follower.oversized:
             self._refuse_size(leg)
@@ -192,18 +207,18 @@ class Call:
 
     def _refuse_size(self, leg: Leg) -> None:
         limit = f"{leg.follower.largest_message:,} bytes"
-        sender = "The message" if leg is self._client else "The provider's message"
+        sender = "The message" if leg is self.client else "The provider's message"
         error = MessageTooLarge(f"{sender} is larger than this gateway's largest message, {limit}.")
         leg.transport.pause_reading()
-        if leg is self._upstream:
+        if leg is self.upstream:
             self._ending = error
             self._tell_and_finish()
         else:
             self.end(error)
 
     def _closing(self, leg: Leg, close: Close) -> None:
-        side = "client" if leg is self._client else "provider"
-        other = self._upstream if leg is self._client else self._client
+        side = "client" if leg is self.client else "provider"
+        other = self.upstream if leg is self.client else self.client
         if self._close is None:
             self._close = (close, side)
             self._start_timer(_CLOSE_SECONDS)
@@ -213,15 +228,15 @@ class Call:
     def _lost(self, leg: Leg, exc: Exception | None) -> None:
         if self._finished:
             return
-        if self._close is None and leg is self._upstream:
+        if self._close is None and leg is self.upstream:
             self._close = (Close(_NO_CLOSE_FRAME, str(exc or "the connection was lost")), "provider")
             self._ending = self._ending or UpstreamLost("The provider ended the connection unexpectedly.")
             self._tell_and_finish()
             return
         if self._close is None:
             self._close = (Close(_NO_CLOSE_FRAME, "the client vanished"), "client")
-            if self._client.follower.at_boundary:
-                self._upstream.transport.write(encode_close(1001, "client disconnected", masked=True))
+            if self.client.follower.at_boundary:
+                self.upstream.transport.write(encode_close(1001, "client disconnected", masked=True))
         self._finish()
 
     def _tell_and_finish(self) -> None:
@@ -232,10 +247,10 @@ class Call:
             self._close = (Close(error.close_code, error.close_reason), "gateway")
         if self.log is not None:
             self.log.fact({"type": "gateway.error", **error.body(), "close_code": error.close_code})
-        if self._client.follower.at_boundary and not self._upstream.transport.is_closing():
-            self._upstream.transport.write(encode_close(1000, "", masked=True))
-        if self._upstream.follower.at_boundary and self._upstream.follower.close is None:
-            say_farewell(self._client.transport, error, self._client.refused)
+        if self.client.follower.at_boundary and not self.upstream.transport.is_closing():
+            self.upstream.transport.write(encode_close(1000, "", masked=True))
+        if self.upstream.follower.at_boundary and self.upstream.follower.close is None:
+            say_farewell(self.client.transport, error, self.client.refused)
             self._finish(client_stays=True)
         else:
             self._finish()
@@ -255,11 +270,11 @@ class Call:
         self._finished = True
         if self._timer is not None:
             self._timer.cancel()
-        _flush_and_close(self._upstream.transport)
-        if self._upstream.follower.close is not None and self._client.follower.close is None:
+        _flush_and_close(self.upstream.transport)
+        if self.upstream.follower.close is not None and self.client.follower.close is None:
             client_stays = client_stays or self._let_client_answer()
         if not client_stays:
-            _flush_and_close(self._client.transport)
+            _flush_and_close(self.client.transport)
         close, side = self._close or (Close(_NO_CLOSE_FRAME, ""), "gateway")
         if self.log is not None:
             self.log.fact(
@@ -270,7 +285,7 @@ class Call:
 
     def _let_client_answer(self) -> bool:
         """The provider closed and hung up at once; the client still has to read that."""
-        transport = self._client.transport
+        transport = self.client.transport
         if transport.is_closing():
             return False
         transport.set_protocol(Farewell(transport))

@@ -185,7 +185,7 @@ class UpgradeProtocol(asyncio.Protocol):
         client, upstream = take_over(self._transport), take_over(dialled.transport)
         call = Call(
             opening.session_id,
-            grant.id,
+            grant,
             client,
             upstream,
             gateway.largest_message_bytes,
