@@ -40,6 +40,7 @@ from voxgate.gateway.app import Endpoints, error_response
 from voxgate.gateway.calls import Calls
 from voxgate.gateway.dial import Dialler
 from voxgate.gateway.head import HeadLimiter
+from voxgate.gateway.metrics import Metrics
 from voxgate.gateway.upgrade import Gateway, UpgradeProtocol
 from voxgate.providers.routes import Router
 from voxgate.recording.wirelog import WireLogWriter
@@ -83,8 +84,9 @@ def build_worker(
     revoked = store.revoked_credentials()
     gatekeeper = Gatekeeper(keys, tokens, revoked)
     router = Router(settings, environ, local)
-    calls = Calls()
-    endpoints = Endpoints(store, gatekeeper, Minter(store, tokens), sign_in, router, calls)
+    metrics = Metrics()
+    calls = Calls(metrics)
+    endpoints = Endpoints(store, gatekeeper, Minter(store, tokens), sign_in, router, calls, metrics)
     gateway = Gateway(
         gatekeeper=gatekeeper,
         router=router,

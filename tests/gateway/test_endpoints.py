@@ -119,7 +119,7 @@ async def test_probes_and_metrics_answer(start_gateway: StartGateway) -> None:
         gateway.worker.gateway.calls.draining = True
         assert (await gateway.get("/readyz", key=None))[0] == 503
         async with gateway.http.get(f"http://127.0.0.1:{gateway.port}/metrics") as answer:
-            assert "voxgate_calls_running 0" in await answer.text()
+            assert 'voxgate_calls_running{worker="1"} 0' in await answer.text()
 
 
 async def test_a_providers_own_key_leaves_no_rows_and_mints_only_what_it_can_use(

@@ -25,7 +25,7 @@ from voxgate.core.errors import (
     VoxgateError,
 )
 from voxgate.gateway.calls import Calls
-from voxgate.gateway.metrics import render_metrics
+from voxgate.gateway.metrics import Metrics, render
 from voxgate.providers.routes import Router
 from voxgate.store import Store
 
@@ -68,6 +68,7 @@ class Endpoints:
         sign_in: WebSignIn,
         router: Router,
         calls: Calls,
+        metrics: Metrics,
     ) -> None:
         self._store = store
         self._gatekeeper = gatekeeper
@@ -75,6 +76,7 @@ class Endpoints:
         self._sign_in = sign_in
         self._router = router
         self._calls = calls
+        self._metrics = metrics
 
     def routes(self) -> list[Route]:
         one = "/v1/credentials/{id}"
@@ -143,7 +145,9 @@ class Endpoints:
         return Json({"status": "ready"})
 
     async def metrics(self, request: Request) -> Response:
-        return PlainTextResponse(render_metrics(self._calls), media_type="text/plain; version=0.0.4")
+        return PlainTextResponse(
+            render({"1": self._metrics.snapshot()}), media_type="text/plain; version=0.0.4"
+        )
 
     async def _find(self, request: Request) -> dict[str, Any]:
         owner = await self._key_owner(request)

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
 from voxgate.core.errors import Draining, SessionEnded, VoxgateError
+from voxgate.gateway.metrics import Metrics
 from voxgate.gateway.relay import Call
 
 _FAREWELL_SECONDS: Final = 3.0
 
 
 class Calls:
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics) -> None:
         self._running: dict[str, Call] = {}
         self._empty = asyncio.Event()
         self._empty.set()
         self._openings: set[asyncio.Task[None]] = set()
         self.draining = False
-        self.started = 0
-        self.refused: Counter[str] = Counter()
+        self._started = metrics.counter("voxgate_calls_started_total", "Calls that were opened.")
+        self._refused = metrics.counter(
+            "voxgate_calls_refused_total", "Calls that were refused, by error code.", "code"
+        )
+        metrics.gauge("voxgate_calls_running", "Calls that this worker relays now.", lambda: self.running)
 
     @property
     def running(self) -> int:
@@ -45,7 +48,7 @@ class Calls:
         return len(self._openings)
 
     def add(self, call: Call) -> None:
-        self.started += 1
+        self._started.add()
         self._running[call.session_id] = call
         self._empty.clear()
 
@@ -58,7 +61,7 @@ class Calls:
             self._empty.set()
 
     def count_refusal(self, error: VoxgateError) -> None:
-        self.refused[error.code or error.type] += 1
+        self._refused.add(error.code or error.type)
 
     def end_session(self, session_id: str) -> None:
         if call := self._running.get(session_id):
