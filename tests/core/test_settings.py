@@ -84,6 +84,11 @@ def test_settings_survive_the_way_to_a_child_process(config: Path) -> None:
         ('[[routes]]\nmodle = "a"\nproviders = ["openai"]\n', 2, ["routes.0.modle: unknown key"]),
         ('[[routes]]\nmodel = "a"\nproviders = ["openai"]\n[[routes]]\nmodel = "b"\nproviders = ["b"]\n', 6,
          ["routes.1.providers", "unknown provider 'b'", "openai"]),
+        ('[projects.shop]\nallowed_origins = [\n"https://a.example",\n"b.example"]\n', 2,
+         ["projects.shop.allowed_origins.1", "'b.example' is no origin"]),
+        ('port = 1\ntrusted_proxies = ["10.0.0.1/8"]\n', 2, ["trusted_proxies.0", "the network is '10.0.0.0/8'"]),
+        ('[providers.openai]\nbase_url = "https://x"\nrest_seconds = -1\n', 3,
+         ["providers.openai.rest_seconds"]),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_its_key_and_line(
@@ -106,3 +111,21 @@ def test_a_broken_file_says_where_it_breaks(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"none\.toml does not exist"):
         load_settings({}, {}, tmp_path / "none.toml")
+
+
+def test_origins_and_networks_are_kept_in_one_spelling(tmp_path: Path) -> None:
+    (tmp_path / "v.toml").write_text(
+        'trusted_proxies = ["2001:DB8::/32"]\n[projects."the shop"]\nallowed_origins = ["HTTPS://A.example:443"]\n'
+    )
+    settings = load_settings({}, {}, tmp_path / "v.toml")
+    assert settings.trusted_proxies == ["2001:db8::/32"]
+    assert settings.projects["the shop"].allowed_origins == ["https://a.example"]
+    assert Settings.model_validate(settings.model_dump(mode="json", exclude={"api_key"})) == settings
+
+
+def test_a_list_in_the_environment_has_commas(config: Path) -> None:
+    environ = {"VOXGATE_TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.7"}
+    assert load_settings({}, environ, config).trusted_proxies == ["10.0.0.0/8", "192.0.2.7"]
+    assert load_settings({}, {"VOXGATE_TRUSTED_PROXIES": ""}, config).trusted_proxies == []
+    with pytest.raises(SettingsError, match=r"VOXGATE_TRUSTED_PROXIES.*'proxy' is neither"):
+        load_settings({}, {"VOXGATE_TRUSTED_PROXIES": "proxy"}, config)

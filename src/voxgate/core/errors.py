@@ -11,6 +11,8 @@
     │   │   └── ExpiredKey      401  3000  a temporary credential past its time
     │   ├── Forbidden           403  4003  a valid key that may not do this
     │   │   ├── ModelNotAllowed 403  4003  the credential names another model
+    │   │   ├── OriginNotAllowed 403 4003  a page of an origin that may not call
+    │   │   ├── AddressNotAllowed 403 4003 a client address that may not call
     │   │   └── SessionEnded    403  4001  an operator ended the call, or its credential was revoked
     │   ├── NotFound            404
     │   ├── MethodNotAllowed    405
@@ -103,6 +105,14 @@ class Forbidden(RequestError):
 
 class ModelNotAllowed(Forbidden):
     code = "model_not_allowed"
+
+
+class OriginNotAllowed(Forbidden):
+    code = "origin_not_allowed"
+
+
+class AddressNotAllowed(Forbidden):
+    code = "address_not_allowed"
 
 
 class SessionEnded(Forbidden):

@@ -13,14 +13,34 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from voxgate.core.errors import SettingsError
+from voxgate.core.networks import network_text
+from voxgate.core.origins import origin_pattern
 
 CONFIG_NAME: Final = "voxgate.toml"
 ENV_PREFIX: Final = "VOXGATE_"
 LOCAL: Final = "local"
 """The name of the embedded provider and of its model, which needs no route."""
+
+
+def _split(value: Any) -> Any:
+    """A list as an environment variable holds it: with commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+OriginPattern = Annotated[str, AfterValidator(origin_pattern)]
+NetworkText = Annotated[str, AfterValidator(network_text)]
 
 
 class _Section(BaseModel):
@@ -37,6 +57,10 @@ class ProviderSettings(_Section):
     accepts_client_keys: bool = False
     """Whether a caller's own `sk-…` key may be sent to this provider."""
     connect_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
+    rest_seconds: Annotated[float, Field(ge=0, le=3600)] = 10.0
+    """How long it is tried after the others of a route when it could not be dialled; 0 never rests it."""
+    query_parameters: list[str] = Field(default_factory=list)
+    """Parameters of the client's URL that go on to it beside those of the Realtime API."""
 
 
 class RouteSettings(_Section):
@@ -45,6 +69,13 @@ class RouteSettings(_Section):
     model: Annotated[str, Field(min_length=1)]
     providers: Annotated[list[str], Field(min_length=1)]
     upstream_model: str | None = None
+
+
+class ProjectSettings(_Section):
+    """What holds for the calls of one project."""
+
+    allowed_origins: list[OriginPattern] | None = None
+    """The pages whose browsers may call; None allows all, an empty list none."""
 
 
 class Settings(_Section):
@@ -60,8 +91,11 @@ class Settings(_Section):
     """The admin key for unattended starts (`VOXGATE_API_KEY`); else the first start makes one."""
     largest_message_bytes: Annotated[int, Field(ge=1024)] = 32 << 20
     drain_seconds: Annotated[float, Field(ge=0)] = 5.0
+    trusted_proxies: Annotated[list[NetworkText], BeforeValidator(_split)] = Field(default_factory=list)
+    """Whose forwarded headers are believed: addresses and networks."""
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     routes: list[RouteSettings] = Field(default_factory=list)
+    projects: dict[str, ProjectSettings] = Field(default_factory=dict)
     local: dict[str, Any] = Field(default_factory=dict)
     """`[providers.local]`, as the embedded provider reads it."""
 
@@ -123,9 +157,8 @@ _OPENAI: Final = {
 _DEFAULT_ROUTES: Final = [RouteSettings(model="gpt-*", providers=["openai"])]
 _MOST_ERRORS: Final = 8
 _WORDS: Final = {"extra_forbidden": "unknown key", "missing": "this key is missing"}
-_PLAIN_KEYS: Final = [
-    name for name in Settings.model_fields if name not in {"providers", "routes", "local", "api_key"}
-]
+_SECTIONS: Final = {"providers", "routes", "projects", "local"}
+_PLAIN_KEYS: Final = [name for name in Settings.model_fields if name not in {*_SECTIONS, "api_key"}]
 
 
 def load_settings(
@@ -199,7 +232,7 @@ def _explain(
 def _line_of(text: str, location: tuple[int | str, ...]) -> int:
     """The line of a key in a TOML text, or of the deepest part of its path that is written there."""
     parts = [part for part in location if isinstance(part, str)]
-    index = next((part for part in location if isinstance(part, int)), 0)
+    index = location[1] if len(location) > 1 and isinstance(location[1], int) else -1  # of a [[table]]
     section, found, seen, deepest = "", 1, -1, 0
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
@@ -208,7 +241,7 @@ def _line_of(text: str, location: tuple[int | str, ...]) -> int:
             seen += stripped.startswith("[[") and section == parts[0]
         key = re.match(r"[\"']?([\w-]+)[\"']?\s*=", stripped)
         path = ".".join(filter(None, (section, key[1] if key else ""))).split(".")
-        fits = path == parts[: len(path)] and (len(location) == len(parts) or seen == index)
+        fits = path == parts[: len(path)] and seen in (index, -1)
         if fits and len(path) > deepest:
             found, deepest = number, len(path)
     return found
