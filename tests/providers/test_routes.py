@@ -20,10 +20,10 @@ def router(environ: dict[str, str] | None = None, **settings: Any) -> Router:
 
 def test_an_upstream_has_the_providers_address_key_and_name_of_the_model() -> None:
     (upstream,) = router(providers={"house": HOUSE}, routes=[OLD]).upstreams(
-        "old", [("x", "a b"), ("key", "k")]
+        "old", [("intent", "a b"), ("key", "k")]
     )
     assert (upstream.host, upstream.port, upstream.tls) == ("house", 9000, False)
-    assert upstream.target == "/v1/realtime?model=new%2Fone&x=a%20b"
+    assert upstream.target == "/v1/realtime?model=new%2Fone&intent=a%20b"
     assert upstream.headers == ()
 
 
@@ -64,3 +64,16 @@ def test_only_what_can_be_asked_for_is_listed() -> None:
     listed = [m["id"] for m in router({"OPENAI_API_KEY": "sk-1"}).models()]
     assert "gpt-realtime" in listed
     assert not any("*" in name for name in listed)
+
+
+def test_a_provider_gets_the_parameters_that_it_is_configured_to_get() -> None:
+    query = [
+        ("tenant", "t"),
+        ("jwt", "secret"),
+        ("api-key", "secret"),
+        ("model", "other"),
+        ("Voice", "marin"),
+    ]
+    house = {**HOUSE, "query_parameters": ["Tenant", "api-key", "model"]}
+    (upstream,) = router(providers={"house": house}, routes=[OLD]).upstreams("old", query)
+    assert upstream.target == "/v1/realtime?model=new%2Fone&tenant=t&Voice=marin"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
@@ -11,11 +11,11 @@ from urllib.parse import quote, urlencode, urlsplit
 from voxgate.core.errors import Forbidden, InvalidModel, UpstreamRefused
 from voxgate.core.settings import LOCAL, ProviderSettings, RouteSettings, Settings
 from voxgate.providers.openai import REALTIME_MODELS
-from voxgate.realtime.handshake import SECRET_QUERY
+from voxgate.realtime.handshake import PUBLIC_QUERY
 
 _FORWARDED_HEADERS: Final = ("user-agent", "openai-safety-identifier", "x-openai-agents-sdk")
-_NOT_FORWARDED: Final = SECRET_QUERY | {"model", "deployment", "call_id"}
-"""What the gateway decides itself, and what would be a secret: other parameters go on as they are."""
+_NEVER_FORWARDED: Final = frozenset({"model", "deployment", "call_id", "api-key"})
+"""What the gateway decides itself, and where a client's key may stand."""
 _ACCOUNT_HEADERS: Final = ("openai-organization", "openai-project")
 
 
@@ -31,12 +31,20 @@ class Upstream:
     headers: tuple[tuple[str, str], ...]
     model: str
     connect_timeout_seconds: float
+    rest_seconds: float
+    callers_key: bool = False
+    """Whether it is dialled with the caller's own key: then being out of quota is the caller's fault."""
 
     @property
     def authority(self) -> str:
         default = 443 if self.tls else 80
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == default else f"{host}:{self.port}"
+
+    @property
+    def place(self) -> str:
+        """The URL without its query."""
+        return self.url.partition("?")[0]
 
     @property
     def url(self) -> str:
@@ -85,7 +93,8 @@ class Router:
                 missing.append(f"{name} has no key (set {provider.api_key_env or 'api_key_env'})")
                 continue
             sent = self._headers(headers, key, own=provider_key is None)
-            found.append(self._upstream(name, provider, upstream_model, query, sent))
+            upstream = self._upstream(name, provider, upstream_model, query, sent)
+            found.append(replace(upstream, callers_key=provider_key is not None))
         if not found and provider_key is not None:
             raise Forbidden(
                 f"The model {model!r} is not served by a provider that takes its own keys from callers. "
@@ -148,7 +157,8 @@ class Router:
     ) -> Upstream:
         base = urlsplit(provider.base_url)
         tls = base.scheme == "https"
-        rest = [(key, value) for key, value in query if key.lower() not in _NOT_FORWARDED]
+        known = PUBLIC_QUERY | {name.lower() for name in provider.query_parameters}
+        rest = [(key, value) for key, value in query if key.lower() in known - _NEVER_FORWARDED]
         parameters = urlencode([("model", model), *rest], quote_via=quote)
         return Upstream(
             provider=name,
@@ -159,6 +169,7 @@ class Router:
             headers=headers,
             model=model,
             connect_timeout_seconds=provider.connect_timeout_seconds,
+            rest_seconds=provider.rest_seconds,
         )
 
 

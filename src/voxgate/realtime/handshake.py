@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 Headers = Sequence[tuple[str, str]]
 
@@ -19,12 +19,22 @@ KEY_SUBPROTOCOL: Final = "openai-insecure-api-key."
 REALTIME_SUBPROTOCOL: Final = "realtime"
 BETA_SUBPROTOCOL: Final = "openai-beta.realtime-v1"
 BETA_VALUE: Final = "realtime=v1"
-SECRET_HEADERS: Final = frozenset(
-    {"authorization", "api-key", "x-api-key", "cookie", "proxy-authorization", "sec-websocket-key"}
+PUBLIC_QUERY: Final = frozenset(
+    {"model", "deployment", "api-version", "intent", "call_id", "conversation_id", "temperature", "voice"}
 )
-SECRET_QUERY: Final = frozenset(
-    {"api-key", "api_key", "apikey", "key", "access_token", "token", "secret", "password", "authorization"}
+"""What the Realtime APIs know: their values are no secrets. Any other parameter may be one."""
+_PUBLIC_HEADER: Final = re.compile(
+    r"accept(?:-encoding|-language)?|cache-control|connection|forwarded|host|origin|pragma|traceparent|upgrade"
+    r"|user-agent|via|x-request-id|x-forwarded-(?:for|proto)|sec-(?:fetch|ch-ua)[a-z-]*"
+    r"|sec-websocket-(?:extensions|version)|openai-(?:beta|organization|project|safety-identifier)"
+    r"|x-openai-agents-sdk|x-stainless-[a-z-]+"
 )
+"""Whose values help to understand a call; any other header may hold a secret."""
+_PUBLIC_SUBPROTOCOL: Final = re.compile(
+    r"realtime|openai-(?:beta\.realtime-v1|(?:agents-sdk|organization|project)\..*)"
+)
+_PLAIN_NAME: Final = re.compile(r"[a-z][a-z0-9_.-]{0,31}", re.ASCII | re.IGNORECASE)
+_HIDDEN: Final = "…"
 _GUID: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -84,21 +94,31 @@ class Request:
         return REALTIME_SUBPROTOCOL if REALTIME_SUBPROTOCOL in offered else None
 
     def public_headers(self) -> list[list[str]]:
-        """The headers without secrets, for the record of the call."""
-        return [[name, self._public_value(name, value)] for name, value in self.headers]
+        """For the record of the call: values only of headers that are known to hold no secret."""
+        return [[_public_name(name), self._public_value(name, value)] for name, value in self.headers]
 
     def _public_value(self, name: str, value: str) -> str:
-        if name in SECRET_HEADERS:
-            return "[redacted]"
-        if name != "sec-websocket-protocol":
-            return value
-        return ", ".join(
-            f"{KEY_SUBPROTOCOL}[redacted]" if token.startswith(KEY_SUBPROTOCOL) else token
-            for token in self.subprotocols
-        )
+        if name == "sec-websocket-protocol":
+            return ", ".join(_public_subprotocol(token.strip()) for token in value.split(","))
+        return value if _PUBLIC_HEADER.fullmatch(name) else _HIDDEN
 
     def public_query(self) -> str:
-        return urlencode([(key, value) for key, value in self.query if key.lower() not in SECRET_QUERY])
+        """The query likewise."""
+        return "&".join(
+            f"{_public_name(name)}={quote(value) if name.lower() in PUBLIC_QUERY else _HIDDEN}"
+            for name, value in self.query
+        )
+
+
+def _public_name(name: str) -> str:
+    """A name that is none may itself be the secret: `?ek_…`."""
+    return name if _PLAIN_NAME.fullmatch(name) else _HIDDEN
+
+
+def _public_subprotocol(token: str) -> str:
+    if token.startswith(KEY_SUBPROTOCOL):
+        return KEY_SUBPROTOCOL + _HIDDEN
+    return token if _PUBLIC_SUBPROTOCOL.fullmatch(token) else _HIDDEN
 
 
 def parse_request(head: bytes) -> Request:
