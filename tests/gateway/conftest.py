@@ -50,11 +50,13 @@ class RunningGateway:
         async with self.http.get(f"http://127.0.0.1:{self.port}{path}", headers=headers) as answer:
             return answer.status, await answer.json(content_type=None)
 
-    async def records(self) -> list[WireRecord]:
-        """All records of the only call that was logged, once its log is complete."""
+    async def records(self, session_id: str = "") -> list[WireRecord]:
+        """All records of that call, or of the only one that was logged, once its log is complete."""
         async with asyncio.timeout(10):
             while True:
                 for path in wire_logs(self.worker.settings.wire_dir):
+                    if not path.name.startswith(session_id):
+                        continue
                     reader = WireLogReader(path)
                     records: list[WireRecord] = []
                     while portion := reader.read():
@@ -111,7 +113,7 @@ def start_gateway(tmp_path: Path) -> StartGateway:
                 finally:
                     server.should_exit = True
                     await task
-                    worker.gateway.writer.stop()
+                    worker.gateway.spool.stop()
                     worker.store.close()
 
     return start
