@@ -27,7 +27,7 @@ def test_every_error_of_the_module_is_drawn_in_its_tree_with_its_status() -> Non
 def test_every_close_reason_fits_a_close_frame_and_every_code_may_be_sent() -> None:
     for error in all_errors():
         assert len(error.__new__(error).close_reason.encode()) <= 123
-        assert error.close_code in {1001, 1009, 1011} or 3000 <= error.close_code < 5000
+        assert error.close_code in {1001, 1009, 1011, 1013} or 3000 <= error.close_code < 5000
 
 
 def test_an_error_looks_as_openais_on_both_roads() -> None:

@@ -81,6 +81,7 @@ def test_settings_survive_the_way_to_a_child_process(config: Path) -> None:
         ('[providers.a]\nbase_url = "ftp://x"\n', 2, ["providers.a.base_url"]),
         ('[providers.a]\nbase_url = "http://x"\ncolour = "red"\n', 3, ["providers.a.colour", "unknown key"]),
         ('[providers.house]\n\nbase_ulr = "x"\n', 1, ["base_url: this key is missing", "line 3", "base_ulr"]),
+        ("[limits]\nidle_seconds = 9\nstall_seconds = 0\n", 3, ["limits.stall_seconds", "greater than 0"]),
         ('[[routes]]\nmodle = "a"\nproviders = ["openai"]\n', 2, ["routes.0.modle: unknown key"]),
         ('[[routes]]\nmodel = "a"\nproviders = ["openai"]\n[[routes]]\nmodel = "b"\nproviders = ["b"]\n', 6,
          ["routes.1.providers", "unknown provider 'b'", "openai"]),

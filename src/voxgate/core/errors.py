@@ -17,10 +17,21 @@
     │   ├── NotFound            404
     │   ├── MethodNotAllowed    405
     │   ├── BodyTooLarge        413
-    │   └── MessageTooLarge     413  1009  larger than the gateway's largest message
+    │   ├── HeadTooLarge        431
+    │   ├── RequestTimeout      408        the request was not whole in time
+    │   ├── MessageTooLarge     413  1009  larger than the gateway's largest message
+    │   ├── SessionExpired      408  1001  the call has taken as long as it may
+    │   ├── SessionIdle         408  4008  nobody has said anything for too long
+    │   ├── ClientStalled       408  4008  the client does not read what is sent to it
+    │   └── LimitExceeded       429  4029  a limit of the gateway or of the key
+    │       ├── TooManyCalls    429  4029  the key has as many calls as it may have
+    │       └── TooFast         429  4029  too many messages or bytes per second
     ├── UpstreamError           the provider failed (HTTP 502, close 1011)
     │   ├── UpstreamRefused     502  1011  no connection, or the handshake was refused
+    │   ├── UpstreamStalled     504  1011  it does not read what is sent to it
     │   └── UpstreamLost        502  1011  it ended in the middle of a call
+    ├── Overloaded              503  1013  the gateway has as many calls as it takes
+    ├── LimitUnknown            503  1013  whether the key may have another call cannot be found out now
     ├── Draining                503  1001  the gateway is stopping
     └── SettingsError           the configuration is wrong; names the key and the line (exit 2)
 
@@ -141,6 +152,55 @@ class MessageTooLarge(RequestError):
     code = "message_too_large"
 
 
+class HeadTooLarge(RequestError):
+    status = 431
+    code = "head_too_large"
+
+
+class RequestTimeout(RequestError):
+    status = 408
+    code = "request_timeout"
+
+
+class SessionExpired(RequestError):
+    """As the live service says it (realtime-protocol 2.4): the reason of its close frame is the message."""
+
+    status = 408
+    close_code = 1001
+    code = "session_expired"
+
+    @property
+    def close_reason(self) -> str:
+        return str(self)[:123]
+
+
+class SessionIdle(RequestError):
+    status = 408
+    close_code = 4008
+    code = "session_idle"
+
+
+class ClientStalled(RequestError):
+    status = 408
+    close_code = 4008
+    code = "client_stalled"
+
+
+class LimitExceeded(RequestError):
+    status = 429
+    close_code = 4029
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+
+
+class TooManyCalls(LimitExceeded):
+    code = "too_many_calls"
+
+
+class TooFast(LimitExceeded):
+    """With the code that OpenAI gives for it."""
+
+
 class UpstreamError(VoxgateError):
     status = 502
     code = "upstream_error"
@@ -150,8 +210,25 @@ class UpstreamRefused(UpstreamError):
     code = "upstream_refused"
 
 
+class UpstreamStalled(UpstreamError):
+    status = 504
+    code = "upstream_stalled"
+
+
 class UpstreamLost(UpstreamError):
     code = "upstream_lost"
+
+
+class Overloaded(VoxgateError):
+    status = 503
+    close_code = 1013
+    code = "overloaded"
+
+
+class LimitUnknown(VoxgateError):
+    status = 503
+    close_code = 1013
+    code = "limit_unknown"
 
 
 class Draining(VoxgateError):

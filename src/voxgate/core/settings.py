@@ -78,6 +78,28 @@ class ProjectSettings(_Section):
     """The pages whose browsers may call; None allows all, an empty list none."""
 
 
+class LimitSettings(_Section):
+    """What one gateway, one key and one call may take. None is no limit."""
+
+    calls_per_worker: Annotated[int, Field(ge=1)] = 10_000
+    calls_per_api_key: Annotated[int, Field(ge=1)] | None = None
+    """At once, over all workers; likewise the next one."""
+    calls_per_credential: Annotated[int, Field(ge=1)] | None = None
+    max_session_seconds: Annotated[float, Field(gt=0)] | None = None
+    idle_seconds: Annotated[float, Field(gt=0)] | None = None
+    """How long a call may go on without a message from either side."""
+    stall_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """How long a client or a provider may not take what waits for it."""
+    handshake_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """For the TLS handshake, for a request's head, and for its body."""
+    largest_head_bytes: Annotated[int, Field(ge=1024)] = 64 << 10
+    client_messages_per_second: Annotated[float, Field(gt=0)] | None = None
+    """Averages over ten seconds, so that bursts pass; likewise the next three."""
+    client_bytes_per_second: Annotated[float, Field(gt=0)] | None = None
+    provider_messages_per_second: Annotated[float, Field(gt=0)] | None = None
+    provider_bytes_per_second: Annotated[float, Field(gt=0)] | None = None
+
+
 class Settings(_Section):
     """All settings of `voxgate serve`, checked."""
 
@@ -96,6 +118,7 @@ class Settings(_Section):
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     routes: list[RouteSettings] = Field(default_factory=list)
     projects: dict[str, ProjectSettings] = Field(default_factory=dict)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
     local: dict[str, Any] = Field(default_factory=dict)
     """`[providers.local]`, as the embedded provider reads it."""
 
@@ -157,7 +180,7 @@ _OPENAI: Final = {
 _DEFAULT_ROUTES: Final = [RouteSettings(model="gpt-*", providers=["openai"])]
 _MOST_ERRORS: Final = 8
 _WORDS: Final = {"extra_forbidden": "unknown key", "missing": "this key is missing"}
-_SECTIONS: Final = {"providers", "routes", "projects", "local"}
+_SECTIONS: Final = {"providers", "routes", "projects", "limits", "local"}
 _PLAIN_KEYS: Final = [name for name in Settings.model_fields if name not in {*_SECTIONS, "api_key"}]
 
 
