@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.conftest import REPOSITORY
-from voxgate.core.settings import ProviderSettings, RouteSettings, Settings
+from voxgate.core.settings import LimitSettings, ProviderSettings, RouteSettings, Settings
 from voxgate.providers.local.settings import LocalSettings
 
 DOCS = REPOSITORY / "docs"
@@ -13,9 +13,10 @@ DOCS = REPOSITORY / "docs"
 
 def test_every_setting_is_documented() -> None:
     text = (DOCS / "settings.md").read_text()
-    for name in [*Settings.model_fields, *ProviderSettings.model_fields, *RouteSettings.model_fields]:
-        if name not in {"providers", "routes", "local"}:
-            assert f"`{name}`" in text or f"{name} =" in text, name
+    for section in (Settings, ProviderSettings, RouteSettings, LimitSettings):
+        for name in section.model_fields:
+            if name not in {"providers", "routes", "limits", "local"}:
+                assert f"`{name}`" in text or f"{name} =" in text, name
 
 
 def test_every_setting_of_the_embedded_provider_is_documented() -> None:
