@@ -8,13 +8,14 @@ from voxgate.store.blobs import Blobs, FolderBlobs, InvalidBlobKey
 from voxgate.store.credentials import CredentialRows
 from voxgate.store.database import Database
 from voxgate.store.keys import KeyRows
+from voxgate.store.leases import LeaseRows
 from voxgate.store.sessions import SessionRows
 from voxgate.store.signals import SignalRows
 
 __all__ = ["Blobs", "FolderBlobs", "InvalidBlobKey", "Store"]
 
 
-class Store(SessionRows, KeyRows, CredentialRows, SignalRows):
+class Store(SessionRows, KeyRows, CredentialRows, SignalRows, LeaseRows):
     """The SQL database, on the newest schema. Every method is one transaction; threads may share it."""
 
     def __init__(self, url: str) -> None:

@@ -215,3 +215,12 @@ signals = Table(
     # Ids must never come again after pruning: a reader that remembers the last one would miss signals.
     sqlite_autoincrement=True,
 )
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("holder", Text, primary_key=True),
+    Column("expires_at", Seconds, nullable=False),
+    Index("leases_by_end", "expires_at"),
+)
