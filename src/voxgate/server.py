@@ -43,7 +43,7 @@ from voxgate.gateway.head import HeadLimiter
 from voxgate.gateway.metrics import Metrics
 from voxgate.gateway.upgrade import Gateway, UpgradeProtocol
 from voxgate.providers.routes import Router
-from voxgate.recording.wirelog import WireLogWriter
+from voxgate.recording.spool import Spool
 from voxgate.store import FolderBlobs, Store
 
 _SIGNAL_POLL_SECONDS: Final = 0.25
@@ -90,8 +90,8 @@ def build_worker(
     gateway = Gateway(
         gatekeeper=gatekeeper,
         router=router,
-        dialler=Dialler(),
-        writer=WireLogWriter(settings.wire_dir, new_id("worker")),
+        dialler=Dialler(metrics),
+        spool=Spool(settings.wire_dir, new_id("worker")),
         calls=calls,
         largest_message_bytes=settings.largest_message_bytes,
     )
@@ -201,6 +201,7 @@ class GatewayServer(uvicorn.Server):
             await self._drain
         except asyncio.CancelledError:
             await calls.drain(0)
+        self._worker.gateway.dialler.close()
         await super().shutdown(sockets)
 
 
@@ -208,7 +209,9 @@ def worker_config(worker: Worker) -> uvicorn.Config:
     return uvicorn.Config(
         worker.app,
         ws=functools.partial(UpgradeProtocol, worker.gateway),  # type: ignore[arg-type]
-        http=HeadLimiter,
+        http=functools.partial(  # type: ignore[arg-type]
+            HeadLimiter, worker.settings.limits, worker.gateway.calls.count_refusal
+        ),
         ssl_certfile=worker.settings.tls_cert,
         ssl_keyfile=worker.settings.tls_key,
         lifespan="off",
@@ -229,7 +232,7 @@ async def serve_worker(worker: Worker, sock: socket.socket, ready: Callable[[], 
     finally:
         follower.cancel()
         announcer.cancel()
-        worker.gateway.writer.stop()
+        worker.gateway.spool.stop()
         worker.store.close()
 
 

@@ -20,7 +20,8 @@ from voxgate.audio.g711 import decode_ulaw
 from voxgate.jobs.recorder import Recorder
 from voxgate.realtime.frames import TEXT, encode_frame
 from voxgate.recording.eventlog import read_events
-from voxgate.recording.wirelog import CLIENT, SERVER, WireLog, WireLogWriter, wire_logs
+from voxgate.recording.spool import Spool, WireLog
+from voxgate.recording.wirelog import CLIENT, SERVER, wire_logs
 from voxgate.store import FolderBlobs, Store
 from voxgate.traces import build_trace
 
@@ -44,15 +45,15 @@ class Bench:
         self.store = Store(f"sqlite:///{folder / 'voxgate.db'}")
         self.blobs = FolderBlobs(folder / "blobs")
         self.recorder = self.new_recorder()
-        self.writers: list[WireLogWriter] = []
+        self.writers: list[Spool] = []
 
     def new_recorder(self, **parts: Any) -> Recorder:
         return Recorder(
             **{"wire_dir": self.wire, "store": self.store, "blobs": self.blobs, "poll_ms": 5, **parts}
         )
 
-    def writer(self, worker_id: str = "worker_1") -> WireLogWriter:
-        self.writers.append(WireLogWriter(self.wire, worker_id))
+    def writer(self, worker_id: str = "worker_1") -> Spool:
+        self.writers.append(Spool(self.wire, worker_id))
         return self.writers[-1]
 
     def session(self, session_id: str) -> dict[str, Any] | None:
@@ -90,7 +91,7 @@ def say(log: WireLog, kind: int, **message: Any) -> None:
     log.append(kind, encode_frame(TEXT, json.dumps(message).encode(), masked=kind == CLIENT))
 
 
-def begin(writer: WireLogWriter, session_id: str, input_format: str = "audio/pcm") -> WireLog:
+def begin(writer: Spool, session_id: str, input_format: str = "audio/pcm") -> WireLog:
     log = writer.open(session_id)
     log.fact({**OPENED, "session_id": session_id})
     formats = {"input": {"format": {"type": input_format}}, "output": {"format": {"type": input_format}}}
@@ -111,8 +112,7 @@ def talk(log: WireLog, user: bytes, assistant: bytes, response_id: str = "resp_1
 
 
 def end(log: WireLog) -> None:
-    log.fact({"type": "gateway.closed", "code": 1000, "reason": "", "side": "client"})
-    log.close()
+    log.close(1000, "", "client")
 
 
 def test_a_call_becomes_a_trace_with_its_sound_and_the_wire_log_goes(bench: Bench) -> None:
@@ -234,8 +234,8 @@ def test_a_worker_that_was_killed_leaves_an_interrupted_session(bench: Bench) ->
     script = (
         "import sys, os, json\n"
         "from pathlib import Path\n"
-        "from voxgate.recording.wirelog import WireLogWriter\n"
-        "log = WireLogWriter(Path(sys.argv[1]), 'worker_dead').open('sess_1')\n"
+        "from voxgate.recording.spool import Spool\n"
+        "log = Spool(Path(sys.argv[1]), 'worker_dead').open('sess_1')\n"
         "log.fact({'type': 'gateway.opened', 'session_id': 'sess_1', 'started_at': '2026-11-22T10:00:00Z'})\n"
         "log.append(1, bytes.fromhex(sys.argv[2]))\n"
         "print('up', flush=True)\n"
@@ -287,7 +287,7 @@ def test_a_damaged_log_is_put_aside_and_the_others_go_on(bench: Bench) -> None:
     assert row["project"] == "default"
     bench.record_until("sess_2", "complete")
     assert (bench.wire / "worker_1" / "sess_1.vgw.failed").exists()
-    bad.close()
+    bad.close(1000, "", "client")
 
 
 def test_a_file_that_is_no_wire_log_is_put_aside(bench: Bench) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from voxgate.core.settings import Settings
-from voxgate.recording.wirelog import WireLogWriter
+from voxgate.recording.spool import Spool
 from voxgate.store import Store
 
 
@@ -26,11 +26,10 @@ def test_the_process_records_and_ends_when_told(tmp_path: Path, how: str) -> Non
         process.stdin.write(json.dumps({"settings": settings.model_dump(mode="json")}).encode() + b"\n")
         process.stdin.flush()
         assert process.stdout.readline() == b"ready\n"
-        writer = WireLogWriter(tmp_path / "wire", "worker_1")
+        writer = Spool(tmp_path / "wire", "worker_1")
         log = writer.open("sess_1")
         log.fact({"type": "gateway.opened", "session_id": "sess_1", "started_at": "2026-11-22T10:00:00Z"})
-        log.fact({"type": "gateway.closed", "code": 1000, "side": "client", "reason": ""})
-        log.close()
+        log.close(1000, "", "client")
         writer.stop()
         with Store(settings.database_url) as store:
             deadline = time.monotonic() + 20

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxgate.realtime.frames import BINARY, CLOSE, PING, PONG, TEXT, encode_close, encode_frame
+from voxgate.realtime.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameFollower, encode_close, encode_frame
 from voxgate.realtime.redaction import redact
 from voxgate.recording.eventlog import EventLogBuilder, read_events
 from voxgate.recording.wirelog import CLIENT, FACT, SERVER, WireRecord
@@ -84,11 +84,28 @@ def test_bytes_that_are_no_frames_are_kept_once() -> None:
     assert builder.feed(WireRecord(2, CLIENT, text('{"type":"x"}'))) == []
 
 
-def test_after_a_loss_the_next_frame_is_found_again() -> None:
+@pytest.mark.parametrize("cut", range(1, 30))
+def test_after_a_loss_the_next_message_is_found_again(cut: int) -> None:
+    """Whatever place of a message the gap begins and ends at."""
     builder = EventLogBuilder()
-    builder.feed(WireRecord(1, SERVER, text('{"type":"long one"}')[:6]))
-    builder.feed(WireRecord(2, FACT, b'{"type":"gateway.lost","records":1,"bytes":13}'))
-    (line,) = builder.feed(WireRecord(3, SERVER, text('{"type":"next"}')))
+    lost, following = text('{"type":"the lost one"}'), text('{"type":"next"}')
+    follower = FrameFollower(1 << 20)
+    follower.feed(lost[:cut])
+    builder.feed(WireRecord(1, SERVER, lost[: cut // 2]))
+    skip, header, torn = follower.position
+    fact = {"type": "gateway.lost", "side": "provider", "records": 1, "bytes": 1, "skip": skip, "torn": torn}
+    builder.feed(WireRecord(2, FACT, orjson.dumps(fact)))
+    lines = builder.feed(WireRecord(3, SERVER, header + lost[cut:] + following))
+    assert orjson.loads(lines[-1])["msg"] == {"type": "next"}
+    assert len(lines) == (2 if cut < 2 else 1)
+
+
+def test_the_rest_of_a_fragmented_message_is_not_taken_for_another() -> None:
+    builder = EventLogBuilder()
+    builder.feed(WireRecord(1, CLIENT, b'\x01\x82\0\0\0\0{"' + b"\x00\x81"))
+    builder.feed(WireRecord(2, FACT, b'{"type":"gateway.lost","side":"client","skip":3,"torn":true}'))
+    rest = b"..." + b"\x00\x81\0\0\0\0x" + b"\x80\x81\0\0\0\0}"
+    (line,) = builder.feed(WireRecord(3, CLIENT, rest + text('{"type":"next"}')))
     assert orjson.loads(line)["msg"] == {"type": "next"}
 
 

@@ -21,14 +21,17 @@ import orjson
 from voxgate.auth.credentials import Grant
 from voxgate.core.errors import MessageTooLarge, UpstreamLost, VoxgateError
 from voxgate.core.ids import new_id
+from voxgate.gateway.sockets import SocketTransport
 from voxgate.realtime.frames import TEXT, Close, FrameFollower, encode_close, encode_frame
-from voxgate.recording.wirelog import CLIENT, SERVER, WireLog
+from voxgate.recording.spool import Log
+from voxgate.recording.wirelog import CLIENT, SERVER
 
 _CLOSE_SECONDS: Final = 5.0
 """How long a peer may take to answer a close frame."""
 _BOUNDARY_SECONDS: Final = 2.0
 """How long we wait for a message boundary to say why we end a call, before we end it without."""
 _NO_CLOSE_FRAME: Final = 1006
+_SIDES: Final = {CLIENT: "client", SERVER: "provider"}
 
 
 class Farewell(asyncio.Protocol):
@@ -66,10 +69,11 @@ class Leg(asyncio.Protocol):
     """One side of a call. What it reads goes to the log and to the other leg's transport."""
 
     __slots__ = (
-        "_append",
         "_kind",
+        "_log",
         "_on_lost",
         "_on_notice",
+        "_send",
         "follower",
         "peer",
         "received_bytes",
@@ -86,7 +90,7 @@ class Leg(asyncio.Protocol):
         transport: asyncio.Transport,
         kind: int,
         largest_message: int,
-        append: Callable[[int, bytes], None],
+        log: Log,
         on_notice: Callable[[Leg], None],
         on_lost: Callable[[Leg, Exception | None], None],
     ) -> None:
@@ -100,23 +104,72 @@ class Leg(asyncio.Protocol):
         self.stalled_since: float | None = None
         """Since when (monotonic seconds) this side has not taken what waits for it."""
         self._kind = kind
-        self._append = append
+        self._log = log
         self._on_notice = on_notice
         self._on_lost = on_lost
 
+    def join(self, peer: asyncio.Transport) -> None:
+        """From now on what is received goes to `peer`."""
+        self.peer = peer
+        self._send = peer.write if isinstance(peer, SocketTransport) else self._send_copy
+
+    def _send_copy(self, data: bytes | memoryview) -> None:
+        """To a transport that may keep what it was given for a while."""
+        self.peer.write(bytes(data))
+
+    def room(self) -> memoryview:
+        return self._log.buffer()
+
+    def received(self, data: memoryview) -> None:
+        """What was received into the log's own memory, at its `room`."""
+        follower, log = self.follower, self._log
+        if follower.oversized:
+            return
+        if log.gaps:
+            data = self._mend(data)
+        size = len(data)
+        self.received_bytes += size
+        passed = follower.feed(data)
+        if passed != size:
+            self.refused = bytes(data[passed:])
+            data, size = data[:passed], passed
+        self._send(data)
+        log.commit(self._kind, size)
+        if self.watched or follower.close is not None or follower.oversized:
+            self._on_notice(self)
+
     def data_received(self, data: bytes) -> None:
+        """What came in memory of its own: by TLS, or before the two sides were joined."""
         follower = self.follower
         if follower.oversized:
             return
+        if self._log.gaps:
+            self._mend(memoryview(b""))
         self.received_bytes += len(data)
         passed = follower.feed(data)
         if passed != len(data):
             self.refused = data[passed:]
             data = data[:passed]
-        self.peer.write(data)
-        self._append(self._kind, data)
+        self._send(data)
+        self._log.append(self._kind, data)
         if self.watched or follower.close is not None or follower.oversized:
             self._on_notice(self)
+
+    def _mend(self, data: memoryview) -> memoryview:
+        """Once there is room again: says where the log goes on, which moves its `room`."""
+        log = self._log
+        if self._kind not in log.gaps or not log.has_room:
+            return data
+        moved = bytes(data)
+        skip, header, torn = self.follower.position
+        log.mend(self._kind, _SIDES[self._kind], skip, torn)
+        if header:
+            log.append(self._kind, header)
+        if not moved:
+            return data
+        room = log.buffer()[: len(moved)]
+        room[:] = moved
+        return room
 
     def eof_received(self) -> None:
         """A peer that ended its half speaks no more WebSocket: the call is over, whatever still waits."""
@@ -144,7 +197,7 @@ class Call:
         client: asyncio.Transport,
         upstream: asyncio.Transport,
         largest_message: int,
-        log: WireLog | None,
+        log: Log,
         on_finished: Callable[[Call], None],
     ) -> None:
         self.session_id = session_id
@@ -156,10 +209,10 @@ class Call:
         self._close: tuple[Close, str] | None = None
         self._ending: VoxgateError | None = None
         self._timer: asyncio.TimerHandle | None = None
-        append = log.append if log is not None else _drop
-        self.client = Leg(client, CLIENT, largest_message, append, self._notice, self._lost)
-        self.upstream = Leg(upstream, SERVER, largest_message, append, self._notice, self._lost)
-        self.client.peer, self.upstream.peer = upstream, client
+        self.client = Leg(client, CLIENT, largest_message, log, self._notice, self._lost)
+        self.upstream = Leg(upstream, SERVER, largest_message, log, self._notice, self._lost)
+        self.client.join(upstream)
+        self.upstream.join(client)
 
     def start(self, *, from_client: bytes, from_provider: bytes) -> None:
         """Joins the transports. The bytes are what each side sent before it was joined."""
@@ -245,8 +298,7 @@ class Call:
         assert error is not None
         if self._close is None:
             self._close = (Close(error.close_code, error.close_reason), "gateway")
-        if self.log is not None:
-            self.log.fact({"type": "gateway.error", **error.body(), "close_code": error.close_code})
+        self.log.fact({"type": "gateway.error", **error.body(), "close_code": error.close_code})
         if self.client.follower.at_boundary and not self.upstream.transport.is_closing():
             self.upstream.transport.write(encode_close(1000, "", masked=True))
         if self.upstream.follower.at_boundary and self.upstream.follower.close is None:
@@ -276,11 +328,7 @@ class Call:
         if not client_stays:
             _flush_and_close(self.client.transport)
         close, side = self._close or (Close(_NO_CLOSE_FRAME, ""), "gateway")
-        if self.log is not None:
-            self.log.fact(
-                {"type": "gateway.closed", "code": close.code, "reason": close.reason, "side": side}
-            )
-            self.log.close()
+        self.log.close(close.code, close.reason, side)
         self._on_finished(self)
 
     def _let_client_answer(self) -> bool:
@@ -296,7 +344,3 @@ def _flush_and_close(transport: asyncio.Transport) -> None:
     """A peer that does not read what is still pending is cut off after a while."""
     transport.close()
     asyncio.get_running_loop().call_later(_CLOSE_SECONDS, transport.abort)
-
-
-def _drop(kind: int, data: bytes) -> None:
-    """The log of a call that is not recorded."""

@@ -9,11 +9,21 @@ import asyncio
 import os
 import socket
 from collections import deque
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 _CHUNK: Final = 64 << 10
 _HIGH_WATER: Final = 64 << 10
 """So much may be pending before the other side is asked to pause."""
+
+
+class Receiving(Protocol):
+    """A protocol that says where bytes are to be received, so that they need not be moved again."""
+
+    def room(self) -> memoryview:
+        """Where the next bytes go."""
+
+    def received(self, data: memoryview) -> None:
+        """They are there; the memory is the receiver's until it returns."""
 
 
 class SocketTransport(asyncio.Transport):
@@ -29,6 +39,7 @@ class SocketTransport(asyncio.Transport):
         "_pending",
         "_pending_bytes",
         "_protocol",
+        "_read_some",
         "_reading",
         "_sock",
     )
@@ -39,6 +50,7 @@ class SocketTransport(asyncio.Transport):
         self._sock = sock
         self._fd = sock.fileno()
         self._protocol: Any = asyncio.Protocol()
+        self._read_some = self._read
         self._pending: deque[memoryview] = deque()
         self._pending_bytes = 0
         self._reading = False
@@ -49,6 +61,9 @@ class SocketTransport(asyncio.Transport):
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
+        self._read_some = self._read_into if hasattr(protocol, "room") else self._read
+        if self._reading:
+            self._loop.add_reader(self._fd, self._read_some)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         protocol: asyncio.BaseProtocol = self._protocol
@@ -71,25 +86,25 @@ class SocketTransport(asyncio.Transport):
     def resume_reading(self) -> None:
         if not self._reading and not self._closing:
             self._reading = True
-            self._loop.add_reader(self._fd, self._read)
+            self._loop.add_reader(self._fd, self._read_some)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._closing or self._deaf or not data:
             return
-        rest = memoryview(data)
+        sent = 0
         if not self._pending:
             try:
                 sent = self._sock.send(data)
             except (BlockingIOError, InterruptedError):
-                sent = 0
+                pass
             except OSError:
                 self._stop_writing()
                 return
             if sent == len(data):
                 return
-            rest = rest[sent:]
             self._loop.add_writer(self._fd, self._write)
-        self._pending.append(rest)
+        rest = bytes(data[sent:])  # a copy: the caller's memory is its own again
+        self._pending.append(memoryview(rest))
         self._pending_bytes += len(rest)
         if self._pending_bytes > _HIGH_WATER and not self._paused_peer:
             self._paused_peer = True
@@ -118,9 +133,28 @@ class SocketTransport(asyncio.Transport):
         if data:
             self._protocol.data_received(data)
         else:
-            self.pause_reading()
-            self._protocol.eof_received()
-            self.close()
+            self._end_of_file()
+
+    def _read_into(self) -> None:
+        """As `_read`, for a protocol that is `Receiving`."""
+        protocol = self._protocol
+        room = protocol.room()
+        try:
+            size = self._sock.recv_into(room)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._fail(error)
+            return
+        if size:
+            protocol.received(room[:size])
+        else:
+            self._end_of_file()
+
+    def _end_of_file(self) -> None:
+        self.pause_reading()
+        self._protocol.eof_received()
+        self.close()
 
     def _stop_writing(self) -> None:
         """The peer hears nothing any more. What it said before may still be in our receive buffer, such as

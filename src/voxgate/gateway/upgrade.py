@@ -24,7 +24,7 @@ from voxgate.gateway.relay import Call, say_farewell
 from voxgate.gateway.sockets import take_over
 from voxgate.providers.routes import Router
 from voxgate.realtime.handshake import BadHandshake, Request, accept_answer, parse_request
-from voxgate.recording.wirelog import WireLog, WireLogWriter
+from voxgate.recording.spool import UNRECORDED, Log, Spool
 
 REALTIME_PATHS: Final = frozenset({"/v1/realtime", "/openai/v1/realtime", "/openai/realtime"})
 SESSION_HEADER: Final = "x-voxgate-session-id"
@@ -40,24 +40,20 @@ class Gateway:
     gatekeeper: Gatekeeper
     router: Router
     dialler: Dialler
-    writer: WireLogWriter
+    spool: Spool
     calls: Calls
     largest_message_bytes: int
 
 
 @dataclass(slots=True)
 class _Opening:
-    """A call that is being opened: what is known so far, and its log once there is one to keep."""
+    """A call that is being opened: what is known so far, and its log once it is known that there is one."""
 
     session_id: str
     request: Request
     grant: Grant | None = None
     model: str | None = None
-    log: WireLog | None = None
-
-    def record(self, fact: dict[str, Any]) -> None:
-        if self.log is not None:
-            self.log.fact(fact)
+    log: Log = UNRECORDED
 
 
 class UpgradeProtocol(asyncio.Protocol):
@@ -138,7 +134,7 @@ class UpgradeProtocol(asyncio.Protocol):
         upstreams = gateway.router.upstreams(
             opening.model, request.query, request.headers, opening.grant.provider_key
         )
-        return await gateway.dialler.dial(upstreams, opening.record)
+        return await gateway.dialler.dial(upstreams, opening.log.fact)
 
     @staticmethod
     def _check_request(request: Request) -> None:
@@ -156,7 +152,7 @@ class UpgradeProtocol(asyncio.Protocol):
         grant, request = opening.grant, opening.request
         if grant is None or grant.project is None:
             return
-        opening.log = self._gateway.writer.open(opening.session_id)
+        opening.log = self._gateway.spool.open(opening.session_id)
         opening.log.fact(
             {
                 "type": "gateway.opened",
@@ -199,20 +195,14 @@ class UpgradeProtocol(asyncio.Protocol):
     def _refuse(self, opening: _Opening, error: VoxgateError) -> None:
         self._gateway.calls.count_refusal(error)
         logger.info("call %s refused: %s (%r)", opening.session_id, error.close_reason, error.message)
-        opening.record({"type": "gateway.error", **error.body(), "close_code": error.close_code})
-        self._close_log(opening, error.close_code, error.close_reason, "gateway")
+        opening.log.fact({"type": "gateway.error", **error.body(), "close_code": error.close_code})
+        opening.log.close(error.close_code, error.close_reason, "gateway")
         if not self._transport.is_closing():
             self._transport.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
             say_farewell(self._transport, error)
 
     def _abandon(self, opening: _Opening, reason: str) -> None:
-        self._close_log(opening, 1006, reason, "client")
-
-    @staticmethod
-    def _close_log(opening: _Opening, code: int, reason: str, side: str) -> None:
-        if opening.log is not None:
-            opening.log.fact({"type": "gateway.closed", "code": code, "reason": reason, "side": side})
-            opening.log.close()
+        opening.log.close(1006, reason, "client")
 
     def _answer_http(self, status: int, message: str) -> None:
         """For requests that are no call at all: an HTTP answer in OpenAI's shape."""

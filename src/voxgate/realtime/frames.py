@@ -19,6 +19,7 @@ BROKEN: Final = -1
 """Opcode of the message that a `FrameDecoder` gives once for bytes that are no WebSocket frames."""
 
 _LONGEST_HEADER: Final = 14
+_WHOLE_TEXT: Final = 0x80 | TEXT
 _LONGEST_CONTROL: Final = 125  # RFC 6455 section 5.5
 _NO_STATUS: Final = 1005
 
@@ -46,7 +47,7 @@ class _Header:
     size: int
 
 
-def _parse_header(buffer: bytes | bytearray, at: int = 0) -> _Header | None:
+def _parse_header(buffer: bytes | bytearray | memoryview, at: int = 0) -> _Header | None:
     """The frame header at `at`, or None while it is incomplete (RFC 6455 section 5.2)."""
     available = len(buffer) - at
     if available < 2:
@@ -118,6 +119,7 @@ class FrameFollower:
         "_fragmented",
         "_message_size",
         "_partial",
+        "_plain",
         "_remaining",
         "_torn",
         "close",
@@ -128,6 +130,8 @@ class FrameFollower:
 
     def __init__(self, largest_message: int) -> None:
         self.largest_message = largest_message
+        self._plain = True
+        """Whether nothing is held of a header, a close frame or a fragmented message."""
         self._remaining = 0
         self._partial = b""
         self._fragmented = False
@@ -144,25 +148,50 @@ class FrameFollower:
         """Whether a message of our own may be put into the stream here."""
         return not (self._remaining or self._partial or self._fragmented or self._torn)
 
-    def feed(self, data: bytes) -> int:
-        size = len(data)
-        if self._remaining >= size and self._close_payload is None:
-            self._remaining -= size  # the common case: the middle of a large frame
-            return size
-        return self._walk(data, size)
+    @property
+    def position(self) -> tuple[int, bytes, bool]:
+        """How many bytes of a frame's payload are still to come, what came of a header, and whether a
+        message is open: with these a `FrameDecoder` can go on here."""
+        return self._remaining, self._partial, self._fragmented
 
-    def _walk(self, data: bytes, size: int) -> int:
+    def feed(self, data: bytes | memoryview) -> int:
+        size, at = len(data), 0
+        if self._plain:
+            at = self._remaining
+            while at < size - _LONGEST_HEADER:
+                # Nearly every frame is a whole text message.
+                if data[at] != _WHOLE_TEXT:
+                    break
+                second = data[at + 1]
+                length, end = second & 0x7F, at + 2
+                if length == 126:
+                    length, end = data[at + 2] << 8 | data[at + 3], at + 4
+                elif length == 127:
+                    break
+                if length > self.largest_message:
+                    break
+                self.messages += 1
+                at = end + length + 4 if second & 0x80 else end + length
+            if at >= size:
+                self._remaining = at - size
+                return size
+            self._remaining = 0
+        return self._walk(data, size, at)
+
+    def _walk(self, data: bytes | memoryview, size: int, at: int) -> int:
         held = len(self._partial)
         if held:
             data, self._partial = self._partial + data, b""
-        at, end = 0, size + held
+        end = size + held
         while True:
             at += self._take_payload(data, at, end)
             if at >= end:
+                self._plain = not self._fragmented and self._close_payload is None
                 return size
             header = _parse_header(data, at)
             if header is None:
-                self._partial = data[at : at + _LONGEST_HEADER]
+                self._partial = bytes(data[at : at + _LONGEST_HEADER])
+                self._plain = False
                 return size
             if not self._begin(header):
                 self._torn = held > at  # its first bytes have gone on already
@@ -171,7 +200,7 @@ class FrameFollower:
             if self._close_payload is not None and not header.length:
                 self._finish_close()
 
-    def _take_payload(self, data: bytes, at: int, end: int) -> int:
+    def _take_payload(self, data: bytes | memoryview, at: int, end: int) -> int:
         taken = min(self._remaining, end - at)
         self._remaining -= taken
         if self._close_payload is not None:
@@ -203,9 +232,15 @@ class FrameFollower:
 
 
 class FrameDecoder:
-    """Decodes one direction's bytes, in any pieces, into messages: unmasked, fragments joined."""
+    """Decodes one direction's bytes, in any pieces, into messages: unmasked, fragments joined.
 
-    def __init__(self) -> None:
+    Where bytes are missing it goes on behind them: after `skip` bytes of a frame's payload, and if the gap
+    is in a fragmented message (`torn`) after the rest of that.
+    """
+
+    def __init__(self, *, skip: int = 0, torn: bool = False) -> None:
+        self._skip = skip
+        self._torn = torn
         self._buffer = bytearray()
         self._needed = 2
         self._fragments: list[bytes] = []
@@ -217,6 +252,10 @@ class FrameDecoder:
         what was there, and nothing after it."""
         if self._broken:
             return []
+        if self._skip:
+            skipped = min(self._skip, len(data))
+            self._skip -= skipped
+            data = data[skipped:]
         self._buffer += data
         if len(self._buffer) < self._needed:
             return []
@@ -248,12 +287,16 @@ class FrameDecoder:
         if header.opcode in (CLOSE, PING, PONG):
             return header.final and header.length <= _LONGEST_CONTROL
         if header.opcode == CONTINUATION:
-            return bool(self._opcode)
+            return bool(self._opcode) or self._torn
         return header.opcode in (TEXT, BINARY) and not self._opcode
 
     def _join(self, header: _Header, payload: bytes) -> Message | None:
         if header.opcode >= CLOSE:
             return Message(header.opcode, payload)
+        if self._torn and not header.opcode:
+            self._torn = not header.final
+            return None
+        self._torn = False
         if header.final and header.opcode:
             return Message(header.opcode, payload)
         self._opcode = header.opcode or self._opcode

@@ -53,9 +53,10 @@ class EventLogBuilder:
 
     def _fact(self, record: WireRecord) -> Entry:
         entry = _text_entry(record.t_ns, "gateway", record.data)
-        if entry[1].type == "gateway.lost":
-            # Bytes are missing: the old positions mean nothing, what comes next most likely begins a frame.
-            self._decoders = {CLIENT: FrameDecoder(), SERVER: FrameDecoder()}
+        msg = entry[1].msg
+        if msg is not None and msg.get("type") == "gateway.lost":
+            kind = CLIENT if msg.get("side") == "client" else SERVER
+            self._decoders[kind] = FrameDecoder(skip=int(msg.get("skip", 0)), torn=bool(msg.get("torn")))
         return entry
 
 
