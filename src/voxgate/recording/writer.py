@@ -1,0 +1,302 @@
+"""The writer: a process of its own beside each gateway worker that turns the worker's spool into wire logs,
+one file for each call. `python -m voxgate.recording.writer`, started by `spool`, with its orders as JSON on
+standard input.
+
+    announcement: so far → entries by call → one write for each call → segment released
+
+Every entry says where in its file it belongs. So a writer that takes over from one that died writes the
+spool's entries again, to the same places. What the disk does not take waits in the spool and is tried again.
+When the worker is gone, what it had not announced is written too; then the writer ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import logging
+import mmap
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from voxgate.recording.spool import ANNOUNCEMENT, CLOSE, ENTRY, OPEN, RELEASE, SEGMENT
+from voxgate.recording.wirelog import FACT, MAGIC, RECORD
+
+_MOST_PIECES: Final = 1024
+"""POSIX promises only 16 to one write; Linux and macOS take so many."""
+_RETRY_SECONDS: Final = 0.25
+_GIVE_UP_SECONDS: Final = 30.0
+"""After so long a file that alone cannot be written is given up, and without a worker every file."""
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Errors that pass when somebody makes room."""
+_BODY: Final = ENTRY.size - RECORD.size
+"""Where in an entry the file's own record begins."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _CallFile:
+    """One call's file and what waits to be written to it: pieces that follow each other from `offset`."""
+
+    path: Path
+    descriptor: int = -1
+    offset: int = 0
+    pieces: list[memoryview] = field(default_factory=list)
+    closed: bool = False
+    failing_since: float | None = None
+    error: int | None = None
+    given_up: bool = False
+
+    def add(self, offset: int, piece: memoryview) -> None:
+        if self.given_up:
+            return
+        if not self.pieces:
+            self.offset = offset
+        self.pieces.append(piece)
+
+    def write(self) -> None:
+        """OSError when the disk does not take it: then everything still waits."""
+        if self.descriptor < 0 and not self._open():
+            self.pieces.clear()
+            return
+        offset = self.offset
+        for start in range(0, len(self.pieces), _MOST_PIECES):
+            offset += _write_all(self.descriptor, self.pieces[start : start + _MOST_PIECES], offset)
+        self.pieces.clear()
+
+    def _open(self) -> bool:
+        """Only a call's first record makes the file. One that is not there any more was finished by the
+        recorder, and what we have is written a second time."""
+        begins = self.offset == len(MAGIC)
+        try:
+            self.descriptor = os.open(self.path, os.O_WRONLY | (os.O_CREAT if begins else 0), 0o600)
+        except FileNotFoundError:
+            if begins:
+                raise
+            return False
+        if begins:
+            os.pwrite(self.descriptor, MAGIC, 0)
+        return True
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+def _write_all(descriptor: int, pieces: list[memoryview], offset: int) -> int:
+    size = sum(map(len, pieces))
+    written = os.pwritev(descriptor, pieces, offset)
+    if written < size:  # rare: the rest as one piece
+        rest = memoryview(b"".join(pieces))[written:]
+        while rest:
+            rest = rest[os.pwrite(descriptor, rest, offset + size - len(rest)) :]
+    return size
+
+
+@dataclass(slots=True)
+class _Segment:
+    """A segment that is not released: what of it was taken, and how far it was announced."""
+
+    index: int
+    fill: int
+    taken: int = 0
+    end: int = 0
+    full: bool = False
+
+
+class Writer:
+    def __init__(self, memory: memoryview, folder: Path, names: dict[int, str]) -> None:
+        self._memory = memory
+        self._folder = folder
+        self._files = {number: _CallFile(folder / name) for number, name in names.items()}
+        self._segments: deque[_Segment] = deque()
+        self._waiting: dict[int, _CallFile] = {}
+        self._fill = 0
+        """The latest use of a segment that is known."""
+
+    @property
+    def unwritten(self) -> bool:
+        return bool(self._waiting)
+
+    def announced(self, index: int, fill: int, end: int, full: bool) -> None:
+        for segment in self._segments:
+            if segment.index == index and segment.fill == fill:
+                segment.end, segment.full = end, full
+                return
+        self._segments.append(_Segment(index, fill, end=end, full=full))
+        self._fill = fill
+
+    def take(self) -> None:
+        """Sorts what was announced by calls."""
+        for segment in self._segments:
+            while segment.taken < segment.end:
+                self._take_entry(segment)
+
+    def take_unannounced(self) -> None:
+        """What a worker that is gone put into its last segments without telling."""
+        if self._segments:
+            self._take_rest(self._segments[-1])
+        while (following := self._find(self._fill + 1)) is not None:
+            self.announced(following, self._fill + 1, 0, full=False)
+            self._take_rest(self._segments[-1])
+
+    def _take_rest(self, segment: _Segment) -> None:
+        while self._fill_at(segment.index, segment.taken) == segment.fill:
+            self._take_entry(segment)
+
+    def _find(self, fill: int) -> int | None:
+        return next((i for i in range(len(self._memory) // SEGMENT) if self._fill_at(i, 0) == fill), None)
+
+    def _fill_at(self, index: int, at: int) -> int | None:
+        """Of which use of the segment the entry at this place is, if there can be one."""
+        if at + ENTRY.size > SEGMENT:
+            return None
+        _, fill, _, _, _, size = ENTRY.unpack_from(self._memory, index * SEGMENT + at)
+        return fill if at + ENTRY.size + size <= SEGMENT else None
+
+    def _take_entry(self, segment: _Segment) -> None:
+        start = segment.index * SEGMENT + segment.taken
+        number, _, offset, _, kind, size = ENTRY.unpack_from(self._memory, start)
+        end = start + ENTRY.size + size
+        segment.taken += ENTRY.size + size
+        if kind == OPEN:
+            name = bytes(self._memory[start + ENTRY.size : end]).decode()
+            self._files.setdefault(number, _CallFile(self._folder / name))
+            return
+        file = self._files.get(number)
+        if file is None:
+            return
+        if kind <= FACT:
+            file.add(offset, self._memory[start + _BODY : end])
+        elif kind == CLOSE:
+            file.closed = True
+        self._waiting[number] = file
+
+    def write(self) -> list[int]:
+        """Writes what waits, and answers the segments that are done with."""
+        written = 0
+        for number, file in list(self._waiting.items()):
+            try:
+                file.write()
+            except OSError as error:
+                self._failed(file, error)
+                continue
+            written += 1
+            self._done(number, file)
+        if written and self._waiting:  # one bad file must not fill the spool for all the others
+            self._give_up(time.monotonic() - _GIVE_UP_SECONDS, _FULL)
+        return [] if self._waiting else self._release()
+
+    def _done(self, number: int, file: _CallFile) -> None:
+        del self._waiting[number]
+        file.failing_since = None
+        if file.closed:
+            file.close()
+            del self._files[number]
+
+    @staticmethod
+    def _failed(file: _CallFile, error: OSError) -> None:
+        if file.failing_since is None:
+            file.failing_since = time.monotonic()
+            logger.warning("wire log %s cannot be written (tried again): %s", file.path.name, error)
+        file.error = error.errno
+
+    def give_up(self) -> None:
+        """Nobody is left who could wait for the disk."""
+        self._give_up(time.monotonic(), frozenset())
+
+    def _give_up(self, failing_before: float, except_for: frozenset[int]) -> None:
+        for number, file in list(self._waiting.items()):
+            since = file.failing_since
+            if since is not None and since <= failing_before and file.error not in except_for:
+                logger.error("wire log %s is given up: %d pieces are lost", file.path.name, len(file.pieces))
+                file.given_up = True
+                file.pieces.clear()
+                self._done(number, file)
+
+    def _release(self) -> list[int]:
+        released = []
+        while self._segments and self._segments[0].full and self._segments[0].taken >= self._segments[0].end:
+            released.append(self._segments.popleft().index)
+        return released
+
+
+def main() -> None:
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s [writer] %(message)s", stream=sys.stderr
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # it ends when its worker has ended
+    orders: dict[str, Any] = json.load(sys.stdin)
+    memory = memoryview(mmap.mmap(orders["memory"], orders["segments"] * SEGMENT))
+    names = {int(number): name for number, name in orders["names"].items()}
+    writer = Writer(memory, Path(orders["folder"]), names)
+    for index, fill, end, full in orders["waiting"]:
+        writer.announced(index, fill, end, bool(full))
+    with socket.socket(fileno=orders["socket"]) as sock:
+        _serve(writer, sock)
+
+
+def _serve(writer: Writer, sock: socket.socket) -> None:
+    sock.setblocking(False)
+    writer.take()
+    released = writer.write()
+    heard, alive = b"", True
+    while alive:
+        select.select([sock], [], [], _RETRY_SECONDS if writer.unwritten or released else None)
+        heard, alive = _hear(sock, heard)
+        whole = len(heard) // ANNOUNCEMENT.size * ANNOUNCEMENT.size
+        for index, fill, end, full in ANNOUNCEMENT.iter_unpack(heard[:whole]):
+            writer.announced(index, fill, end, bool(full))
+        heard = heard[whole:]
+        writer.take()
+        released += writer.write()
+        released = _tell(sock, released)
+    _finish(writer)
+
+
+def _hear(sock: socket.socket, heard: bytes) -> tuple[bytes, bool]:
+    """What the worker said so far, and whether it still lives."""
+    try:
+        while data := sock.recv(65_536):
+            heard += data
+    except BlockingIOError:
+        return heard, True
+    except OSError:
+        pass
+    return heard, False
+
+
+def _tell(sock: socket.socket, released: list[int]) -> list[int]:
+    """The segments that the worker could not be told of yet."""
+    with contextlib.suppress(OSError):  # its buffer is full, or it is gone
+        while released:
+            sock.send(RELEASE.pack(released[0]))  # small enough to go whole
+            released.pop(0)
+    return released
+
+
+def _finish(writer: Writer) -> None:
+    writer.take()
+    writer.take_unannounced()
+    began = time.monotonic()
+    writer.write()
+    while writer.unwritten:
+        time.sleep(_RETRY_SECONDS)
+        writer.write()
+        if time.monotonic() - began > _GIVE_UP_SECONDS:
+            writer.give_up()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""The spool and its writer, as real processes: what was appended is in the files, whoever of the two dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from voxgate.recording.spool import SEGMENT, Spool, WireLog
+from voxgate.recording.wirelog import (
+    CLIENT,
+    FACT,
+    SERVER,
+    WireLogReader,
+    WireRecord,
+    wire_logs,
+    writer_is_alive,
+)
+
+RECORDS = st.lists(
+    st.tuples(st.sampled_from([CLIENT, SERVER]), st.binary(min_size=1, max_size=3000)), max_size=30
+)
+
+
+@contextlib.contextmanager
+def running(folder: Path, **options: int) -> Iterator[Spool]:
+    spool = Spool(folder, "worker_1", **options)
+    try:
+        yield spool
+    finally:
+        spool.stop()
+
+
+def read(path: Path) -> list[WireRecord]:
+    reader = WireLogReader(path)
+    records: list[WireRecord] = []
+    while portion := reader.read():
+        records += portion
+    return records
+
+
+def wait_for(condition: Callable[[], Any], step: Callable[[], Any] = lambda: None) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        step()
+        time.sleep(0.01)
+
+
+def receive(log: WireLog, kind: int, data: bytes) -> None:
+    """As a socket does: into the log's own room."""
+    log.buffer()[: len(data)] = data
+    log.commit(kind, len(data))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=10)
+@given(st.lists(RECORDS, min_size=1, max_size=5))
+def test_what_several_calls_received_is_in_the_file_of_each(
+    tmp_path: Path, calls: list[list[tuple[int, bytes]]]
+) -> None:
+    folder = tmp_path / os.urandom(4).hex()
+    with running(folder) as spool:
+        logs = [spool.open(f"sess_{number}") for number in range(len(calls))]
+        for turn in range(max(map(len, calls))):
+            for log, records in zip(logs, calls, strict=True):
+                for kind, data in records[turn : turn + 1]:
+                    (receive if turn % 2 else WireLog.append)(log, kind, data)
+        for log in logs:
+            log.close(1000, "", "client")
+    for path, records in zip(wire_logs(folder), calls, strict=True):
+        found = read(path)
+        assert [(r.kind, r.data) for r in found[:-1]] == records
+        assert orjson.loads(found[-1].data)["type"] == "gateway.closed"
+        assert [r.t_ns for r in found] == sorted(r.t_ns for r in found)
+
+
+def test_more_than_fits_into_memory_goes_through_it(tmp_path: Path) -> None:
+    """Segments are used again as the writer gives them back, and nothing is lost as long as it keeps up."""
+    sent = [os.urandom(60_000) for _ in range(20)]
+    with running(tmp_path, buffer_bytes=3 * SEGMENT) as spool:
+        log = spool.open("sess_1")
+        for _ in range(20):
+            for data in sent:
+                receive(log, SERVER, data)
+            wait_for(lambda: spool.waiting_bytes < SEGMENT * 2, spool.turn)
+        assert spool.lost_records == 0
+        log.append(CLIENT, bytes(5 * SEGMENT)[: SEGMENT + 5])
+        log.close(1000, "", "client")
+    records = read(wire_logs(tmp_path)[0])
+    assert b"".join(r.data for r in records if r.kind == SERVER) == b"".join(sent) * 20
+    assert sum(len(r.data) for r in records if r.kind == CLIENT) == SEGMENT + 5
+
+
+def test_a_log_is_alive_until_nobody_is_left_to_write_it(tmp_path: Path) -> None:
+    with running(tmp_path) as spool:
+        spool.open("sess_1").append(CLIENT, b"x")
+        wait_for(lambda: wire_logs(tmp_path))
+        (path,) = wire_logs(tmp_path)
+        assert writer_is_alive(path)
+    assert not writer_is_alive(path)
+
+
+def test_another_writer_takes_over_from_one_that_was_killed(tmp_path: Path) -> None:
+    with running(tmp_path) as spool:
+        early, late = spool.open("sess_1"), spool.open("sess_2")
+        for number in range(200):
+            receive(early, CLIENT, b"%d " % number * 3000)
+            if number in (50, 120):
+                first = spool.writer_pid
+                assert first is not None
+                os.kill(first, signal.SIGKILL)
+                wait_for(lambda before=first: spool.writer_pid != before, lambda: late.append(SERVER, b"x"))
+        early.close(1000, "", "client")
+        late.close(1000, "", "client")
+        assert spool.writer_starts == 3
+        assert not spool.lost_records
+    records = read(wire_logs(tmp_path)[0])[:-1]
+    assert [r.data for r in records] == [b"%d " % number * 3000 for number in range(200)]
+
+
+def test_a_held_up_writer_costs_nothing_until_the_memory_is_full(tmp_path: Path) -> None:
+    """Then records are lost and counted, the facts stay, and afterwards the log goes on."""
+    with running(tmp_path, buffer_bytes=2 * SEGMENT) as spool:
+        log = spool.open("sess_1")
+        log.fact({"type": "gateway.opened"})
+        wait_for(lambda: wire_logs(tmp_path))
+        assert spool.writer_pid is not None
+        os.kill(spool.writer_pid, signal.SIGSTOP)
+        try:
+            kept = 0
+            while not spool.lost_records:
+                receive(log, SERVER, bytes(60_000))
+                kept += not spool.lost_records
+            late = spool.open("sess_2")
+            late.fact({"type": "gateway.opened", "late": True})
+        finally:
+            os.kill(spool.writer_pid, signal.SIGCONT)
+        assert kept >= 60
+        wait_for(lambda: log.has_room, lambda: receive(log, SERVER, b"again"))
+        log.mend(SERVER, "provider", 7, torn=False)
+        receive(log, SERVER, b"after")
+        for each in (log, late):
+            each.close(1000, "", "client")
+        lost = spool.lost_records
+    first, second = map(read, wire_logs(tmp_path))
+    facts = [orjson.loads(r.data) for r in first if r.kind == FACT]
+    assert [fact["type"] for fact in facts] == ["gateway.opened", "gateway.lost", "gateway.closed"]
+    assert facts[1]["side"] == "provider"
+    assert facts[1]["records"] == lost
+    assert facts[1]["skip"] == 7
+    assert first[-2].data == b"after"
+    assert sum(r.data == bytes(60_000) for r in first) == kept
+    assert [orjson.loads(r.data)["type"] for r in second] == ["gateway.opened", "gateway.closed"]
+
+
+def test_what_a_killed_worker_had_not_announced_is_written_too(tmp_path: Path) -> None:
+    script = (
+        "import asyncio, os, sys\n"
+        "from pathlib import Path\n"
+        "from voxgate.recording.spool import Spool\n"
+        "spool = Spool(Path(sys.argv[1]), 'worker_1')\n"
+        "async def main():\n"
+        "    log = spool.open('sess_1')\n"
+        "    for number in range(100):\n"
+        "        log.append(0, b'%d ' % number * 10_000)\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "asyncio.run(main())\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    wait_for(lambda: wire_logs(tmp_path) and not writer_is_alive(wire_logs(tmp_path)[0]))
+    records = read(wire_logs(tmp_path)[0])
+    assert [r.data for r in records] == [b"%d " % number * 10_000 for number in range(100)]
+
+
+def test_a_log_that_the_recorder_has_finished_is_not_made_again(tmp_path: Path) -> None:
+    with running(tmp_path) as spool:
+        log = spool.open("sess_1")
+        log.append(CLIENT, bytes(SEGMENT))  # its first record's segment is released before the writer dies
+        log.append(CLIENT, bytes(SEGMENT))
+        wait_for(lambda: wire_logs(tmp_path) and spool.waiting_bytes < 2 * SEGMENT, spool._announce)
+        (path,) = wire_logs(tmp_path)
+        path.unlink()
+        assert spool.writer_pid is not None
+        os.kill(spool.writer_pid, signal.SIGKILL)
+        log.close(1000, "", "client")
+        before = spool.writer_starts
+        wait_for(lambda: spool.writer_starts > before, lambda: spool.open("sess_2"))
+    assert path not in wire_logs(tmp_path)
+
+
+def test_in_an_event_loop_the_writer_hears_a_few_times_a_second(tmp_path: Path) -> None:
+    async def talk(spool: Spool) -> None:
+        log = spool.open("sess_1")
+        receive(log, CLIENT, b"one")
+        while not wire_logs(tmp_path) or len(read(wire_logs(tmp_path)[0])) < 1:
+            await asyncio.sleep(0.01)
+        receive(log, CLIENT, b"two")
+        while len(read(wire_logs(tmp_path)[0])) < 2:
+            await asyncio.sleep(0.01)
+
+    with running(tmp_path) as spool:
+        asyncio.run(asyncio.wait_for(talk(spool), 20))
+
+
+def test_a_second_worker_cannot_have_the_same_folder(tmp_path: Path) -> None:
+    with running(tmp_path), pytest.raises(BlockingIOError):
+        Spool(tmp_path, "worker_1")
