@@ -160,18 +160,6 @@ async def test_a_dead_provider_is_skipped_for_the_next_of_the_route(start_gatewa
         assert types == ["gateway.opened", "gateway.dial_failed", "gateway.dialled", "gateway.closed"]
 
 
-async def test_a_provider_that_refuses_is_named_with_its_words(start_gateway: StartGateway) -> None:
-    async with (
-        ScriptedProvider(refuse_status=429, refuse_body="quota is used up") as provider,
-        start_gateway(provider.base_url, "http://127.0.0.1:9/v1") as gateway,
-    ):
-        error, close_code, reason = await refused(gateway, "?model=fake", ADMIN_KEY)
-        assert (close_code, reason) == (1011, "server_error.upstream_refused")
-        assert "429" in error["message"]
-        assert "quota is used up" in error["message"]
-        assert "fake1" in error["message"]
-
-
 async def test_a_provider_without_a_key_says_which_variable_to_set(start_gateway: StartGateway) -> None:
     providers = {"paid": {"base_url": "http://127.0.0.1:9/v1", "api_key_env": "PAID_KEY"}}
     routes = [{"model": "fake", "providers": ["paid"]}]

@@ -1,25 +1,45 @@
 """Dialling: connects to a provider and opens its WebSocket, before the client's upgrade is answered. The
-upstreams of a route are tried in order; the first that answers with a proper 101 carries the call.
+upstreams of a route are tried in order; the first that answers with a proper 101 carries the call. One that
+fails rests (see `resting`). When its time is up, a call that another one carries is also dialled there and
+hung up at once, so that no caller waits to find out whether a provider is back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from voxgate.core.errors import UpstreamRefused
+from voxgate.gateway.metrics import Metrics
+from voxgate.gateway.resting import Rests
 from voxgate.providers.routes import Upstream
+from voxgate.realtime.frames import encode_close
 from voxgate.realtime.handshake import BadHandshake, new_key, parse_answer, upgrade_request
 
 _LARGEST_HEAD: Final = 64 << 10
 _SHOWN_BODY: Final = 300
+_TOO_MANY_REQUESTS: Final = 429
 _KEY: Final = re.compile(r"\b((?:sk|ek|vg)[-_])[\w.*-]+")
-"""Providers like to quote the key that they refuse; it is ours and not the caller's to see."""
+"""Providers like to quote the key that they refuse; it is not for the trace."""
+
+logger = logging.getLogger(__name__)
+
+
+class DialFailure(Exception):
+    """An upstream could not be dialled. `shown` continues a sentence that begins with the provider's name and
+    is for the caller; the message has the details, such as addresses and the provider's words."""
+
+    def __init__(self, shown: str, detail: str = "", *, is_unwell: bool = True) -> None:
+        """`is_unwell` is false where the settings or the request are to blame, not the provider's health."""
+        super().__init__(f"{shown}: {detail}" if detail else shown)
+        self.shown = shown
+        self.is_unwell = is_unwell
 
 
 @dataclass(slots=True)
@@ -57,68 +77,162 @@ class _Answering(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.head.done():
-            detail = f": {exc}" if exc else ""
-            self.head.set_exception(BadHandshake(f"The connection was closed before the answer{detail}."))
+            failure = DialFailure("closed the connection before it answered", str(exc or ""))
+            self.head.set_exception(failure)
 
 
 class Dialler:
     """Dials upstreams; one per worker, because a TLS context is costly to make."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics) -> None:
         self._tls = ssl.create_default_context()
+        self._rests = Rests()
+        self._trials: dict[str, asyncio.Task[Dialled]] = {}
+        """By provider: tries that no call waits for, made only to learn how the provider is."""
+        self._failures = metrics.counter(
+            "voxgate_dial_failures_total", "Tries to open a call at a provider that failed.", "provider"
+        )
+        metrics.gauge(
+            "voxgate_providers_resting",
+            "Providers that could not be dialled and are tried after the others of a route.",
+            lambda: len(self._rests),
+        )
 
-    async def dial(self, upstreams: list[Upstream], fact: Callable[[dict[str, Any]], None]) -> Dialled:
+    async def dial(self, upstreams: Sequence[Upstream], fact: Callable[[dict[str, Any]], None]) -> Dialled:
         """The first upstream that answers. `fact` is told of every try. UpstreamRefused when none did, with
         each one's reason."""
         reasons = []
-        for upstream in upstreams:
+        for upstream in self._rests.order(upstreams):
+            name, resting = upstream.provider, upstream.provider in self._rests
             try:
-                dialled = await self._dial_one(upstream)
-            except (OSError, BadHandshake, TimeoutError) as error:
-                reason = str(error) or f"no answer within {upstream.connect_timeout_seconds:g} s"
-                reasons.append(f"{upstream.provider}: {reason}")
-                fact({"type": "gateway.dial_failed", "provider": upstream.provider, "message": reason})
+                dialled = await self._try(upstream)
+            except DialFailure as error:
+                reasons.append(f"{name} {error.shown}")
+                message = str(error)
+                fact(
+                    {"type": "gateway.dial_failed", "provider": name, "message": message, "resting": resting}
+                )
                 continue
             fact(
                 {
                     "type": "gateway.dialled",
-                    "provider": upstream.provider,
+                    "provider": name,
                     "upstream_model": upstream.model,
-                    "url": upstream.url,
+                    "url": upstream.place,
                     "ms": round(dialled.elapsed_ms, 3),
                     "subprotocol": None,
                 }
             )
+            self._start_trials(upstreams, upstream)
             return dialled
-        raise UpstreamRefused(f"The provider could not be reached. {'; '.join(reasons)}")
+        raise UpstreamRefused(f"The provider could not be reached: {'; '.join(reasons)}.")
+
+    def close(self) -> None:
+        """Gives up the tries that no call waits for."""
+        for trial in list(self._trials.values()):
+            trial.cancel()
+
+    async def _try(self, upstream: Upstream) -> Dialled:
+        attempt = asyncio.get_running_loop().create_task(self._attempt(upstream))
+        try:
+            await asyncio.wait([attempt])
+        except asyncio.CancelledError:
+            # Callers that lose patience before the provider's time is up would never let it rest.
+            self._let_go_on(upstream.provider, attempt)
+            raise
+        return attempt.result()
+
+    def _start_trials(self, upstreams: Sequence[Upstream], carrying: Upstream) -> None:
+        """Sees whether providers that come before the one that carries the call are back."""
+        for upstream in upstreams[: upstreams.index(carrying)]:
+            if self._rests.is_due(upstream.provider) and upstream.provider not in self._trials:
+                self._let_go_on(upstream.provider, asyncio.create_task(self._attempt(upstream)))
+
+    def _let_go_on(self, provider: str, attempt: asyncio.Task[Dialled]) -> None:
+        """At most one for each provider goes on without a call."""
+        if provider in self._trials:
+            attempt.cancel()
+        else:
+            self._trials[provider] = attempt
+        attempt.add_done_callback(lambda done: self._end_trial(provider, done))
+
+    def _end_trial(self, provider: str, attempt: asyncio.Task[Dialled]) -> None:
+        if self._trials.get(provider) is attempt:
+            del self._trials[provider]
+        if attempt.cancelled():
+            return
+        error = attempt.exception()
+        if error is None:
+            transport = attempt.result().transport
+            transport.write(encode_close(1000, "", masked=True))
+            transport.close()
+        elif not isinstance(error, DialFailure):
+            logger.error("the provider %s could not be tried", provider, exc_info=error)
+
+    async def _attempt(self, upstream: Upstream) -> Dialled:
+        """One try, after which it is known better how the provider is."""
+        name, began = upstream.provider, time.monotonic()
+        try:
+            dialled = await self._dial_one(upstream)
+        except DialFailure as error:
+            self._failures.add(name)
+            if not error.is_unwell:
+                logger.warning("provider %s %s", name, error)
+            elif seconds := self._rests.failed(name, began, upstream.rest_seconds):
+                logger.warning("provider %s %s; it rests for %g s", name, error, seconds)
+            raise
+        if self._rests.answered(name):
+            logger.info("provider %s answers again", name)
+        return dialled
 
     async def _dial_one(self, upstream: Upstream) -> Dialled:
         began = time.monotonic()
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(upstream.connect_timeout_seconds):
-            transport, answering = await loop.create_connection(
-                _Answering,
-                upstream.host,
-                upstream.port,
-                ssl=self._tls if upstream.tls else None,
-                server_hostname=upstream.host if upstream.tls else None,
-            )
-            try:
-                early = await self._shake_hands(upstream, transport, answering)
-            except BaseException:
-                transport.abort()
-                raise
+        key = new_key()
+        try:
+            request = upgrade_request(upstream.authority, upstream.target, key, upstream.headers)
+        except BadHandshake as error:
+            raise DialFailure("cannot be sent this request", str(error), is_unwell=False) from error
+        try:
+            async with asyncio.timeout(upstream.connect_timeout_seconds):
+                transport, answering = await self._connect(upstream)
+                try:
+                    transport.write(request)
+                    early = await _read_answer(upstream, answering, key)
+                except BaseException:
+                    transport.abort()
+                    raise
+        except TimeoutError as error:
+            shown = f"timed out after {upstream.connect_timeout_seconds:g} s"
+            raise DialFailure(shown, str(error)) from error
+        except ssl.SSLError as error:
+            raise DialFailure("failed the TLS handshake", str(error)) from error
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name for a resolver
+            raise DialFailure("could not be connected to", str(error)) from error
+        except BadHandshake as error:
+            raise DialFailure("did not answer as a WebSocket", str(error)) from error
         return Dialled(upstream, transport, early, (time.monotonic() - began) * 1000)
 
-    @staticmethod
-    async def _shake_hands(upstream: Upstream, transport: asyncio.Transport, answering: _Answering) -> bytes:
-        key = new_key()
-        transport.write(upgrade_request(upstream.authority, upstream.target, key, upstream.headers))
-        head, rest = await answering.head
-        answer = parse_answer(head)
-        try:
-            answer.check(key)
-        except BadHandshake as error:
-            shown = _KEY.sub(r"\1…", rest[:_SHOWN_BODY].decode(errors="replace")).strip()
-            raise BadHandshake(f"{error} {shown}".strip()) from None
+    async def _connect(self, upstream: Upstream) -> tuple[asyncio.Transport, _Answering]:
+        return await asyncio.get_running_loop().create_connection(
+            _Answering,
+            upstream.host,
+            upstream.port,
+            ssl=self._tls if upstream.tls else None,
+            server_hostname=upstream.host if upstream.tls else None,
+        )
+
+
+async def _read_answer(upstream: Upstream, answering: _Answering, key: str) -> bytes:
+    """What came right behind a proper 101."""
+    head, rest = await answering.head
+    answer = parse_answer(head)
+    if answer.status == 101:
+        answer.check(key)
         return rest
+    words = _KEY.sub(r"\1…", rest[:_SHOWN_BODY].decode(errors="replace")).strip()
+    overloaded = answer.status == _TOO_MANY_REQUESTS and not upstream.callers_key
+    raise DialFailure(
+        f"answered {answer.status}",
+        f"{answer.reason} {words}".strip(),
+        is_unwell=overloaded or answer.status >= 500,
+    )

@@ -82,7 +82,8 @@ class SessionState:
 
     def on_dial_failed(self, event: Event, msg: Json) -> None:
         error = {"type": "upstream_error", "message": string(msg, "message")}
-        self.error(event, "gateway.dial_failed", error, provider=msg.get("provider"))
+        resting = bool(msg.get("resting"))
+        self.error(event, "gateway.dial_failed", error, provider=msg.get("provider"), resting=resting)
 
     def on_gateway_error(self, event: Event, msg: Json) -> None:
         self.refused = self.error(event, "gateway.error", obj(msg, "error"))

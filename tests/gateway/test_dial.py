@@ -1,0 +1,313 @@
+"""Failover over real connections: providers that are dead in different ways beside one that lives."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.gateway.conftest import ADMIN_KEY, RunningGateway, StartGateway
+from voxgate.testing.provider import ScriptedProvider
+
+pytestmark = pytest.mark.anyio
+
+TIMEOUT_SECONDS = 0.25
+AUTH = {"Authorization": f"Bearer {ADMIN_KEY}"}
+SECRET_WORDS = "quota of sk-verysecretkey at db.internal is used up"
+
+
+class BackAgain(ScriptedProvider):
+    """A provider that is overloaded until it is told to be well."""
+
+    def __init__(self) -> None:
+        super().__init__(refuse_status=503)
+
+    def be_well(self) -> None:
+        self._refuse_status = None
+
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def speaking(serve: Serve) -> AsyncIterator[str]:
+    """A TCP server that is no provider."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await serve(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    finally:
+        server.close()
+
+
+async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(-1)
+
+
+async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+
+
+async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"220 mail.internal ESMTP\r\n\r\n")
+    await reader.read(-1)
+
+
+@contextlib.asynccontextmanager
+async def nobody() -> AsyncIterator[str]:
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    yield f"http://127.0.0.1:{port}/v1"
+
+
+@contextlib.asynccontextmanager
+async def black_hole() -> AsyncIterator[str]:
+    """A listener whose queue is full, so that the kernel drops every further SYN."""
+    with contextlib.ExitStack() as open_sockets:
+        listener = open_sockets.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            filler = open_sockets.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+
+@contextlib.asynccontextmanager
+async def answering(status: int) -> AsyncIterator[str]:
+    async with ScriptedProvider(refuse_status=status, refuse_body=SECRET_WORDS) as provider:
+        yield provider.base_url
+
+
+@contextlib.asynccontextmanager
+async def plain_behind_tls() -> AsyncIterator[str]:
+    async with speaking(babble) as url:
+        yield url.replace("http://", "https://")
+
+
+DEAD: dict[str, tuple[Callable[[], AbstractAsyncContextManager[str]], str]] = {
+    "nobody listens": (nobody, "could not be connected to"),
+    "drops every SYN": (black_hole, "timed out after 0.25 s"),
+    "never answers": (lambda: speaking(stay_silent), "timed out after 0.25 s"),
+    "hangs up": (lambda: speaking(hang_up), "closed the connection before it answered"),
+    "is no web server": (lambda: speaking(babble), "did not answer as a WebSocket"),
+    "has no TLS": (plain_behind_tls, "failed the TLS handshake"),
+    "answers 503": (lambda: answering(503), "answered 503"),
+    "answers 429": (lambda: answering(429), "answered 429"),
+}
+
+
+def two_providers(first: str, second: str, **of_first: Any) -> dict[str, Any]:
+    provider = {"connect_timeout_seconds": TIMEOUT_SECONDS}
+    return {
+        "providers": {
+            "first": {"base_url": first, **provider, **of_first},
+            "second": {"base_url": second, **provider},
+        },
+        "routes": [{"model": "fake", "providers": ["first", "second"]}],
+    }
+
+
+async def call(gateway: RunningGateway, key: str = ADMIN_KEY, **options: Any) -> None:
+    """A call that works: its message comes back."""
+    headers = {"Authorization": f"Bearer {key}"}
+    async with connect(f"{gateway.url}?model=fake", additional_headers=headers, **options) as socket:
+        await socket.send("hello")
+        assert await socket.recv() == "hello"
+
+
+async def metric(gateway: RunningGateway, name: str) -> float:
+    async with gateway.http.get(f"http://127.0.0.1:{gateway.port}/metrics") as answer:
+        lines = [line for line in (await answer.text()).splitlines() if line.startswith(name)]
+    return float(lines[0].split()[-1]) if lines else 0.0
+
+
+async def failures(gateway: RunningGateway) -> float:
+    return await metric(gateway, 'voxgate_dial_failures_total{provider="first"}')
+
+
+async def resting(gateway: RunningGateway) -> float:
+    return await metric(gateway, "voxgate_providers_resting")
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(10):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("kind", DEAD)
+async def test_with_one_of_two_providers_dead_every_call_succeeds_and_only_the_first_waits(
+    start_gateway: StartGateway, kind: str
+) -> None:
+    make, shown = DEAD[kind]
+    async with (
+        make() as dead,
+        ScriptedProvider() as alive,
+        start_gateway(**two_providers(dead, alive.base_url, rest_seconds=60)) as gateway,
+    ):
+        await call(gateway)
+        assert (await failures(gateway), await resting(gateway)) == (1, 1)
+        await asyncio.gather(*(call(gateway) for _ in range(5)))
+        assert len(alive.calls) == 6
+        assert await failures(gateway) == 1, "a resting provider was tried"
+        failed = json.loads((await gateway.facts())[1])
+        assert (failed["type"], failed["provider"]) == ("gateway.dial_failed", "first")
+        assert failed["message"].startswith(shown)
+        assert failed["resting"] is False
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 301])
+async def test_a_wrong_setting_fails_over_and_is_not_taken_for_an_illness(
+    start_gateway: StartGateway, status: int
+) -> None:
+    async with (
+        ScriptedProvider(refuse_status=status) as wrong,
+        ScriptedProvider() as alive,
+        start_gateway(**two_providers(wrong.base_url, alive.base_url)) as gateway,
+    ):
+        for _ in range(3):
+            await call(gateway)
+        assert (await failures(gateway), await resting(gateway)) == (3, 0)
+
+
+async def test_when_all_rest_they_are_tried_in_order_all_the_same(start_gateway: StartGateway) -> None:
+    async with (
+        BackAgain() as first,
+        ScriptedProvider(refuse_status=503) as second,
+        start_gateway(**two_providers(first.base_url, second.base_url, rest_seconds=60)) as gateway,
+    ):
+        assert await refusal(gateway) == (
+            "The provider could not be reached: first answered 503; second answered 503."
+        )
+        assert await resting(gateway) == 2
+        first.be_well()
+        await call(gateway)
+        assert await resting(gateway) == 1
+        await call(gateway)
+        assert len(first.calls) == 2
+
+
+async def test_a_provider_that_is_back_is_first_again_and_no_call_has_waited_for_it(
+    start_gateway: StartGateway,
+) -> None:
+    async with (
+        BackAgain() as first,
+        ScriptedProvider() as second,
+        start_gateway(**two_providers(first.base_url, second.base_url, rest_seconds=0.05)) as gateway,
+    ):
+        await call(gateway)
+
+        async def tried_again() -> bool:
+            await call(gateway)
+            return await failures(gateway) >= 2
+
+        await until(tried_again)
+        assert not first.calls
+        first.be_well()
+
+        async def back() -> bool:
+            await call(gateway)
+            return await resting(gateway) == 0
+
+        await until(back)
+        assert [one.messages for one in first.calls] == [[]], "only the trial, which carries no call"
+        before = len(second.calls)
+        await call(gateway)
+        assert len(second.calls) == before
+        assert first.calls[-1].messages == ["hello"]
+
+
+async def test_a_trial_is_hung_up_in_order(start_gateway: StartGateway) -> None:
+    async with (
+        BackAgain() as first,
+        ScriptedProvider() as second,
+        start_gateway(**two_providers(first.base_url, second.base_url, rest_seconds=0.01)) as gateway,
+    ):
+        await call(gateway)
+        first.be_well()
+
+        async def back() -> bool:
+            await call(gateway)
+            return bool(first.calls)
+
+        await until(back)
+        trial = first.calls[0].socket
+        async with asyncio.timeout(10):
+            await trial.wait_closed()
+        assert trial.close_code == 1000
+
+
+async def test_callers_without_patience_do_not_keep_a_dead_provider_first(
+    start_gateway: StartGateway,
+) -> None:
+    """Each gives up before the provider's time is up, so none of them sees it fail."""
+    async with (
+        speaking(stay_silent) as silent,
+        ScriptedProvider() as alive,
+        start_gateway(**two_providers(silent, alive.base_url, rest_seconds=60)) as gateway,
+    ):
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                await call(gateway, open_timeout=TIMEOUT_SECONDS / 4)
+        await until(lambda: _is(resting(gateway), 1))
+        await call(gateway, open_timeout=5)
+        assert await failures(gateway) == 1
+
+
+async def _is(number: Awaitable[float], wanted: float) -> bool:
+    return await number == wanted
+
+
+async def test_a_callers_own_empty_account_is_no_illness_of_the_provider(start_gateway: StartGateway) -> None:
+    async with (
+        ScriptedProvider(refuse_status=429) as first,
+        ScriptedProvider() as second,
+    ):
+        settings = two_providers(first.base_url, second.base_url, accepts_client_keys=True)
+        settings["providers"]["second"]["accepts_client_keys"] = True
+        async with start_gateway(**settings) as gateway:
+            await call(gateway, key="sk-of-the-caller")
+            assert (await failures(gateway), await resting(gateway)) == (1, 0)
+            await call(gateway)
+            assert await resting(gateway) == 1
+
+
+@pytest.mark.parametrize("kind", ["nobody listens", "never answers", "answers 503"])
+async def test_a_caller_learns_what_failed_and_the_trace_alone_where_and_in_which_words(
+    start_gateway: StartGateway, kind: str
+) -> None:
+    make, shown = DEAD[kind]
+    async with make() as dead, start_gateway(**two_providers(dead, dead)) as gateway:
+        message = await refusal(gateway)
+        assert message == f"The provider could not be reached: first {shown}; second {shown}."
+        facts = [json.loads(fact) for fact in await gateway.facts()]
+        assert [fact["type"] for fact in facts[1:-1]] == ["gateway.dial_failed"] * 2 + ["gateway.error"]
+        if kind.startswith("answers"):
+            assert "quota of sk-… at db.internal is used up" in facts[1]["message"]
+
+
+async def refusal(gateway: RunningGateway) -> str:
+    """The message with which a call is refused because no provider could be reached."""
+    async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+        error = json.loads(await socket.recv())["error"]
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+        assert (socket.close_code, socket.close_reason) == (1011, "server_error.upstream_refused")
+        message: str = error["message"]
+        return message
