@@ -10,21 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
+import itertools
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from tests.gateway.conftest import ADMIN_KEY, RunningGateway
+from voxgate.gateway.relay import Call
 from voxgate.realtime.frames import CLOSE, apply_mask
 from voxgate.realtime.handshake import accept_key
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 10.0
+"""After so long a test says that something did not come."""
 _END = b"\r\n\r\n"
 
 
@@ -52,36 +54,32 @@ def write_close(code: int | None, reason: bytes = b"", *, mask: bytes = b"") -> 
 
 
 @dataclass(frozen=True)
-class Sending:
-    """What one side sends in a call: the bytes, how large the pieces are that they go out in (taken in turn),
-    and how often the event loop goes round after a piece."""
+class Part:
+    """What one side does in a call. Sizes and rounds are taken in turn."""
 
     stream: bytes
+    """What it sends."""
     piece_sizes: Sequence[int] = (65_536,)
+    """In pieces of these sizes."""
     rounds: Sequence[int] = (1,)
+    """So often the event loop goes round after a piece was sent or read."""
     early_bytes: int = 0
-    """So many go out in one piece with the side's half of the handshake, before the other half came."""
+    """So many go out in one piece with its half of the handshake, before the other half came."""
+    read_sizes: Sequence[int] = (65_536,)
+    """So much it reads at once."""
 
     def __repr__(self) -> str:
         shown = self.stream[:80].hex(" ") + (" …" if len(self.stream) > 80 else "")
         return (
-            f"Sending({len(self.stream)} bytes: {shown}, piece_sizes={self.piece_sizes}, "
-            f"rounds={self.rounds}, early_bytes={self.early_bytes})"
+            f"Part({len(self.stream)} bytes: {shown}, piece_sizes={self.piece_sizes}, rounds={self.rounds}, "
+            f"early_bytes={self.early_bytes}, read_sizes={self.read_sizes})"
         )
-
-    @property
-    def early(self) -> bytes:
-        return self.stream[: self.early_bytes]
-
-    @property
-    def late(self) -> bytes:
-        return self.stream[self.early_bytes :]
 
 
 class Wire:
     """One end of a connection. `received` is everything that came behind the handshake's head."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes = b"") -> None:
         self.reader = reader
         self.writer = writer
         self.head = head
@@ -91,47 +89,60 @@ class Wire:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def send_in_pieces(self, data: bytes, sending: Sending) -> None:
-        at, turn = 0, 0
+    async def play(self, part: Part) -> None:
+        """Sends what is not sent yet."""
+        data, rounds = part.stream[part.early_bytes :], itertools.cycle(part.rounds)
+        sizes, at = itertools.cycle(part.piece_sizes), 0
         while at < len(data):
-            size = sending.piece_sizes[turn % len(sending.piece_sizes)]
+            size = next(sizes)
             await self.send(data[at : at + size])
-            for _ in range(sending.rounds[turn % len(sending.rounds)]):
-                await asyncio.sleep(0)
-            at, turn = at + size, turn + 1
+            at += size
+            await go_round(next(rounds))
+
+    async def hear(self, part: Part) -> bytes:
+        """Everything until the end of the stream, however it ends."""
+        sizes, rounds = itertools.cycle(part.read_sizes), itertools.cycle(part.rounds)
+        while await self.receive(next(sizes)):
+            await go_round(next(rounds))
+        return bytes(self.received)
 
     async def receive(self, most: int = 65_536) -> bytes:
-        """The next bytes; empty at the end of the stream, however it ended."""
+        """The next bytes; empty at the end of the stream."""
         try:
-            data = await asyncio.wait_for(self.reader.read(most), PATIENCE_SECONDS)
+            data = await self.reader.read(most)
         except (ConnectionError, ssl.SSLError):
             return b""
         self.received += data
         return data
 
     async def receive_until_end(self) -> bytes:
-        while await self.receive():
-            pass
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while await self.receive():
+                pass
         return bytes(self.received)
 
     async def receive_exactly(self, size: int) -> bytes:
         """The first `size` bytes of all that came; fewer if the stream ended before."""
-        while len(self.received) < size and await self.receive():
-            pass
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(self.received) < size and await self.receive():
+                pass
         return bytes(self.received[:size])
 
-    def header(self, name: str) -> str | None:
-        for line in self.head.decode("latin-1").split("\r\n")[1:]:
-            key, _, value = line.partition(":")
-            if key.lower() == name:
-                return value.strip()
-        return None
+    @property
+    def session_id(self) -> str:
+        return header(self.head, "x-voxgate-session-id") or ""
+
+    def narrow(self, receive_buffer_bytes: int) -> None:
+        """Makes the kernel hold less of what this end has not read."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
 
     def hang_up(self) -> None:
+        """Ends the connection behind what was sent, without a close frame."""
         self.writer.close()
 
     def reset(self) -> None:
-        """Ends the connection with a RST: what is on the way may be lost."""
+        """Ends the connection with a RST."""
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
@@ -142,20 +153,35 @@ class Wire:
             await self.writer.wait_closed()
 
 
+async def go_round(times: int) -> None:
+    for _ in range(times):
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def header(head: bytes, name: str) -> str | None:
+    for line in head.decode("latin-1").split("\r\n")[1:]:
+        key, _, value = line.partition(":")
+        if key.lower() == name:
+            return value.strip()
+    return None
+
+
 class RawProvider:
     """A provider that does nothing by itself: a test takes its connections one by one and answers them."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None, *, receive_buffer_bytes: int = 0) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
-        self._receive_buffer_bytes = receive_buffer_bytes
         self._waiting: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
 
     async def __aenter__(self) -> Self:
-        sock = socket.create_server(("127.0.0.1", 0))
-        if self._receive_buffer_bytes:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer_bytes)
-        self.port = sock.getsockname()[1]
-        self._server = await asyncio.start_server(self._keep, sock=sock, ssl=self._tls)
+        self._server = await asyncio.start_server(self._keep, "127.0.0.1", 0, ssl=self._tls)
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(
@@ -172,16 +198,16 @@ class RawProvider:
 
     async def accept(self, early: bytes = b"", headers: str = "") -> Wire:
         """The next connection, answered with a 101 that has `early` right behind it."""
-        reader, writer = await asyncio.wait_for(self._waiting.get(), PATIENCE_SECONDS)
-        head = await asyncio.wait_for(reader.readuntil(_END), PATIENCE_SECONDS)
-        wire = Wire(reader, writer, head)
-        await wire.send(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: "
-            + accept_key(wire.header("sec-websocket-key") or "").encode()
-            + f"\r\n{headers}\r\n".encode()
-            + early
-        )
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            reader, writer = await self._waiting.get()
+            wire = Wire(reader, writer, await reader.readuntil(_END))
+            await wire.send(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Accept: "
+                + accept_key(header(wire.head, "sec-websocket-key") or "").encode()
+                + f"\r\n{headers}\r\n".encode()
+                + early
+            )
         return wire
 
 
@@ -193,21 +219,15 @@ def upgrade_head(*, connection: str = "Upgrade", headers: str = "") -> bytes:
     ).encode()
 
 
-async def dial_gateway(
-    gateway: RunningGateway, tls: ssl.SSLContext | None = None, *, receive_buffer_bytes: int = 0
-) -> Wire:
+async def dial_gateway(gateway: RunningGateway, tls: ssl.SSLContext | None = None) -> Wire:
     """A connection on which nothing was said yet."""
-    sock = socket.create_connection(("127.0.0.1", gateway.port))
-    if receive_buffer_bytes:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
-    reader, writer = await asyncio.open_connection(
-        sock=sock, ssl=tls, server_hostname="127.0.0.1" if tls else None
-    )
-    return Wire(reader, writer, b"")
+    name = "127.0.0.1" if tls else None
+    return Wire(*await asyncio.open_connection("127.0.0.1", gateway.port, ssl=tls, server_hostname=name))
 
 
 async def read_answer(client: Wire) -> None:
-    client.head = await asyncio.wait_for(client.reader.readuntil(_END), PATIENCE_SECONDS)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        client.head = await client.reader.readuntil(_END)
     assert client.head.startswith(b"HTTP/1.1 101 "), client.head
 
 
@@ -219,10 +239,9 @@ async def joined(
     request: bytes = b"",
     early_from_provider: bytes = b"",
     tls: ssl.SSLContext | None = None,
-    receive_buffer_bytes: int = 0,
 ) -> AsyncIterator[tuple[Wire, Wire]]:
     """The two far ends of a new call: the client's and the provider's."""
-    client = await dial_gateway(gateway, tls, receive_buffer_bytes=receive_buffer_bytes)
+    client = await dial_gateway(gateway, tls)
     upstream: Wire | None = None
     try:
         await client.send(request or upgrade_head())
@@ -233,6 +252,11 @@ async def joined(
         await client.close()
         if upstream is not None:
             await upstream.close()
+
+
+def running_call(gateway: RunningGateway, client: Wire) -> Call:
+    """The gateway's own view of the call of this client."""
+    return gateway.worker.gateway.calls.get(client.session_id)
 
 
 @dataclass(frozen=True)
@@ -247,27 +271,35 @@ class Crossed:
 async def cross(
     gateway: RunningGateway,
     provider: RawProvider,
-    from_client: Sending,
-    from_provider: Sending,
+    client_part: Part,
+    provider_part: Part,
     tls: ssl.SSLContext | None = None,
 ) -> Crossed:
     """A whole call in which both sides send and read at once until the gateway ends it. Both streams have to
     end with a close frame, or the call has no end."""
-    async with joined(
-        gateway,
-        provider,
-        request=upgrade_head() + from_client.early,
-        early_from_provider=from_provider.early,
-        tls=tls,
-    ) as (client, upstream):
-        _, _, at_client, at_provider = await asyncio.gather(
-            client.send_in_pieces(from_client.late, from_client),
-            upstream.send_in_pieces(from_provider.late, from_provider),
-            client.receive_until_end(),
-            upstream.receive_until_end(),
-        )
-        return Crossed(at_provider, at_client, client.header("x-voxgate-session-id") or "")
+    early = [part.stream[: part.early_bytes] for part in (client_part, provider_part)]
+    request = upgrade_head() + early[0]
+    async with joined(gateway, provider, request=request, early_from_provider=early[1], tls=tls) as ends:
+        client, upstream = ends
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            _, _, at_client, at_provider = await asyncio.gather(
+                client.play(client_part),
+                upstream.play(provider_part),
+                client.hear(client_part),
+                upstream.hear(provider_part),
+            )
+        return Crossed(at_provider, at_client, client.session_id)
 
 
-def seeded_bytes(seed: int, size: int) -> bytes:
-    return random.Random(seed).randbytes(size)
+def assert_same(got: bytes, sent: bytes, where: str) -> None:
+    """Says where two streams part, instead of showing megabytes."""
+    if got == sent:
+        return
+    at = next(
+        (n for n, (a, b) in enumerate(zip(got, sent, strict=False)) if a != b), min(len(got), len(sent))
+    )
+    near = slice(max(0, at - 8), at + 24)
+    raise AssertionError(
+        f"{where}: {len(got):,} bytes for {len(sent):,}, different from byte {at:,}: "
+        f"{got[near].hex(' ')} for {sent[near].hex(' ')}"
+    )
