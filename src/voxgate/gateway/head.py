@@ -1,58 +1,124 @@
-"""The gateway's HTTP protocol: uvicorn's, with a bound on a request's head, and without losing what a client
-sends right behind its upgrade request.
+"""The gateway's HTTP protocol: uvicorn's, with bounds on a request's head and on the time in which a request
+must be whole, and without losing what a client sends right behind its upgrade request.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Final, cast
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from voxgate.core.errors import RequestError
+from voxgate.core.errors import HeadTooLarge, InvalidRequest, RequestError, RequestTimeout
+from voxgate.core.settings import LimitSettings
 
-_LARGEST_HEAD: Final = 64 << 10
 _END: Final = b"\r\n\r\n"
 
 
 class HeadLimiter(HttpToolsProtocol):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    """A timer runs while a request comes in: for its head and then for its body. Between two requests it does
+    not: how long a connection is kept for the next one is uvicorn's `timeout_keep_alive`."""
+
+    def __init__(
+        self, limits: LimitSettings, count_refusal: Callable[[RequestError], None], **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._limits = limits
+        self._count_refusal = count_refusal
         self._head = bytearray()
         self._finished = bytearray()
         self._in_head = True
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast("asyncio.Transport", transport))  # uvloop's are not of that class
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
-            self._head += data
-            end = self._head.find(_END)
-            if (len(self._head) if end < 0 else end) > _LARGEST_HEAD:
-                self._refuse()
+            if self._timer is None:
+                self._start_timer()
+            if not self._head_fits(data):
+                self._refuse(HeadTooLarge(f"The request's head is larger than {self._largest_head:,} bytes."))
                 return
         super().data_received(data)
 
+    def on_message_begin(self) -> None:
+        if self._timer is None:  # right behind another request, in one piece with its end
+            self._start_timer()
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self._stop_timer()
+        self._start_timer()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._in_head = True
+        self._stop_timer()
         self._finished, self._head = self._head, bytearray()
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
         """An upgrade request has no body: what follows its head is already the client's first frames."""
+        self._stop_timer()
         _, _, early = bytes(self._finished or self._head).partition(_END)
         super().handle_websocket_upgrade()
         if early:
             cast("asyncio.Protocol", self.transport.get_protocol()).data_received(early)
 
-    def _refuse(self) -> None:
-        error = RequestError(f"The request's head is larger than {_LARGEST_HEAD:,} bytes.")
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP: uvicorn would answer with plain text."""
+        self._refuse(InvalidRequest(msg))
+
+    @property
+    def _largest_head(self) -> int:
+        return self._limits.largest_head_bytes
+
+    def _head_fits(self, data: bytes) -> bool:
+        searched = max(0, len(self._head) - len(_END))
+        self._head += data
+        end = self._head.find(_END, searched)
+        return (len(self._head) if end < 0 else end) <= self._largest_head
+
+    def _start_timer(self) -> None:
+        self._timer = self.loop.call_later(self._limits.handshake_seconds, self._time_is_up)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _time_is_up(self) -> None:
+        if self.flow.read_paused:  # it waits for us
+            self._start_timer()
+        elif self._may_answer():
+            part = "head" if self._in_head else "body"
+            seconds = f"{self._limits.handshake_seconds:g} seconds"
+            self._refuse(RequestTimeout(f"The request's {part} was not complete within {seconds}."))
+        else:
+            self.transport.close()
+
+    def _may_answer(self) -> bool:
+        """Not to a connection that only was opened, and not into the middle of another answer."""
+        if self._in_head:
+            return bool(self._head) and (self.cycle is None or self.cycle.response_complete)
+        return self.cycle is None or not self.cycle.response_started
+
+    def _refuse(self, error: RequestError) -> None:
+        self._count_refusal(error)
         body = orjson.dumps(error.body())
         self.transport.write(
-            b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/json\r\n"
-            b"connection: close\r\ncontent-length: " + str(len(body)).encode() + _END + body
+            f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\ncontent-type: application/json\r\n"
+            f"connection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+            + body
         )
         self.transport.close()
