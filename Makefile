@@ -8,7 +8,7 @@ export UV_NO_PROGRESS = 1
 
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help install run test lint format bench lock screenshots clean
+.PHONY: help install run test lint format bench soak lock screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -50,6 +50,9 @@ lock: ## compile requirements/*.txt again from pyproject.toml
 
 bench: install ## the relay beside its peers, side by side, into docs/performance.md (needs nginx, haproxy, node)
 	$(BIN)/python -m bench $(ARGS)
+
+soak: install ## an hour of calls with random faults, into docs/soak.md (ARGS="--minutes 2 --calls 30" shortens it)
+	$(BIN)/python -m bench.soak $(ARGS)
 
 screenshots: install ## take the pictures of docs/images again
 	VOXGATE_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest -q tests/e2e/test_playground.py

@@ -1,0 +1,109 @@
+"""`python -m bench.soak`: many paced calls for an hour, with random faults, into docs/soak.md. The exit code
+is 1 when a criterion failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from bench.soak.conductor import Conductor
+from bench.soak.criteria import Criterion, criteria
+from bench.soak.house import ROOT, House, free_port
+from bench.soak.ledger import Ledger
+from bench.soak.orders import SHORTEST_STALL_SECONDS, Orders
+from bench.soak.report import write_report
+
+_SHORTEST_CALL_SECONDS: Final = 30.0
+_LONGEST_CALL_SECONDS: Final = 300.0
+_LONGEST_STALL_SECONDS: Final = 60.0
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60.0, help="at full load [60]")
+    parser.add_argument("--calls", type=int, default=300, help="at a time [300]")
+    parser.add_argument("--workers", type=int, default=1, help="of voxgate serve [1]")
+    parser.add_argument("--seed", type=int, help="of the faults [random, and shown]")
+    parser.add_argument("--fault-share", type=float, default=0.12, help="calls that meet a fault [0.12]")
+    parser.add_argument("--shaky-share", type=float, default=0.15, help="calls at the killed provider [0.15]")
+    parser.add_argument("--pcm-share", type=float, default=1.0, help="calls in PCM, the rest in G.711 [1.0]")
+    parser.add_argument("--stall-limit", type=float, default=20.0, help="[limits] stall_seconds [20]")
+    parser.add_argument("--sampled", type=int, default=300, help="calls whose sound is compared [300]")
+    parser.add_argument("--folder", type=Path, help="where the data folder is made [the temporary one]")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the report goes [docs]")
+    parser.add_argument("--keep", action="store_true", help="leave the data folder and the log")
+    return parser.parse_args()
+
+
+def orders(chosen: argparse.Namespace, work: Path) -> Orders:
+    seconds = chosen.minutes * 60
+    longest_call = min(_LONGEST_CALL_SECONDS, max(_SHORTEST_CALL_SECONDS + 10, seconds / 2))
+    return Orders(
+        seed=chosen.seed if chosen.seed is not None else random.randrange(1 << 31),
+        calls=chosen.calls,
+        seconds=seconds,
+        shortest_call_seconds=_SHORTEST_CALL_SECONDS,
+        longest_call_seconds=longest_call,
+        longest_stall_seconds=min(_LONGEST_STALL_SECONDS, max(SHORTEST_STALL_SECONDS + 1, seconds / 4)),
+        fault_share=chosen.fault_share,
+        shaky_share=chosen.shaky_share,
+        pcm_share=chosen.pcm_share,
+        ledger=str(work / "ledger"),
+        steady_port=free_port(),
+        shaky_port=free_port(),
+    )
+
+
+def soak(chosen: argparse.Namespace, work: Path) -> list[Criterion]:
+    plan = orders(chosen, work)
+    settings = f"[limits]\nstall_seconds = {chosen.stall_limit:g}\n"
+    ledger = Ledger.make(Path(plan.ledger))
+    print(f"{plan.calls} calls for {chosen.minutes:g} minutes, seed {plan.seed}, in {work}", flush=True)
+    house = House(work, plan, chosen.workers, settings)
+    try:
+        house.start()
+        house.start_callers()
+        conductor = Conductor(house, ledger, chosen.sampled, chosen.stall_limit)
+        outcome = asyncio.run(conductor.run(plan.seconds))
+        found = criteria(outcome)
+        shown = f"`--workers {chosen.workers}`, `stall_seconds = {chosen.stall_limit:g}`"
+        write_report(chosen.docs, plan, outcome, found, conductor.trials.struck, shown)
+    finally:
+        house.stop()
+    return found
+
+
+def main() -> int:
+    chosen = options()
+    signal.signal(signal.SIGTERM, _interrupt)
+    work = Path(tempfile.mkdtemp(prefix="voxgate-soak-", dir=chosen.folder))
+    try:
+        found = soak(chosen, work)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    finally:
+        if not chosen.keep:
+            shutil.rmtree(work, ignore_errors=True)
+    for one in found:
+        print(f"{'held  ' if one.held else 'FAILED'}  {one.name}: {one.found}")
+        for detail in one.details[:20]:
+            print(f"        {detail}")
+    return 0 if all(one.held for one in found) else 1
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
