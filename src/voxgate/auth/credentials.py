@@ -26,6 +26,7 @@ from voxgate.core.errors import (
     Unauthenticated,
 )
 from voxgate.core.ids import new_id
+from voxgate.core.settings import NetworkText, OriginPattern
 from voxgate.store import Store
 
 CREDENTIAL_PREFIX: Final = "ek_"
@@ -54,6 +55,10 @@ class CredentialRequest(BaseModel):
     model: ModelName | Annotated[list[ModelName], Field(min_length=1, max_length=100)] | None = None
     ttl_seconds: Annotated[int, Field(ge=1, le=86_400)] = 600
     logging: LoggingRequest | None = None
+    allowed_origins: Annotated[list[OriginPattern], Field(min_length=1, max_length=32)] | None = None
+    """The pages that may call with it; who sends no Origin may not. None allows everybody."""
+    allowed_ips: Annotated[list[NetworkText], Field(min_length=1, max_length=32)] | None = None
+    """Addresses and networks from which it may be used."""
 
     @property
     def models(self) -> list[str]:
@@ -78,6 +83,10 @@ class Grant:
     metadata: dict[str, Any] = field(default_factory=dict)
     provider_key: str | None = None
     """A provider's own key, which goes on to the provider in place of the configured one."""
+    home: str | None = None
+    """The project of the API key that made the credential: its rules hold where nothing is recorded."""
+    allowed_origins: tuple[str, ...] | None = None
+    allowed_ips: tuple[str, ...] | None = None
 
     def choose_model(self, requested: str | None) -> str | None:
         """The model of the call: the requested one if it is allowed, else the credential's only one.
@@ -133,7 +142,8 @@ def _named(error: ValidationError) -> InvalidRequest:
     name = ".".join(path)
     if deepest["type"] == "extra_forbidden":
         return InvalidRequest(f"Unknown field: {name!r}.", param=name)
-    return InvalidRequest(f"Invalid field {name!r}: {deepest['msg']}.", param=name)
+    said = deepest["msg"].removeprefix("Value error, ")
+    return InvalidRequest(f"Invalid field {name!r}: {said}.", param=name)
 
 
 def _path(location: tuple[int | str, ...], kind: str) -> list[str]:
@@ -192,8 +202,13 @@ class Minter:
             claims["project"] = request.logging.project_name
         if request.metadata:
             claims["metadata"] = request.metadata
+        for place in ("allowed_origins", "allowed_ips"):
+            if (allowed := getattr(request, place)) is not None:
+                claims[place] = allowed
         if isinstance(by, Grant):
             claims["provider_key"] = by.provider_key
+        elif by.project:
+            claims["home"] = by.project
         return claims
 
     def _remember(
@@ -209,6 +224,8 @@ class Minter:
                 "logging": request.logging.model_dump() if request.logging else None,
                 "metadata": request.metadata,
                 "minted_by": by.id,
+                "allowed_origins": request.allowed_origins,
+                "allowed_ips": request.allowed_ips,
             }
         )
 
@@ -264,11 +281,18 @@ class Gatekeeper:
         return Grant(
             "temporary",
             claims["id"],
-            models=tuple(claims["models"]) if "models" in claims else None,
+            models=_tuple(claims.get("models")),
             project=claims.get("project"),
             metadata=claims.get("metadata", {}),
             provider_key=claims.get("provider_key"),
+            home=claims.get("home"),
+            allowed_origins=_tuple(claims.get("allowed_origins")),
+            allowed_ips=_tuple(claims.get("allowed_ips")),
         )
+
+
+def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values)
 
 
 class ExpiredCredential(ExpiredKey):
