@@ -15,11 +15,14 @@ from typing import Any, Final, cast
 import orjson
 
 from voxgate.auth.credentials import ExpiredCredential, Gatekeeper, Grant
+from voxgate.auth.places import Places
 from voxgate.core import clock
 from voxgate.core.errors import BetaDisabled, InvalidRequest, MissingModel, RequestError, VoxgateError
 from voxgate.core.ids import new_id
+from voxgate.core.networks import Address
 from voxgate.gateway.calls import Calls
 from voxgate.gateway.dial import Dialled, Dialler
+from voxgate.gateway.forwarded import Proxies
 from voxgate.gateway.relay import Call, say_farewell
 from voxgate.gateway.sockets import take_over
 from voxgate.providers.routes import Router
@@ -38,6 +41,8 @@ class Gateway:
     """What every call of this worker shares."""
 
     gatekeeper: Gatekeeper
+    places: Places
+    proxies: Proxies
     router: Router
     dialler: Dialler
     spool: Spool
@@ -51,6 +56,8 @@ class _Opening:
 
     session_id: str
     request: Request
+    address: Address | None
+    """The caller's, as far as it is known."""
     grant: Grant | None = None
     model: str | None = None
     log: Log = UNRECORDED
@@ -92,7 +99,7 @@ class UpgradeProtocol(asyncio.Protocol):
         if request.path not in REALTIME_PATHS:
             self._answer_http(404, f"There is no WebSocket endpoint at {request.path}; use /v1/realtime.")
             return
-        opening = _Opening(new_id("sess"), request)
+        opening = _Opening(new_id("sess"), request, self._address(request))
         try:
             dialled = await self._authorise_and_dial(opening)
             try:
@@ -111,6 +118,10 @@ class UpgradeProtocol(asyncio.Protocol):
             logger.exception("call %s could not be opened", opening.session_id)
             self._refuse(opening, VoxgateError("The gateway failed to open this call; its log says why."))
 
+    def _address(self, request: Request) -> Address | None:
+        peer = self._transport.get_extra_info("peername")
+        return self._gateway.proxies.caller(peer[0] if peer else None, request.headers)
+
     async def _authorise_and_dial(self, opening: _Opening) -> Dialled:
         gateway, request = self._gateway, opening.request
         gateway.calls.check_open()
@@ -122,6 +133,7 @@ class UpgradeProtocol(asyncio.Protocol):
             self._open_log(opening)
             raise
         try:
+            gateway.places.check(opening.grant, request.header("origin"), opening.address)
             self._check_request(request)
             opening.model = opening.grant.choose_model(opening.model)
         finally:
@@ -166,7 +178,11 @@ class UpgradeProtocol(asyncio.Protocol):
                 "credential": {"id": grant.id, "kind": grant.kind},
                 "metadata": {key: value for key, value in grant.metadata.items() if key != "tags"},
                 "tags": grant.metadata.get("tags", []),
-                "client": {"user_agent": request.header("user-agent"), "origin": request.header("origin")},
+                "client": {
+                    "address": str(opening.address) if opening.address else None,
+                    "user_agent": request.header("user-agent"),
+                    "origin": request.header("origin"),
+                },
                 "request": {
                     "path": request.path,
                     "query": request.public_query(),
