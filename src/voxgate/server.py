@@ -31,6 +31,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from voxgate.api.app import build_api
 from voxgate.auth.credentials import Gatekeeper, Minter
 from voxgate.auth.keys import KeyRing
+from voxgate.auth.places import Places
 from voxgate.auth.tokens import TOKEN_KEYS_NAME, TokenBox, load_token_keys
 from voxgate.auth.web import WebSignIn
 from voxgate.core.errors import MethodNotAllowed, NotFound, RequestError, VoxgateError
@@ -39,6 +40,7 @@ from voxgate.core.settings import ProviderSettings, Settings
 from voxgate.gateway.app import Endpoints, error_response
 from voxgate.gateway.calls import Calls
 from voxgate.gateway.dial import Dialler
+from voxgate.gateway.forwarded import ForwardedHeaders, Proxies
 from voxgate.gateway.head import HeadLimiter
 from voxgate.gateway.metrics import Metrics
 from voxgate.gateway.upgrade import Gateway, UpgradeProtocol
@@ -84,11 +86,14 @@ def build_worker(
     revoked = store.revoked_credentials()
     gatekeeper = Gatekeeper(keys, tokens, revoked)
     router = Router(settings, environ, local)
+    proxies = Proxies(settings.trusted_proxies)
     metrics = Metrics()
     calls = Calls(metrics)
     endpoints = Endpoints(store, gatekeeper, Minter(store, tokens), sign_in, router, calls, metrics)
     gateway = Gateway(
         gatekeeper=gatekeeper,
+        places=Places(settings.projects),
+        proxies=proxies,
         router=router,
         dialler=Dialler(metrics),
         spool=Spool(settings.wire_dir, new_id("worker")),
@@ -98,7 +103,8 @@ def build_worker(
     api = build_api(
         store=store, blobs=FolderBlobs(settings.blobs_dir), keys=keys, sign_in=sign_in, models=router.models
     )
-    return Worker(settings, store, gateway, _compose(endpoints, api), revoked, last_signal)
+    app = ForwardedHeaders(_compose(endpoints, api), proxies)
+    return Worker(settings, store, gateway, app, revoked, last_signal)
 
 
 def _compose(endpoints: Endpoints, api: ASGIApp) -> ASGIApp:
@@ -218,6 +224,7 @@ def worker_config(worker: Worker) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # uvicorn's own would believe whoever connects from this machine
         timeout_graceful_shutdown=3,
     )
 
