@@ -42,6 +42,8 @@ from voxgate.gateway.calls import Calls
 from voxgate.gateway.dial import Dialler
 from voxgate.gateway.forwarded import ForwardedHeaders, Proxies
 from voxgate.gateway.head import HeadLimiter
+from voxgate.gateway.leases import Leases
+from voxgate.gateway.limits import CallLimits, most_calls
 from voxgate.gateway.metrics import Metrics
 from voxgate.gateway.upgrade import Gateway, UpgradeProtocol
 from voxgate.providers.routes import Router
@@ -88,7 +90,8 @@ def build_worker(
     router = Router(settings, environ, local)
     proxies = Proxies(settings.trusted_proxies)
     metrics = Metrics()
-    calls = Calls(metrics)
+    calls = Calls(metrics, most_calls(settings.limits))
+    leases = Leases(store, settings.limits)
     endpoints = Endpoints(store, gatekeeper, Minter(store, tokens), sign_in, router, calls, metrics)
     gateway = Gateway(
         gatekeeper=gatekeeper,
@@ -98,6 +101,8 @@ def build_worker(
         dialler=Dialler(metrics),
         spool=Spool(settings.wire_dir, new_id("worker")),
         calls=calls,
+        limits=CallLimits(settings.limits, calls, leases),
+        leases=leases,
         largest_message_bytes=settings.largest_message_bytes,
     )
     api = build_api(
@@ -189,6 +194,27 @@ class GatewayServer(uvicorn.Server):
         super().__init__(config)
         self._worker = worker
         self._drain: asyncio.Task[None] | None = None
+        self._sweeps: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's own for sockets that are open, with a limit for the TLS handshake."""
+        loop, config = asyncio.get_running_loop(), self.config
+        protocol = functools.partial(  # type: ignore[call-arg]
+            config.http_protocol_class,
+            config=config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        tls: dict[str, Any] = {}
+        if config.ssl is not None:
+            seconds = self._worker.settings.limits.handshake_seconds
+            tls = {"ssl": config.ssl, "ssl_handshake_timeout": seconds}
+        self.servers = [
+            await loop.create_server(protocol, sock=sock, backlog=config.backlog, **tls)
+            for sock in sockets or []
+        ]
+        self._sweeps = asyncio.create_task(self._worker.gateway.limits.run())
+        self.started = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:
@@ -208,7 +234,10 @@ class GatewayServer(uvicorn.Server):
         except asyncio.CancelledError:
             await calls.drain(0)
         self._worker.gateway.dialler.close()
+        if self._sweeps is not None:
+            self._sweeps.cancel()
         await super().shutdown(sockets)
+        await asyncio.to_thread(self._worker.gateway.leases.stop)
 
 
 def worker_config(worker: Worker) -> uvicorn.Config:

@@ -59,6 +59,10 @@ class CredentialRequest(BaseModel):
     """The pages that may call with it; who sends no Origin may not. None allows everybody."""
     allowed_ips: Annotated[list[NetworkText], Field(min_length=1, max_length=32)] | None = None
     """Addresses and networks from which it may be used."""
+    max_concurrent: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Calls at once, over all workers."""
+    max_session_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    """For each call; the time to live is for its start."""
 
     @property
     def models(self) -> list[str]:
@@ -87,6 +91,8 @@ class Grant:
     """The project of the API key that made the credential: its rules hold where nothing is recorded."""
     allowed_origins: tuple[str, ...] | None = None
     allowed_ips: tuple[str, ...] | None = None
+    max_concurrent: int | None = None
+    max_session_seconds: float | None = None
 
     def choose_model(self, requested: str | None) -> str | None:
         """The model of the call: the requested one if it is allowed, else the credential's only one.
@@ -205,6 +211,9 @@ class Minter:
         for place in ("allowed_origins", "allowed_ips"):
             if (allowed := getattr(request, place)) is not None:
                 claims[place] = allowed
+        for scope in ("max_concurrent", "max_session_seconds"):
+            if (most := getattr(request, scope)) is not None:
+                claims[scope] = most
         if isinstance(by, Grant):
             claims["provider_key"] = by.provider_key
         elif by.project:
@@ -226,6 +235,8 @@ class Minter:
                 "minted_by": by.id,
                 "allowed_origins": request.allowed_origins,
                 "allowed_ips": request.allowed_ips,
+                "max_concurrent": request.max_concurrent,
+                "max_session_seconds": request.max_session_seconds,
             }
         )
 
@@ -288,6 +299,8 @@ class Gatekeeper:
             home=claims.get("home"),
             allowed_origins=_tuple(claims.get("allowed_origins")),
             allowed_ips=_tuple(claims.get("allowed_ips")),
+            max_concurrent=claims.get("max_concurrent"),
+            max_session_seconds=claims.get("max_session_seconds"),
         )
 
 

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
-from voxgate.core.errors import Draining, SessionEnded, VoxgateError
+from voxgate.core.errors import Draining, Overloaded, SessionEnded, VoxgateError
 from voxgate.gateway.metrics import Metrics
 from voxgate.gateway.relay import Call
 
@@ -15,7 +15,8 @@ _FAREWELL_SECONDS: Final = 3.0
 
 
 class Calls:
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, most: int) -> None:
+        self._most = most
         self._running: dict[str, Call] = {}
         self._empty = asyncio.Event()
         self._empty.set()
@@ -25,6 +26,11 @@ class Calls:
         self._refused = metrics.counter(
             "voxgate_calls_refused_total", "Calls that were refused, by error code.", "code"
         )
+        self._ended = metrics.counter(
+            "voxgate_calls_ended_total", "Calls that the gateway ended, by error code.", "code"
+        )
+        self._told: set[str] = set()
+        """Those that the gateway ends now: their last bytes may take a moment."""
         metrics.gauge("voxgate_calls_running", "Calls that this worker relays now.", lambda: self.running)
 
     @property
@@ -43,6 +49,11 @@ class Calls:
         if self.draining:
             raise Draining("This gateway is stopping; connect again to reach another one.")
 
+    def check_room(self) -> None:
+        """Overloaded when this worker has as many calls as it takes, the one that asks included."""
+        if self.running + self.being_opened > self._most:
+            raise Overloaded(f"This gateway has {self._most:,} calls and takes no more; try again later.")
+
     @property
     def being_opened(self) -> int:
         return len(self._openings)
@@ -55,17 +66,29 @@ class Calls:
     def get(self, session_id: str) -> Call:
         return self._running[session_id]
 
+    def all(self) -> list[Call]:
+        return list(self._running.values())
+
     def remove(self, call: Call) -> None:
         self._running.pop(call.session_id, None)
+        self._told.discard(call.session_id)
         if not self._running:
             self._empty.set()
 
     def count_refusal(self, error: VoxgateError) -> None:
         self._refused.add(error.code or error.type)
 
+    def end(self, call: Call, error: VoxgateError) -> None:
+        """May be called again for a call that is still being ended."""
+        if call.session_id not in self._running or call.session_id in self._told:
+            return
+        self._told.add(call.session_id)
+        self._ended.add(error.code or error.type)
+        call.end(error)
+
     def end_session(self, session_id: str) -> None:
         if call := self._running.get(session_id):
-            call.end(SessionEnded("This session was ended by an operator."))
+            self.end(call, SessionEnded("This session was ended by an operator."))
 
     def end_credential(self, credential_id: str) -> None:
         self._end_all(
@@ -80,14 +103,13 @@ class Calls:
         for task in list(self._openings):
             task.cancel()
         await asyncio.gather(*self._openings, return_exceptions=True)
-        self._end_all(list(self._running.values()), Draining("This gateway is stopping."))
+        self._end_all(self.all(), Draining("This gateway is stopping."))
         await self._wait_until_empty(_FAREWELL_SECONDS)
 
     async def _wait_until_empty(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._empty.wait(), seconds)
 
-    @staticmethod
-    def _end_all(calls: Iterable[Call], error: VoxgateError) -> None:
+    def _end_all(self, calls: Iterable[Call], error: VoxgateError) -> None:
         for call in calls:
-            call.end(error)
+            self.end(call, error)

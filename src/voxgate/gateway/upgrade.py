@@ -23,6 +23,8 @@ from voxgate.core.networks import Address
 from voxgate.gateway.calls import Calls
 from voxgate.gateway.dial import Dialled, Dialler
 from voxgate.gateway.forwarded import Proxies
+from voxgate.gateway.leases import Leases
+from voxgate.gateway.limits import CallLimits
 from voxgate.gateway.relay import Call, say_farewell
 from voxgate.gateway.sockets import take_over
 from voxgate.providers.routes import Router
@@ -47,7 +49,14 @@ class Gateway:
     dialler: Dialler
     spool: Spool
     calls: Calls
+    limits: CallLimits
+    leases: Leases
     largest_message_bytes: int
+
+    def finish(self, call: Call) -> None:
+        """What a call that is over gives back."""
+        self.calls.remove(call)
+        self.leases.give_back(call.session_id)
 
 
 @dataclass(slots=True)
@@ -125,6 +134,7 @@ class UpgradeProtocol(asyncio.Protocol):
     async def _authorise_and_dial(self, opening: _Opening) -> Dialled:
         gateway, request = self._gateway, opening.request
         gateway.calls.check_open()
+        gateway.calls.check_room()
         opening.model = next(iter(request.models), None)
         try:
             opening.grant = await asyncio.to_thread(gateway.gatekeeper.admit, request.key)
@@ -146,6 +156,7 @@ class UpgradeProtocol(asyncio.Protocol):
         upstreams = gateway.router.upstreams(
             opening.model, request.query, request.headers, opening.grant.provider_key
         )
+        await gateway.leases.take(opening.session_id, opening.grant)
         return await gateway.dialler.dial(upstreams, opening.log.fact)
 
     @staticmethod
@@ -202,7 +213,7 @@ class UpgradeProtocol(asyncio.Protocol):
             upstream,
             gateway.largest_message_bytes,
             opening.log,
-            gateway.calls.remove,
+            gateway.finish,
         )
         gateway.calls.add(call)
         client.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
@@ -210,6 +221,7 @@ class UpgradeProtocol(asyncio.Protocol):
 
     def _refuse(self, opening: _Opening, error: VoxgateError) -> None:
         self._gateway.calls.count_refusal(error)
+        self._gateway.leases.give_back(opening.session_id)
         logger.info("call %s refused: %s (%r)", opening.session_id, error.close_reason, error.message)
         opening.log.fact({"type": "gateway.error", **error.body(), "close_code": error.close_code})
         opening.log.close(error.close_code, error.close_reason, "gateway")
@@ -218,6 +230,7 @@ class UpgradeProtocol(asyncio.Protocol):
             say_farewell(self._transport, error)
 
     def _abandon(self, opening: _Opening, reason: str) -> None:
+        self._gateway.leases.give_back(opening.session_id)
         opening.log.close(1006, reason, "client")
 
     def _answer_http(self, status: int, message: str) -> None:

@@ -8,11 +8,11 @@ from voxgate.store.blobs import Blobs, FolderBlobs, InvalidBlobKey
 from voxgate.store.credentials import CredentialRows
 from voxgate.store.database import Database
 from voxgate.store.keys import KeyRows
-from voxgate.store.leases import LeaseRows
+from voxgate.store.leases import Lease, LeaseRows
 from voxgate.store.sessions import SessionRows
 from voxgate.store.signals import SignalRows
 
-__all__ = ["Blobs", "FolderBlobs", "InvalidBlobKey", "Store"]
+__all__ = ["Blobs", "FolderBlobs", "InvalidBlobKey", "Lease", "Store"]
 
 
 class Store(SessionRows, KeyRows, CredentialRows, SignalRows, LeaseRows):
