@@ -78,6 +78,7 @@ class Leg(asyncio.Protocol):
         "peer",
         "received_bytes",
         "refused",
+        "room",
         "stalled_since",
         "transport",
         "watched",
@@ -105,6 +106,7 @@ class Leg(asyncio.Protocol):
         """Since when (monotonic seconds) this side has not taken what waits for it."""
         self._kind = kind
         self._log = log
+        self.room = log.buffer
         self._on_notice = on_notice
         self._on_lost = on_lost
 
@@ -117,11 +119,8 @@ class Leg(asyncio.Protocol):
         """To a transport that may keep what it was given for a while."""
         self.peer.write(bytes(data))
 
-    def room(self) -> memoryview:
-        return self._log.buffer()
-
     def received(self, data: memoryview) -> None:
-        """What was received into the log's own memory, at its `room`."""
+        """What was received into the `room`, which is the log's own memory."""
         follower, log = self.follower, self._log
         if follower.oversized:
             return
@@ -135,7 +134,7 @@ class Leg(asyncio.Protocol):
             data, size = data[:passed], passed
         self._send(data)
         log.commit(self._kind, size)
-        if self.watched or follower.close is not None or follower.oversized:
+        if self.watched or follower.ended:
             self._on_notice(self)
 
     def data_received(self, data: bytes) -> None:
@@ -152,7 +151,7 @@ class Leg(asyncio.Protocol):
             data = data[:passed]
         self._send(data)
         self._log.append(self._kind, data)
-        if self.watched or follower.close is not None or follower.oversized:
+        if self.watched or follower.ended:
             self._on_notice(self)
 
     def _mend(self, data: memoryview) -> memoryview:

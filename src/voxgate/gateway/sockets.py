@@ -9,7 +9,8 @@ import asyncio
 import os
 import socket
 from collections import deque
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Any, Final, Protocol, cast
 
 _CHUNK: Final = 64 << 10
 _HIGH_WATER: Final = 64 << 10
@@ -31,16 +32,20 @@ class SocketTransport(asyncio.Transport):
 
     __slots__ = (
         "_closing",
-        "_deaf",
         "_fd",
         "_loop",
         "_lost",
+        "_mute",
         "_paused_peer",
         "_pending",
         "_pending_bytes",
         "_protocol",
         "_read_some",
         "_reading",
+        "_received",
+        "_recv_into",
+        "_room",
+        "_send",
         "_sock",
     )
 
@@ -49,19 +54,27 @@ class SocketTransport(asyncio.Transport):
         self._loop = loop
         self._sock = sock
         self._fd = sock.fileno()
+        self._send, self._recv_into = sock.send, sock.recv_into  # looked up once: they are called always
         self._protocol: Any = asyncio.Protocol()
         self._read_some = self._read
+        self._room: Callable[[], memoryview]
+        self._received: Callable[[memoryview], None]
         self._pending: deque[memoryview] = deque()
         self._pending_bytes = 0
         self._reading = False
         self._closing = False
-        self._deaf = False
+        self._mute = False
+        """Whether nothing can be written any more: closing, or the peer hears nothing."""
         self._lost = False
         self._paused_peer = False
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._protocol = protocol
-        self._read_some = self._read_into if hasattr(protocol, "room") else self._read
+        self._read_some = self._read
+        if hasattr(protocol, "room"):
+            receiving = cast("Receiving", protocol)
+            self._read_some = self._read_into
+            self._room, self._received = receiving.room, receiving.received
         if self._reading:
             self._loop.add_reader(self._fd, self._read_some)
 
@@ -89,12 +102,12 @@ class SocketTransport(asyncio.Transport):
             self._loop.add_reader(self._fd, self._read_some)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if self._closing or self._deaf or not data:
+        if self._mute or not data:
             return
         sent = 0
         if not self._pending:
             try:
-                sent = self._sock.send(data)
+                sent = self._send(data)
             except (BlockingIOError, InterruptedError):
                 pass
             except OSError:
@@ -115,7 +128,7 @@ class SocketTransport(asyncio.Transport):
         if self._closing:
             return
         self.pause_reading()
-        self._closing = True
+        self._closing = self._mute = True
         if not self._pending:
             self._loop.call_soon(self._finish, None)
 
@@ -137,17 +150,16 @@ class SocketTransport(asyncio.Transport):
 
     def _read_into(self) -> None:
         """As `_read`, for a protocol that is `Receiving`."""
-        protocol = self._protocol
-        room = protocol.room()
+        room = self._room()
         try:
-            size = self._sock.recv_into(room)
+            size = self._recv_into(room)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
             self._fail(error)
             return
         if size:
-            protocol.received(room[:size])
+            self._received(room[:size])
         else:
             self._end_of_file()
 
@@ -159,7 +171,7 @@ class SocketTransport(asyncio.Transport):
     def _stop_writing(self) -> None:
         """The peer hears nothing any more. What it said before may still be in our receive buffer, such as
         why it hung up: it is read until its end, which ends the connection."""
-        self._deaf = True
+        self._mute = True
         if self._pending:
             self._loop.remove_writer(self._fd)
             self._pending.clear()
@@ -173,7 +185,7 @@ class SocketTransport(asyncio.Transport):
         while self._pending:
             first = self._pending[0]
             try:
-                sent = self._sock.send(first)
+                sent = self._send(first)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
@@ -200,7 +212,7 @@ class SocketTransport(asyncio.Transport):
             self._loop.remove_writer(self._fd)
             self._pending.clear()
             self._pending_bytes = 0
-        self._closing = True
+        self._closing = self._mute = True
         self._loop.call_soon(self._finish, error)
 
     def _finish(self, error: OSError | None) -> None:

@@ -123,6 +123,7 @@ class FrameFollower:
         "_remaining",
         "_torn",
         "close",
+        "ended",
         "largest_message",
         "messages",
         "oversized",
@@ -140,6 +141,8 @@ class FrameFollower:
         self._close_mask = b""
         self.close: Close | None = None
         self.oversized = False
+        self.ended = False
+        """Whether a close frame has passed, or a message was too large."""
         self._torn = False
         self.messages = 0
 
@@ -213,12 +216,12 @@ class FrameFollower:
         if header.opcode < CLOSE:
             self._message_size = header.length + (self._message_size if self._fragmented else 0)
             if self._message_size > self.largest_message:
-                self.oversized = True
+                self.oversized = self.ended = True
                 return False
             self._fragmented = not header.final
             self.messages += header.final
         elif header.length > _LONGEST_CONTROL:
-            self.oversized = True
+            self.oversized = self.ended = True
             return False
         elif header.opcode == CLOSE:
             self._close_payload, self._close_mask = bytearray(), header.mask
@@ -229,6 +232,7 @@ class FrameFollower:
         payload = apply_mask(bytes(self._close_payload or b""), self._close_mask)
         self.close = self.close or decode_close(payload)
         self._close_payload = None
+        self.ended = True
 
 
 class FrameDecoder:
