@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.conftest import REPOSITORY
-from voxgate.core.settings import LimitSettings, ProviderSettings, RouteSettings, Settings
+from voxgate.core.settings import LimitSettings, ProjectSettings, ProviderSettings, RouteSettings, Settings
 from voxgate.providers.local.settings import LocalSettings
 
 DOCS = REPOSITORY / "docs"
@@ -13,9 +13,9 @@ DOCS = REPOSITORY / "docs"
 
 def test_every_setting_is_documented() -> None:
     text = (DOCS / "settings.md").read_text()
-    for section in (Settings, ProviderSettings, RouteSettings, LimitSettings):
+    for section in (Settings, ProviderSettings, RouteSettings, ProjectSettings, LimitSettings):
         for name in section.model_fields:
-            if name not in {"providers", "routes", "limits", "local"}:
+            if name not in {"providers", "routes", "projects", "limits", "local"}:
                 assert f"`{name}`" in text or f"{name} =" in text, name
 
 
