@@ -35,7 +35,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of the faults [random, and shown]")
     parser.add_argument("--fault-share", type=float, default=0.12, help="calls that meet a fault [0.12]")
     parser.add_argument("--shaky-share", type=float, default=0.15, help="calls at the killed provider [0.15]")
-    parser.add_argument("--pcm-share", type=float, default=1.0, help="calls in PCM, the rest in G.711 [1.0]")
+    parser.add_argument("--pcm-share", type=float, default=0.5, help="calls in PCM, the rest in G.711 [0.5]")
     parser.add_argument("--stall-limit", type=float, default=20.0, help="[limits] stall_seconds [20]")
     parser.add_argument("--sampled", type=int, default=300, help="calls whose sound is compared [300]")
     parser.add_argument("--folder", type=Path, help="where the data folder is made [the temporary one]")

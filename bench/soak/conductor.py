@@ -163,7 +163,8 @@ class Conductor:
         next_words = _SAY_SECONDS
         while True:
             await asyncio.sleep(_SAMPLE_SECONDS - self._now() % _SAMPLE_SECONDS)
-            self.watch.look(self._house.family(), self._running(), self._unchecked)
+            family = [*self._house.family(), *self._house.load()]
+            self.watch.look(family, self._running(), self._unchecked)
             if free_bytes(self._house.work) < _LEAST_FREE_BYTES:
                 raise OutOfDisk(f"less than {_LEAST_FREE_BYTES >> 30} GB of disk are left")
             if self._now() >= next_words:
@@ -181,6 +182,7 @@ class Conductor:
         outcomes = self.tally.outcomes
         met = sum(outcomes.values()) - outcomes[SURVIVED] - len(self.tally.unexpected)
         memory = " ".join(f"{role} {size // 1024}" for role, size in sample.memory_kb.items())
+        cores = " ".join(f"{role} {share:.2f}" for role, share in sample.cores.items() if share >= 0.01)
         bad = (
             len(self.tally.lost_on_survivors) + len(self.tally.lost_before_faults)
             + len(self.tally.unexpected) + len(self.recordings.findings.wrong)
@@ -188,7 +190,7 @@ class Conductor:
         return (
             f"{sample.seconds / 60:5.1f} min  {sample.calls} calls, {outcomes[SURVIVED]} survived, "
             f"{met} met a fault; {messages:,} messages; trials {sum(self.trials.struck.values())}; "
-            f"MB: {memory}; busy {sample.busy:.0%}; recorder behind: {sample.waiting} calls, "
+            f"MB: {memory}; cores: {cores}; busy {sample.busy:.0%}; recorder behind: {sample.waiting} calls, "
             f"{sample.oldest_seconds:.0f} s, {sample.wire_bytes >> 20} MB; "
             f"checked {self.recordings.findings.checked}; WRONG {bad}"
         )

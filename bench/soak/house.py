@@ -187,6 +187,10 @@ class House:
             found += [Found(pid, _role(pid, one.role)) for pid in below.get(one.pid, [])]
         return found
 
+    def load(self) -> list[Found]:
+        processes = [*self._providers.values(), *([self.callers] if self.callers else [])]
+        return [Found(process.pid, "load") for process in processes if process.poll() is None]
+
     # Stopping
 
     def stop_voxgate(self) -> int | None:

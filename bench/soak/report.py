@@ -154,6 +154,10 @@ def _load(samples: list[Sample]) -> str:
         values = [one.memory_kb[role] / 1024 for one in samples if role in one.memory_kb]
         if values:
             rows.append([f"memory of {role}, MB", _middle(values), f"{max(values):,.0f}"])
+    for role in (*MEASURED, "load"):
+        shares = [one.cores[role] for one in samples if role in one.cores]
+        if shares:
+            rows.append([f"cores of {role}", f"{median(shares):.2f}", f"{max(shares):.2f}"])
     return _table(["every 10 s", "median", "most"], rows)
 
 

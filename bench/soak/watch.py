@@ -24,8 +24,10 @@ class Sample:
     calls: int
     memory_kb: dict[str, int]
     descriptors: dict[str, int]
+    cores: dict[str, float]
+    """Seconds of CPU in a second, since the sample before; "load" is the callers and the providers."""
     busy: float
-    """Share of the whole machine since the sample before."""
+    """The whole machine's share, with whatever else runs on it."""
     wire_bytes: int
     waiting: int
     """Calls that have ended and whose trace is not finished."""
@@ -39,9 +41,12 @@ class Watch:
     began: float = field(default_factory=time.monotonic)
     samples: list[Sample] = field(default_factory=list)
     _machine: tuple[float, float] = (0.0, 0.0)
+    _cpu: dict[int, float] = field(default_factory=dict)
+    _looked: float = 0.0
 
     def __post_init__(self) -> None:
         self._machine = _machine_seconds()
+        self._looked = self.began
 
     def look(self, family: list[Found], calls: int, ended: dict[str, float]) -> Sample:
         """`ended`: sessions whose calls are over but not yet checked, with the moment of the end."""
@@ -59,6 +64,7 @@ class Watch:
             calls=calls,
             memory_kb=memory,
             descriptors=descriptors,
+            cores=self._cores(family, now),
             busy=self._busy(),
             wire_bytes=sum(logs.values()),
             waiting=len(late),
@@ -66,6 +72,15 @@ class Watch:
         )
         self.samples.append(sample)
         return sample
+
+    def _cores(self, family: list[Found], now: float) -> dict[str, float]:
+        before, self._cpu = self._cpu, {one.pid: _cpu_seconds(one.pid) for one in family}
+        elapsed, self._looked = now - self._looked, now
+        cores: dict[str, float] = {}
+        for one in family:
+            spent = self._cpu[one.pid] - before.get(one.pid, 0.0)
+            cores[one.role] = cores.get(one.role, 0.0) + max(0.0, spent) / elapsed
+        return cores
 
     def _busy(self) -> float:
         before, self._machine = self._machine, _machine_seconds()
@@ -116,6 +131,14 @@ def _descriptors(pid: int) -> int:
         return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - only their number
     except (FileNotFoundError, ProcessLookupError):
         return 0
+
+
+def _cpu_seconds(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def _machine_seconds() -> tuple[float, float]:
