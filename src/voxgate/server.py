@@ -2,7 +2,6 @@
 and the relay on one socket, and drains at the end.
 
     signal → no new calls, `/readyz` false → calls may end by themselves → 1001 → logs written → exit
-    a second signal skips the waiting
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import functools
 import logging
 import signal
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
@@ -45,12 +45,20 @@ from voxgate.gateway.head import HeadLimiter
 from voxgate.gateway.leases import Leases
 from voxgate.gateway.limits import CallLimits, most_calls
 from voxgate.gateway.metrics import Metrics
+from voxgate.gateway.scoreboard import Place, Scoreboard
 from voxgate.gateway.upgrade import Gateway, UpgradeProtocol
 from voxgate.providers.routes import Router
 from voxgate.recording.spool import Spool
 from voxgate.store import FolderBlobs, Store
 
 _SIGNAL_POLL_SECONDS: Final = 0.25
+_PUBLISH_SECONDS: Final = 1.0
+_LINGER_SECONDS: Final = 2.0
+"""How long a worker that retires waits for the first request on connections that it has accepted."""
+_RETIRING_POLL_SECONDS: Final = 0.1
+_FAREWELL_SECONDS: Final = 4.0
+"""How long clients may take to read why they were closed, and to answer that."""
+_HURRIED_FAREWELL_SECONDS: Final = 1.0
 _SECURITY_HEADERS: Final = {
     "content-security-policy": (
         "default-src 'self'; connect-src 'self' ws: wss:; media-src 'self' blob:; img-src 'self' data:; "
@@ -71,15 +79,22 @@ class Worker:
     store: Store
     gateway: Gateway
     app: ASGIApp
+    place: Place
     revoked: set[str]
     last_signal: int
     """The newest signal that the worker knew when it was built."""
 
 
 def build_worker(
-    settings: Settings, environ: dict[str, str], admin_key: str, local: ProviderSettings | None
+    settings: Settings,
+    environ: dict[str, str],
+    admin_key: str,
+    local: ProviderSettings | None,
+    board: Scoreboard | None = None,
+    number: int = 1,
 ) -> Worker:
-    """`local` is the embedded provider where it runs. The data folder must exist."""
+    """`local` is the embedded provider where it runs. The data folder must exist. `board` is shared by all
+    workers; `number` is this one's place on it."""
     store = Store(settings.database_url)
     tokens = TokenBox(load_token_keys(settings.data_dir / TOKEN_KEYS_NAME))
     keys = KeyRing(store, admin_key)
@@ -92,7 +107,8 @@ def build_worker(
     metrics = Metrics()
     calls = Calls(metrics, most_calls(settings.limits))
     leases = Leases(store, settings.limits)
-    endpoints = Endpoints(store, gatekeeper, Minter(store, tokens), sign_in, router, calls, metrics)
+    place = Place(board or Scoreboard(), number, metrics)
+    endpoints = Endpoints(store, gatekeeper, Minter(store, tokens), sign_in, router, calls, place.text)
     gateway = Gateway(
         gatekeeper=gatekeeper,
         places=Places(settings.projects),
@@ -109,7 +125,7 @@ def build_worker(
         store=store, blobs=FolderBlobs(settings.blobs_dir), keys=keys, sign_in=sign_in, models=router.models
     )
     app = ForwardedHeaders(_compose(endpoints, api), proxies)
-    return Worker(settings, store, gateway, app, revoked, last_signal)
+    return Worker(settings, store, gateway, app, place, revoked, last_signal)
 
 
 def _compose(endpoints: Endpoints, api: ASGIApp) -> ASGIApp:
@@ -188,11 +204,21 @@ async def _crash(request: Request, error: Exception) -> Response:
 
 
 class GatewayServer(uvicorn.Server):
-    """uvicorn, with a drain: by itself it would close every running call at the first signal."""
+    """uvicorn, with two ways of ending that let calls go on for `drain_seconds`; by itself it would close
+    every call at the first signal.
+
+    SIGTERM  the whole gateway stops: the port stays open, so that `/readyz` and refusals can say so
+    SIGHUP   another worker takes over: the port is closed here, what was accepted before is still served
+    SIGINT, or a second SIGTERM: the calls are closed now
+    """
 
     def __init__(self, config: uvicorn.Config, worker: Worker) -> None:
         super().__init__(config)
         self._worker = worker
+        self._calls = worker.gateway.calls
+        self._retired = False
+        self._told_to_stop = False
+        self._loop = asyncio.get_running_loop()
         self._drain: asyncio.Task[None] | None = None
         self._sweeps: asyncio.Task[None] | None = None
 
@@ -217,27 +243,70 @@ class GatewayServer(uvicorn.Server):
         self.started = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self.should_exit:
+        if sig == signal.SIGINT or self._told_to_stop:
             self.force_exit = True
-            if self._drain is not None:
-                self._drain.cancel()
-        self.should_exit = True
+            self._loop.call_soon_threadsafe(self._hurry)  # a signal's handler wakes nobody
+        self._told_to_stop = self._calls.draining = self.should_exit = True
+
+    def _hurry(self) -> None:
+        if self._drain is not None:
+            self._drain.cancel()
+
+    def retire(self) -> None:
+        """What is in the kernel's queue goes to the others: they listen on the same socket."""
+        self._retired = self.should_exit = True
+        if self.started:
+            self._close_port()
+
+    def _close_port(self) -> None:
+        for server in self.servers:
+            server.close()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        calls = self._worker.gateway.calls
-        seconds = 0.0 if self.force_exit else self._worker.settings.drain_seconds
-        if calls.running:
-            logger.info("draining %d calls for at most %g s", calls.running, seconds)
-        self._drain = asyncio.create_task(calls.drain(seconds))
+        calls = self._calls
+        self._drain = asyncio.create_task(self._let_calls_end())
+        if self.force_exit:
+            self._drain.cancel()
         try:
             await self._drain
         except asyncio.CancelledError:
             await calls.drain(0)
+        await calls.close_rest(_HURRIED_FAREWELL_SECONDS if self.force_exit else _FAREWELL_SECONDS)
         self._worker.gateway.dialler.close()
         if self._sweeps is not None:
             self._sweeps.cancel()
         await super().shutdown(sockets)
         await asyncio.to_thread(self._worker.gateway.leases.stop)
+
+    async def _let_calls_end(self) -> None:
+        seconds = self._worker.settings.drain_seconds
+        deadline = time.monotonic() + seconds
+        if self._calls.running:
+            logger.info("draining %d calls for at most %g s", self._calls.running, seconds)
+        if self._retired:
+            self._close_port()
+            await self._serve_what_was_accepted(deadline)
+        await self._calls.drain(max(0.0, deadline - time.monotonic()))
+
+    async def _serve_what_was_accepted(self, deadline: float) -> None:
+        """A connection that was ours before the port was closed may still ask for a call."""
+        linger = time.monotonic() + _LINGER_SECONDS
+        while not self._calls.draining:
+            await asyncio.sleep(_RETIRING_POLL_SECONDS)
+            now = time.monotonic()
+            # A TLS handshake is not among uvicorn's connections yet.
+            expected = self._close_idle_connections() or self.config.ssl is not None
+            being_opened = self._calls.being_opened and now < deadline
+            if not being_opened and (not expected or now >= linger):
+                return
+
+    def _close_idle_connections(self) -> bool:
+        """Whether there are others that have not asked for anything so far."""
+        connections = [each for each in self.server_state.connections if isinstance(each, HeadLimiter)]
+        for connection in connections:
+            if connection.cycle is not None:
+                connection.shutdown()
+        return any(connection.cycle is None for connection in connections)
 
 
 def worker_config(worker: Worker) -> uvicorn.Config:
@@ -261,14 +330,18 @@ def worker_config(worker: Worker) -> uvicorn.Config:
 async def serve_worker(worker: Worker, sock: socket.socket, ready: Callable[[], None]) -> None:
     """Serves until a signal, drains, and returns when everything recorded is on disk."""
     server = GatewayServer(worker_config(worker), worker)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, server.retire)
     follower = asyncio.create_task(_follow_signals(worker))
     announcer = asyncio.create_task(_announce(server, ready))
+    publisher = asyncio.create_task(_publish(worker.place))
     try:
         await server.serve(sockets=[sock])
     finally:
         follower.cancel()
         announcer.cancel()
+        publisher.cancel()
         worker.gateway.spool.stop()
+        worker.place.publish()
         worker.store.close()
 
 
@@ -276,6 +349,12 @@ async def _announce(server: uvicorn.Server, ready: Callable[[], None]) -> None:
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
     ready()
+
+
+async def _publish(place: Place) -> None:
+    while True:
+        place.publish()
+        await asyncio.sleep(_PUBLISH_SECONDS)
 
 
 async def _follow_signals(worker: Worker) -> None:
@@ -298,6 +377,6 @@ async def _follow_signals(worker: Worker) -> None:
                 calls.end_credential(target)
 
 
-def stop_process() -> None:
-    """Asks this process to drain and end, as a SIGTERM would."""
-    signal.raise_signal(signal.SIGTERM)
+def retire_process() -> None:
+    """Asks this process to close its port, so that the next Voxgate can have it, to drain and to end."""
+    signal.raise_signal(signal.SIGHUP)

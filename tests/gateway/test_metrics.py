@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from voxgate.gateway.metrics import Metrics, render
+from voxgate.gateway.metrics import Metrics, merge, render
 
 
 def make_worker(calls: float, *refusals: str) -> Metrics:
@@ -18,7 +18,7 @@ def make_worker(calls: float, *refusals: str) -> Metrics:
 
 
 def test_a_metric_is_shown_with_its_help_and_type() -> None:
-    assert render({"1": make_worker(3, "draining", "draining").snapshot()}).splitlines() == [
+    assert render(merge({"1": make_worker(3, "draining", "draining").snapshot()})).splitlines() == [
         "# HELP voxgate_calls_running Calls now.",
         "# TYPE voxgate_calls_running gauge",
         'voxgate_calls_running{worker="1"} 3',
@@ -33,7 +33,7 @@ def test_a_metric_is_shown_with_its_help_and_type() -> None:
 
 def test_counters_are_summed_and_gauges_stand_beside_each_other() -> None:
     living = {"1": make_worker(3, "draining").snapshot(), "2": make_worker(4, "draining", "x").snapshot()}
-    lines = render(living, ended=[make_worker(50, "x").snapshot()]).splitlines()
+    lines = render(merge(living, ended=[make_worker(50, "x").snapshot()])).splitlines()
     assert 'voxgate_calls_running{worker="1"} 3' in lines
     assert 'voxgate_calls_running{worker="2"} 4' in lines
     assert sum("voxgate_calls_running{" in line for line in lines) == 2
@@ -48,7 +48,7 @@ def test_large_counters_keep_every_digit_and_labels_are_escaped() -> None:
     sent.add('a "quoted"\nname\\', 123_456_789_012_345)
     assert (
         'voxgate_sent_bytes_total{to="a \\"quoted\\"\\nname\\\\"} 123456789012345'
-        in render({"1": metrics.snapshot()}).splitlines()
+        in render(merge({"1": metrics.snapshot()})).splitlines()
     )
 
 

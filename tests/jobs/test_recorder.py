@@ -354,7 +354,7 @@ def test_a_call_without_sound_has_no_tracks(bench: Bench) -> None:
 def test_only_one_recorder_works_and_the_second_takes_over(bench: Bench) -> None:
     stops = [threading.Event(), threading.Event()]
     recorders = [bench.recorder, bench.new_recorder()]
-    threads = [threading.Thread(target=r.run, args=(s,)) for r, s in zip(recorders, stops, strict=True)]
+    threads = [threading.Thread(target=r.run, args=(s, s)) for r, s in zip(recorders, stops, strict=True)]
     threads[0].start()
     wait_for((bench.wire / "recorder.lock").exists)
     log = begin(bench.writer(), "sess_1")
@@ -372,10 +372,45 @@ def test_only_one_recorder_works_and_the_second_takes_over(bench: Bench) -> None
     assert bench.blob("sess_1", "user.pcm") == pcm(100)
 
 
+def test_a_recorder_that_is_told_to_stop_finishes_what_workers_still_write(bench: Bench) -> None:
+    stop, at_once = threading.Event(), threading.Event()
+    thread = threading.Thread(target=bench.recorder.run, args=(stop, at_once))
+    thread.start()
+    writer = bench.writer()
+    log = begin(writer, "sess_1")
+    wait_for(lambda: bench.session("sess_1"))
+    stop.set()
+    later = begin(writer, "sess_2")
+    for each in (log, later):
+        talk(each, pcm(100), pcm(100))
+        end(each)
+    writer.stop()
+    thread.join(SECONDS)
+    assert not thread.is_alive()
+    assert [bench.session(name)["status"] for name in ("sess_1", "sess_2")] == ["complete", "complete"]
+    assert wire_logs(bench.wire) == []
+
+
+def test_a_recorder_in_a_hurry_leaves_the_rest_to_the_next(bench: Bench) -> None:
+    stop, at_once = threading.Event(), threading.Event()
+    thread = threading.Thread(target=bench.recorder.run, args=(stop, at_once))
+    thread.start()
+    log = begin(bench.writer(), "sess_1")
+    wait_for(lambda: bench.session("sess_1"))
+    stop.set()
+    at_once.set()
+    thread.join(SECONDS)
+    assert not thread.is_alive()
+    assert bench.session("sess_1")["status"] == "live"
+    bench.recorder = bench.new_recorder()
+    end(log)
+    bench.record_until("sess_1", "complete")
+
+
 def test_a_recorder_that_waits_for_the_lock_can_be_stopped(bench: Bench) -> None:
     stops = [threading.Event(), threading.Event()]
     threads = [
-        threading.Thread(target=recorder.run, args=(stop,))
+        threading.Thread(target=recorder.run, args=(stop, stop))
         for recorder, stop in zip([bench.recorder, bench.new_recorder()], stops, strict=True)
     ]
     for thread in threads:

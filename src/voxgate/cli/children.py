@@ -42,14 +42,16 @@ def main() -> None:
 
 
 def _run_worker(orders: dict[str, Any]) -> None:
-    from voxgate.server import build_worker, serve_worker, stop_process  # noqa: PLC0415
+    from voxgate.gateway.scoreboard import Scoreboard  # noqa: PLC0415
+    from voxgate.server import build_worker, retire_process, serve_worker  # noqa: PLC0415
 
     _raise_file_limit()
     settings = Settings.model_validate(orders["settings"])
     local = ProviderSettings.model_validate(orders["local"]) if orders["local"] else None
-    worker = build_worker(settings, dict(os.environ), orders["admin_key"], local)
+    board = Scoreboard(orders["board"])
+    worker = build_worker(settings, dict(os.environ), orders["admin_key"], local, board, orders["number"])
     sock = socket.socket(fileno=orders["descriptor"])
-    end_with_parent(stop_process)
+    end_with_parent(retire_process)
     _run_loop(lambda: serve_worker(worker, sock, say_ready))
 
 
@@ -58,9 +60,9 @@ def _run_recorder(orders: dict[str, Any]) -> None:
 
     os.nice(_RECORDER_NICENESS)
     settings = Settings.model_validate(orders["settings"])
-    stop = _stop_on_signals()
+    stop, at_once = _stop_on_signals()
     end_with_parent(stop.set)
-    run_recorder(settings.data_dir, settings.database_url, stop=stop, ready=say_ready)
+    run_recorder(settings.data_dir, settings.database_url, stop=stop, at_once=at_once, ready=say_ready)
 
 
 def _run_local(orders: dict[str, Any]) -> None:
@@ -73,7 +75,8 @@ def _run_local(orders: dict[str, Any]) -> None:
     async def run() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
         end_with_parent(lambda: _from_thread(loop, stop))
         await serve_local(
             sock=sock, api_key=orders["key"], settings=settings, stop=stop, ready=lambda _: say_ready()
@@ -86,11 +89,18 @@ def _from_thread(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     loop.call_soon_threadsafe(stop.set)
 
 
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
+def _stop_on_signals() -> tuple[threading.Event, threading.Event]:
+    """Set by SIGTERM, and set by SIGINT or a second SIGTERM: leave it to the next start."""
+    stop, at_once = threading.Event(), threading.Event()
+
+    def on_signal(number: int, frame: object) -> None:
+        if stop.is_set() or number == signal.SIGINT:
+            at_once.set()
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+        signal.signal(number, on_signal)
+    return stop, at_once
 
 
 def _run_loop(main: Callable[[], Any]) -> None:

@@ -1,5 +1,5 @@
-"""The processes of `voxgate serve`: gateway workers, the recorder and the embedded provider, each a program
-of its own that this one starts, watches, starts again when it dies, and stops in the right order.
+"""One process of `voxgate serve` (a gateway worker, the recorder, the embedded provider): a program of its
+own, as the parent starts and stops it and as it hears from its parent. `supervisor` decides when.
 
 A child reads its orders as one line of JSON from its standard input, says `ready` on its standard output,
 and ends when its standard input ends: so no child outlives its parent, however the parent died.
@@ -15,15 +15,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from voxgate.core.errors import SettingsError
-
 _READY: Final = b"ready\n"
-_START_SECONDS: Final = 60.0
 _LONGEST_PAUSE: Final = 10.0
+_HEALTHY_SECONDS: Final = 60.0
+"""A child that ran so long began well: what happened before is forgotten."""
+_HURRIED_SECONDS: Final = 15.0
+_KILL_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = 0.02
 
 logger = logging.getLogger(__name__)
 
@@ -35,17 +37,19 @@ class Child:
     name: str
     orders: dict[str, Any]
     descriptors: Sequence[int] = ()
-    needed: bool = True
-    """Whether the start fails when this child does not come up."""
+    stop_seconds: float = 10.0
+    """How long it may take to end when it is told to; then it is killed."""
     process: subprocess.Popen[bytes] | None = None
     ready: threading.Event = field(default_factory=threading.Event)
     failures: int = 0
     restart_at: float = 0.0
+    started_at: float = 0.0
 
     def start(self) -> None:
         self.ready.clear()
+        self.started_at = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "voxgate.cli.children", self.name.split()[0]],
+            [sys.executable, "-m", "voxgate.cli.children", self.kind],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=self.descriptors,
@@ -63,6 +67,10 @@ class Child:
                 self.ready.set()
 
     @property
+    def kind(self) -> str:
+        return self.name.split()[0]
+
+    @property
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
@@ -70,85 +78,46 @@ class Child:
         if self.running and self.process is not None:
             self.process.send_signal(number)
 
-    def wait(self, seconds: float) -> None:
-        """Until it has ended; it is killed when that takes longer."""
+    def plan_restart(self) -> float:
+        """Notes that it ended by itself. How many seconds it is left alone: more from time to time."""
+        now = time.monotonic()
+        if now - self.started_at >= _HEALTHY_SECONDS:
+            self.failures = 0
+        self.failures += 1
+        pause: float = min(_LONGEST_PAUSE, 0.1 * 2**self.failures)
+        self.restart_at = now + pause
+        return pause
+
+    def kill(self) -> None:
+        """Only this process: what writes its logs is a process of its own, and ends when all is written."""
         if self.process is None:
             return
+        self.process.kill()
         try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            logger.warning("%s did not stop within %g s and is killed", self.name, seconds)
-            self.process.kill()
-            self.process.wait()
+            self.process.wait(_KILL_SECONDS)
+        except subprocess.TimeoutExpired:  # it hangs in the kernel, as on a disk that is gone
+            logger.error("%s could not be killed", self.name)
 
 
-class Supervisor:
-    """Runs the children until a signal. `groups` are stopped one after the other, in this order."""
-
-    def __init__(self, groups: Sequence[Sequence[Child]], stop_seconds: float) -> None:
-        self._groups = groups
-        self._stop_seconds = stop_seconds
-        self._signals = 0
-        self._wake = threading.Event()
-
-    @property
-    def _children(self) -> list[Child]:
-        return [child for group in self._groups for child in group]
-
-    def run(self, on_ready: Callable[[], None]) -> None:
-        """SettingsError when a needed child does not come up."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-        try:
-            for child in reversed(self._children):
-                child.start()
-            self._wait_until_ready()
-            if not self._signals:
-                on_ready()
-            while not self._signals:
-                self._wake.wait(0.2)
-                self._restart_dead()
-        finally:
-            self._stop()
-
-    def _on_signal(self, number: int, frame: object) -> None:
-        self._signals += 1
-        self._wake.set()
-        if self._signals > 1:  # in a hurry: whoever was asked already is asked again
-            for child in self._groups[0]:
-                child.tell(signal.SIGTERM)
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        for child in self._children:
-            while child.needed and not child.ready.wait(0.05) and not self._signals:
-                if not child.running or time.monotonic() > deadline:
-                    raise SettingsError(f"The {child.name} process did not start; the lines above say why.")
-
-    def _restart_dead(self) -> None:
+def stop_children(children: Iterable[Child], in_a_hurry: Callable[[], bool]) -> None:
+    """Tells them to end and waits for that, but not for ever. `in_a_hurry` may become true meanwhile: then
+    they are told so."""
+    waiting = list(children)
+    for child in waiting:
+        child.tell(signal.SIGTERM)
+    started, hurried_at = time.monotonic(), 0.0
+    while waiting := [child for child in waiting if child.running]:
         now = time.monotonic()
-        for child in self._children:
-            if child.running:
-                continue
-            if not child.restart_at:
-                child.failures += 1
-                pause = min(_LONGEST_PAUSE, 0.2 * 2**child.failures)
-                child.restart_at = now + pause
-                code = child.process.returncode if child.process else None
-                logger.error("the %s process ended (%s); starting it again in %g s", child.name, code, pause)
-            elif now >= child.restart_at:
-                child.restart_at = 0.0
-                try:
-                    child.start()
-                except OSError as error:  # no process to be had just now: it is tried again
-                    logger.warning("the %s process could not be started: %s", child.name, error)
-
-    def _stop(self) -> None:
-        for group in self._groups:
-            for child in group:
-                child.tell(signal.SIGTERM)
-            for child in group:
-                child.wait(self._stop_seconds)
+        if not hurried_at and in_a_hurry():
+            hurried_at = now
+            for child in waiting:
+                child.tell(signal.SIGINT)
+        for child in list(waiting):
+            if now > started + child.stop_seconds or (hurried_at and now > hurried_at + _HURRIED_SECONDS):
+                logger.warning("%s did not stop in time and is killed", child.name)
+                child.kill()
+                waiting.remove(child)
+        time.sleep(_POLL_SECONDS)
 
 
 def receive_orders() -> dict[str, Any]:

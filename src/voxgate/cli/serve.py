@@ -49,4 +49,4 @@ def serve(
     }
     from voxgate.cli.startup import start  # noqa: PLC0415 - see above
 
-    start(load_settings(flags, os.environ, config), config)
+    start(lambda: load_settings(flags, os.environ, config), config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import secrets
 import socket
@@ -16,19 +17,29 @@ from rich.console import Console
 
 from voxgate.auth.keys import load_admin_key
 from voxgate.auth.tokens import TOKEN_KEYS_NAME, load_token_keys
-from voxgate.cli.processes import Child, Supervisor
+from voxgate.cli.processes import Child
+from voxgate.cli.supervisor import Supervisor
 from voxgate.core.errors import SettingsError
 from voxgate.core.settings import Settings, explain
+from voxgate.gateway.scoreboard import Scoreboard
 from voxgate.providers.local.settings import LocalSettings, installed, resolve_ear, resolve_voice
 from voxgate.store import Store
 
 _BACKLOG: Final = 2048
+_WORKER_STOP_SECONDS: Final = 20.0
+"""Beyond the drain: to say why calls are closed, and to write what is still in memory."""
+_RECORDER_STOP_SECONDS: Final = 70.0
+_FIXED: Final = ("host", "port", "data_dir", "local")
+"""What a rolling restart cannot change: the port is open, and the other processes go on."""
+
+logger = logging.getLogger(__name__)
 
 
-def start(settings: Settings, config: Path | None) -> None:
+def start(load: Callable[[], Settings], config: Path | None) -> None:
     """Runs everything until a signal. SettingsError, with what to do, when it cannot. `config` is the file
-    that the settings came from, for the errors."""
+    that the settings came from, for the errors; `load` reads them, now and at every rolling restart."""
     os.umask(0o077)  # what is recorded is nobody else's to read
+    settings = load()
     local_settings = check_local(settings, config)
     check_tls(settings)
     prepare_data_dir(settings)
@@ -36,9 +47,20 @@ def start(settings: Settings, config: Path | None) -> None:
     admin_key, is_new = _admin_key(settings)
     with listener, bind("127.0.0.1", 0) as local_listener:
         has_local = local_is_available(local_settings)
-        groups = _children(settings, admin_key, listener, local_listener if has_local else None)
-        # What takes calls stops first, then what it dials, then what writes down what they did.
-        supervisor = Supervisor(groups, stop_seconds=settings.drain_seconds + 15)
+        local = _local_child(settings, local_listener) if has_local else None
+        board = Scoreboard.create()
+
+        def reload() -> list[Child]:
+            fresh = _reloaded(load(), settings, config)
+            return _workers(fresh, _admin_key(fresh)[0], listener, board, local)
+
+        supervisor = Supervisor(
+            _workers(settings, admin_key, listener, board, local),
+            [*([local] if local else []), _recorder_child(settings)],
+            board=board,
+            reload=reload,
+            close_port=listener.close,
+        )
         supervisor.run(on_ready=_announcement(settings, listener, admin_key if is_new else None, has_local))
 
 
@@ -118,31 +140,54 @@ def _admin_key(settings: Settings) -> tuple[str, bool]:
     return load_admin_key(settings.admin_key_path, configured)
 
 
-def _children(
-    settings: Settings, admin_key: str, listener: socket.socket, local_listener: socket.socket | None
-) -> list[list[Child]]:
+def _reloaded(fresh: Settings, first: Settings, config: Path | None) -> Settings:
+    """New settings for new workers; SettingsError when they are wrong. What cannot change stays."""
+    check_tls(fresh)
+    check_local(fresh, config)
+    for key in _FIXED:
+        if getattr(fresh, key) != getattr(first, key):
+            name = "providers.local" if key == "local" else key
+            logger.warning("%s has changed: that needs a stop and a start, and stays as it was", name)
+    return fresh.model_copy(update={key: getattr(first, key) for key in _FIXED})
+
+
+def _workers(
+    settings: Settings, admin_key: str, listener: socket.socket, board: Scoreboard, local: Child | None
+) -> list[Child]:
+    orders = {
+        "settings": _plain(settings),
+        "admin_key": admin_key,
+        "local": local.orders["upstream"] if local else None,
+        "descriptor": listener.fileno(),
+        "board": board.descriptor,
+    }
+    shared = [listener.fileno(), board.descriptor]
+    seconds = settings.drain_seconds + _WORKER_STOP_SECONDS
+    return [Child("worker", dict(orders), shared, seconds) for _ in range(settings.workers)]
+
+
+def _local_child(settings: Settings, listener: socket.socket) -> Child:
+    key = secrets.token_urlsafe(24)
+    orders = {
+        "settings": _plain(settings),
+        "key": key,
+        "descriptor": listener.fileno(),
+        "upstream": {"base_url": f"http://127.0.0.1:{listener.getsockname()[1]}/v1", "api_key": key},
+    }
+    return Child("local", orders, [listener.fileno()])
+
+
+def _recorder_child(settings: Settings) -> Child:
+    return Child("recorder", {"settings": _plain(settings)}, stop_seconds=_RECORDER_STOP_SECONDS)
+
+
+def _plain(settings: Settings) -> dict[str, Any]:
+    """As JSON, for a child, with the providers' keys that stand in the file."""
     plain = settings.model_dump(mode="json", exclude={"api_key"})
     for name, provider in settings.providers.items():
         if provider.api_key is not None:
             plain["providers"][name]["api_key"] = provider.api_key.get_secret_value()
-    upstream: dict[str, Any] | None = None
-    locals_: list[Child] = []
-    if local_listener is not None:
-        key = secrets.token_urlsafe(24)
-        address = f"http://127.0.0.1:{local_listener.getsockname()[1]}/v1"
-        upstream = {"base_url": address, "api_key": key}
-        orders = {"settings": plain, "key": key, "descriptor": local_listener.fileno()}
-        locals_ = [Child("local", orders, [local_listener.fileno()])]
-    orders = {
-        "settings": plain,
-        "admin_key": admin_key,
-        "local": upstream,
-        "descriptor": listener.fileno(),
-    }
-    workers = [
-        Child(f"worker {number}", orders, [listener.fileno()]) for number in range(1, settings.workers + 1)
-    ]
-    return [workers, locals_, [Child("recorder", {"settings": plain})]]
+    return plain
 
 
 def _announcement(

@@ -25,7 +25,6 @@ from voxgate.core.errors import (
     VoxgateError,
 )
 from voxgate.gateway.calls import Calls
-from voxgate.gateway.metrics import Metrics, render
 from voxgate.providers.routes import Router
 from voxgate.store import Store
 
@@ -68,7 +67,7 @@ class Endpoints:
         sign_in: WebSignIn,
         router: Router,
         calls: Calls,
-        metrics: Metrics,
+        metrics_text: Callable[[], str],
     ) -> None:
         self._store = store
         self._gatekeeper = gatekeeper
@@ -76,7 +75,7 @@ class Endpoints:
         self._sign_in = sign_in
         self._router = router
         self._calls = calls
-        self._metrics = metrics
+        self._metrics_text = metrics_text
 
     def routes(self) -> list[Route]:
         one = "/v1/credentials/{id}"
@@ -145,9 +144,7 @@ class Endpoints:
         return Json({"status": "ready"})
 
     async def metrics(self, request: Request) -> Response:
-        return PlainTextResponse(
-            render({"1": self._metrics.snapshot()}), media_type="text/plain; version=0.0.4"
-        )
+        return PlainTextResponse(self._metrics_text(), media_type="text/plain; version=0.0.4")
 
     async def _find(self, request: Request) -> dict[str, Any]:
         owner = await self._key_owner(request)

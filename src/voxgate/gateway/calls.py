@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from voxgate.core.errors import Draining, Overloaded, SessionEnded, VoxgateError
 from voxgate.gateway.metrics import Metrics
 from voxgate.gateway.relay import Call
 
-_FAREWELL_SECONDS: Final = 3.0
+_POLL_SECONDS: Final = 0.02
 
 
 class Calls:
@@ -21,6 +22,8 @@ class Calls:
         self._empty = asyncio.Event()
         self._empty.set()
         self._openings: set[asyncio.Task[None]] = set()
+        self._leaving: list[asyncio.Transport] = []
+        """Clients that were told to go while draining: the process must not end before they have read it."""
         self.draining = False
         self._started = metrics.counter("voxgate_calls_started_total", "Calls that were opened.")
         self._refused = metrics.counter(
@@ -47,7 +50,7 @@ class Calls:
     def check_open(self) -> None:
         """Draining when no new call may start."""
         if self.draining:
-            raise Draining("This gateway is stopping; connect again to reach another one.")
+            raise stopping()
 
     def check_room(self) -> None:
         """Overloaded when this worker has as many calls as it takes, the one that asks included."""
@@ -72,8 +75,14 @@ class Calls:
     def remove(self, call: Call) -> None:
         self._running.pop(call.session_id, None)
         self._told.discard(call.session_id)
+        self.see_off(call.client.transport)
         if not self._running:
             self._empty.set()
+
+    def see_off(self, client: asyncio.Transport) -> None:
+        """The end of a drain waits until this client is gone, for a while."""
+        if self.draining:
+            self._leaving = [each for each in self._leaving if not _is_gone(each)] + [client]
 
     def count_refusal(self, error: VoxgateError) -> None:
         self._refused.add(error.code or error.type)
@@ -97,19 +106,35 @@ class Calls:
         )
 
     async def drain(self, seconds: float) -> None:
-        """No new calls; those that run may go on for `seconds`, then they are closed with 1001."""
+        """No new calls, those that are being opened are refused; those that run may go on for `seconds`."""
         self.draining = True
-        await self._wait_until_empty(seconds)
+        await asyncio.sleep(0)  # a task that has not begun could not answer
         for task in list(self._openings):
             task.cancel()
-        await asyncio.gather(*self._openings, return_exceptions=True)
-        self._end_all(self.all(), Draining("This gateway is stopping."))
-        await self._wait_until_empty(_FAREWELL_SECONDS)
-
-    async def _wait_until_empty(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._empty.wait(), seconds)
+
+    async def close_rest(self, seconds: float) -> None:
+        """Closes what still runs with 1001 and waits until the clients have read it, `seconds` at most."""
+        self.draining = True
+        self._end_all(self.all(), Draining("This gateway is stopping."))
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not self._all_gone:  # noqa: ASYNC110 - transports tell nobody
+            await asyncio.sleep(_POLL_SECONDS)
+
+    @property
+    def _all_gone(self) -> bool:
+        return not self._running and not self._openings and all(map(_is_gone, self._leaving))
 
     def _end_all(self, calls: Iterable[Call], error: VoxgateError) -> None:
         for call in calls:
             self.end(call, error)
+
+
+def stopping() -> Draining:
+    """For those who want a call now."""
+    return Draining("This gateway is stopping; connect again to reach another one.")
+
+
+def _is_gone(client: asyncio.Transport) -> bool:
+    return client.is_closing() and not client.get_write_buffer_size()

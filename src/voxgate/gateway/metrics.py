@@ -1,5 +1,5 @@
 """The registry of a worker's metrics: whoever counts something registers it by name, a snapshot is what the
-worker tells of itself, and `render` makes Prometheus' text of the snapshots of all workers.
+worker tells of itself, `merge` adds those of all workers up, and `render` makes Prometheus' text of that.
 
 Counters are summed over all workers, also over those that have ended, so that they never go down while
 Voxgate runs; a gauge says how one living worker is now and carries that worker's number as its label.
@@ -73,8 +73,8 @@ def _by_label(value: Value) -> dict[str, float]:
     return dict(value) if isinstance(value, Mapping) else {"": value}
 
 
-def render(living: Mapping[str, Snapshot], ended: Iterable[Snapshot] = ()) -> str:
-    """`living` by the worker's number. Of the `ended` only the counters count."""
+def merge(living: Mapping[str, Snapshot], ended: Iterable[Snapshot] = ()) -> Snapshot:
+    """One snapshot of all. `living` by the worker's number. Of the `ended` only the counters count."""
     merged: Snapshot = {}
     for worker, snapshot in [*living.items(), *(("", each) for each in ended)]:
         for name, metric in snapshot.items():
@@ -87,6 +87,11 @@ def render(living: Mapping[str, Snapshot], ended: Iterable[Snapshot] = ()) -> st
             for value, number in metric["values"].items():
                 key = worker if is_gauge else value
                 into["values"][key] = into["values"].get(key, 0) + number
+    return merged
+
+
+def render(merged: Snapshot) -> str:
+    """Prometheus' text format, version 0.0.4."""
     return "".join(line + "\n" for name in merged for line in _lines(name, merged[name]))
 
 

@@ -20,7 +20,7 @@ from voxgate.core import clock
 from voxgate.core.errors import BetaDisabled, InvalidRequest, MissingModel, RequestError, VoxgateError
 from voxgate.core.ids import new_id
 from voxgate.core.networks import Address
-from voxgate.gateway.calls import Calls
+from voxgate.gateway.calls import Calls, stopping
 from voxgate.gateway.dial import Dialled, Dialler
 from voxgate.gateway.forwarded import Proxies
 from voxgate.gateway.leases import Leases
@@ -120,7 +120,10 @@ class UpgradeProtocol(asyncio.Protocol):
         except VoxgateError as error:
             self._refuse(opening, error)
         except asyncio.CancelledError:
-            self._abandon(opening, "the call was given up before the provider answered")
+            if self._gateway.calls.draining and not self._transport.is_closing():
+                self._refuse(opening, stopping())
+            else:
+                self._abandon(opening, "the call was given up before the provider answered")
             raise
         except Exception:
             # Whatever it is: the caller gets an answer, and the log its end.
@@ -228,6 +231,7 @@ class UpgradeProtocol(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
             say_farewell(self._transport, error)
+            self._gateway.calls.see_off(self._transport)
 
     def _abandon(self, opening: _Opening, reason: str) -> None:
         self._gateway.leases.give_back(opening.session_id)

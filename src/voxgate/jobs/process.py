@@ -11,10 +11,16 @@ from voxgate.store import FolderBlobs, Store
 
 
 def run_recorder(
-    data_dir: Path, database_url: str, *, stop: threading.Event, ready: Callable[[], None]
+    data_dir: Path,
+    database_url: str,
+    *,
+    stop: threading.Event,
+    at_once: threading.Event,
+    ready: Callable[[], None],
 ) -> None:
-    """Records until `stop`. `ready` is called once the store is open."""
+    """Records until `stop`, and then what is left of calls that have ended; with `at_once` not even that.
+    `ready` is called once the store is open."""
     with Store(database_url) as store:
         recorder = Recorder(wire_dir=data_dir / "wire", store=store, blobs=FolderBlobs(data_dir / "blobs"))
         ready()
-        recorder.run(stop)
+        recorder.run(stop, at_once)

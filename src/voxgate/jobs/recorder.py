@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from voxgate.jobs.recording import SessionRecording
-from voxgate.recording.wirelog import wire_logs
+from voxgate.recording.wirelog import LOCK_NAME, wire_logs, writer_is_alive
 from voxgate.store import Blobs, Store
 
 _LOCK_NAME: Final = "recorder.lock"
@@ -24,7 +24,8 @@ _MOST_ATTEMPTS: Final = 6
 _PORTIONS_PER_STEP: Final = 4
 """So many portions of one session in a row; then the others have their turn."""
 
-_DRAIN_SECONDS: Final = 3.0
+_DRAIN_SECONDS: Final = 60.0
+"""What is not finished then is finished by the next recorder."""
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +47,15 @@ class Recorder:
         self._recordings: dict[Path, SessionRecording] = {}
         self._setbacks: dict[Path, _Setback] = {}
 
-    def run(self, stop: threading.Event) -> None:
-        """Records until `stop`. Only one recorder works on a folder: a second one waits for its lock."""
+    def run(self, stop: threading.Event, at_once: threading.Event) -> None:
+        """Records until `stop`, then finishes what has ended, unless `at_once` is set. Only one recorder
+        works on a folder: a second one waits for its lock."""
         with self._only_one(stop) as is_mine:
             while is_mine and not stop.is_set():
                 if not self.step():
                     stop.wait(self._poll_seconds)
             if is_mine:
-                self._drain()
+                self._drain(at_once)
 
     def step(self) -> bool:
         """Does a bounded piece of what there is to do; whether there was anything."""
@@ -121,11 +123,22 @@ class Recorder:
         self._recordings.pop(path, None)
         self._setbacks.pop(path, None)
 
-    def _drain(self) -> None:
-        """Calls that ended just before the stop are finished; the next recorder begins the others again."""
+    def _drain(self, at_once: threading.Event) -> None:
+        """The workers have ended, or are about to: all sessions can be finished. The next recorder begins
+        those again for which the time was too short."""
         deadline = time.monotonic() + _DRAIN_SECONDS
-        while time.monotonic() < deadline and self.step():
-            pass
+        while time.monotonic() < deadline and not at_once.is_set():
+            may_grow = self._something_comes()
+            if not self.step():
+                if not self._recordings and not may_grow:
+                    return
+                at_once.wait(self._poll_seconds)
+        left = len(wire_logs(self._wire_dir))
+        logger.warning("%d sessions are not finished; the next start does that", left)
+
+    def _something_comes(self) -> bool:
+        """Whether a worker, or what writes its logs, still runs."""
+        return any(writer_is_alive(lock) for lock in self._wire_dir.glob(f"*/{LOCK_NAME}"))
 
     @contextmanager
     def _only_one(self, stop: threading.Event) -> Iterator[bool]:
