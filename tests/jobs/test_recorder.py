@@ -384,6 +384,7 @@ def test_a_recorder_that_is_told_to_stop_finishes_what_workers_still_write(bench
     for each in (log, later):
         talk(each, pcm(100), pcm(100))
         end(each)
+    bench.writers.remove(writer)
     writer.stop()
     thread.join(SECONDS)
     assert not thread.is_alive()
