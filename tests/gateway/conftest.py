@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -72,48 +73,49 @@ class RunningGateway:
 StartGateway = Callable[..., AbstractAsyncContextManager[RunningGateway]]
 
 
-@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+@pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
     """Both event loops: their transports differ in small ways."""
     return "asyncio", {"use_uvloop": request.param}
 
 
+@contextlib.asynccontextmanager
+async def run_gateway(
+    folder: Path, *providers: str, environ: dict[str, str] | None = None, **settings: Any
+) -> AsyncIterator[RunningGateway]:
+    """`providers` are base URLs; the model `fake` is routed to them in order."""
+    names = {f"fake{number}": {"base_url": url} for number, url in enumerate(providers)}
+    for part in ("wire", "blobs"):
+        (folder / part).mkdir(exist_ok=True)
+    routes = [{"model": "fake*", "providers": list(names)}] if names else []
+    given = settings.pop("providers", {})
+    checked = Settings.model_validate(
+        {
+            "data_dir": folder,
+            "drain_seconds": 0,
+            "routes": routes,
+            **settings,
+            "providers": names | given,
+        }
+    )
+    worker = build_worker(checked, environ or {}, ADMIN_KEY, None)
+    server = GatewayServer(worker_config(worker), worker)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with contextlib.suppress(ValueError):
+            task = asyncio.create_task(server._serve([listener]))
+        async with aiohttp.ClientSession() as http:
+            while not server.started:
+                await asyncio.sleep(0.005)
+            try:
+                yield RunningGateway(worker, server, port, http)
+            finally:
+                server.should_exit = True
+                await task
+                worker.gateway.spool.stop()
+                worker.store.close()
+
+
 @pytest.fixture
 def start_gateway(tmp_path: Path) -> StartGateway:
-    @contextlib.asynccontextmanager
-    async def start(
-        *providers: str, environ: dict[str, str] | None = None, **settings: Any
-    ) -> AsyncIterator[RunningGateway]:
-        """`providers` are base URLs; the model `fake` is routed to them in order."""
-        names = {f"fake{number}": {"base_url": url} for number, url in enumerate(providers)}
-        for folder in ("wire", "blobs"):
-            (tmp_path / folder).mkdir(exist_ok=True)
-        routes = [{"model": "fake*", "providers": list(names)}] if names else []
-        given = settings.pop("providers", {})
-        checked = Settings.model_validate(
-            {
-                "data_dir": tmp_path,
-                "drain_seconds": 0,
-                "routes": routes,
-                **settings,
-                "providers": names | given,
-            }
-        )
-        worker = build_worker(checked, environ or {}, ADMIN_KEY, None)
-        server = GatewayServer(worker_config(worker), worker)
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
-            with contextlib.suppress(ValueError):
-                task = asyncio.create_task(server._serve([listener]))
-            async with aiohttp.ClientSession() as http:
-                while not server.started:
-                    await asyncio.sleep(0.005)
-                try:
-                    yield RunningGateway(worker, server, port, http)
-                finally:
-                    server.should_exit = True
-                    await task
-                    worker.gateway.spool.stop()
-                    worker.store.close()
-
-    return start
+    return functools.partial(run_gateway, tmp_path)

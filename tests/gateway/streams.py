@@ -5,11 +5,19 @@ from __future__ import annotations
 import itertools
 import random
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from tests.gateway.wire import Part, write_close, write_frame
 from voxgate.realtime.frames import BINARY, CONTINUATION, PING, PONG, TEXT
+
+over_one_gateway = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a lost byte costs seconds: no shrinking
+    report_multiple_bugs=False,
+)
 
 EVENTS = [
     b"",

@@ -8,86 +8,57 @@ import contextlib
 import itertools
 import ssl
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 
 from tests.certificates import make_certificate
-from tests.gateway.conftest import ADMIN_KEY, RunningGateway, StartGateway
-from tests.gateway.streams import EVENTS, parts, seeded_bytes, some_mask
+from tests.gateway.conftest import ADMIN_KEY, StartGateway, run_gateway
+from tests.gateway.streams import EVENTS, over_one_gateway, parts, seeded_bytes, some_mask
 from tests.gateway.wire import (
     PATIENCE_SECONDS,
     Part,
+    Place,
     RawProvider,
     Wire,
-    assert_same,
-    cross,
     joined,
     until,
     write_close,
     write_frame,
 )
 from voxgate.realtime.frames import BINARY, CONTINUATION, PING, PONG, TEXT, FrameDecoder
-from voxgate.recording.wirelog import CLIENT, SERVER
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
 pytestmark = pytest.mark.anyio
 
 MASK = b"mask"
-over_one_gateway = settings(
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a lost byte costs seconds: no shrinking
-    report_multiple_bugs=False,
-)
 
 
-@dataclass(frozen=True)
-class Place:
-    """One gateway with one provider, for all examples of a test. `trusted` is for clients of its TLS."""
-
-    gateway: RunningGateway
-    provider: RawProvider
-    trusted: ssl.SSLContext | None = None
-
-    async def carries(self, client: Part, provider: Part) -> None:
-        """A whole call, compared at both far ends and with its wire log."""
-        crossed = await cross(self.gateway, self.provider, client, provider, self.trusted)
-        assert_same(crossed.at_provider, client.stream, "at the provider")
-        assert_same(crossed.at_client, provider.stream, "at the client")
-        records = await self.gateway.records(crossed.session_id)
-        logged = {kind: b"".join(r.data for r in records if r.kind == kind) for kind in (CLIENT, SERVER)}
-        assert_same(logged[CLIENT], client.stream, "in the log, from the client")
-        assert_same(logged[SERVER], provider.stream, "in the log, from the provider")
-        assert [r.t_ns for r in records] == sorted(r.t_ns for r in records)
+@pytest.fixture(scope="module")
+async def place(anyio_backend: object, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
+    async with RawProvider() as provider:
+        async with run_gateway(tmp_path_factory.mktemp("place"), provider.base_url) as gateway:
+            yield Place(gateway, provider)
 
 
-@pytest.fixture
-async def place(start_gateway: StartGateway) -> AsyncIterator[Place]:
-    async with RawProvider() as provider, start_gateway(provider.base_url) as gateway:
-        yield Place(gateway, provider)
-
-
-@pytest.fixture(params=["client", "provider", "both"])
+@pytest.fixture(scope="module", params=["client", "provider", "both"])
 async def tls_place(
-    request: pytest.FixtureRequest,
-    start_gateway: StartGateway,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest, anyio_backend: object, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Place]:
     """TLS on one leg or on both."""
-    certificate, key = make_certificate(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # what the gateway's dialler trusts
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = make_certificate(folder)
     trusted, serving = ssl.create_default_context(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trusted.load_verify_locations(certificate)
     serving.load_cert_chain(certificate, key)
     own = {} if request.param == "provider" else {"tls_cert": certificate, "tls_key": key}
-    async with RawProvider(None if request.param == "client" else serving) as provider:
-        async with start_gateway(provider.base_url, **own) as gateway:
-            yield Place(gateway, provider, trusted if own else None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(certificate))  # what the gateway's dialler trusts
+        async with RawProvider(None if request.param == "client" else serving) as provider:
+            async with run_gateway(folder, provider.base_url, **own) as gateway:
+                yield Place(gateway, provider, trusted if own else None)
 
 
 @settings(over_one_gateway, max_examples=25)

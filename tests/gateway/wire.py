@@ -11,18 +11,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from tests.gateway.conftest import ADMIN_KEY, RunningGateway
 from voxgate.gateway.relay import Call
-from voxgate.realtime.frames import CLOSE, apply_mask
+from voxgate.realtime.frames import CLOSE, FrameDecoder, Message, apply_mask
 from voxgate.realtime.handshake import accept_key
+from voxgate.recording.wirelog import CLIENT, FACT, SERVER
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 PATIENCE_SECONDS = 10.0
@@ -53,7 +56,12 @@ def write_close(code: int | None, reason: bytes = b"", *, mask: bytes = b"") -> 
     return write_frame(CLOSE, b"" if code is None else code.to_bytes(2, "big") + reason, mask=mask)
 
 
-@dataclass(frozen=True)
+def shown(stream: bytes) -> str:
+    """Its length and its beginning."""
+    return f"{len(stream):,} bytes: {stream[:80].hex(' ')}" + (" …" if len(stream) > 80 else "")
+
+
+@dataclass(frozen=True, repr=False)
 class Part:
     """What one side does in a call. Sizes and rounds are taken in turn."""
 
@@ -69,9 +77,8 @@ class Part:
     """So much it reads at once."""
 
     def __repr__(self) -> str:
-        shown = self.stream[:80].hex(" ") + (" …" if len(self.stream) > 80 else "")
         return (
-            f"Part({len(self.stream)} bytes: {shown}, piece_sizes={self.piece_sizes}, rounds={self.rounds}, "
+            f"Part({shown(self.stream)}, piece_sizes={self.piece_sizes}, rounds={self.rounds}, "
             f"early_bytes={self.early_bytes}, read_sizes={self.read_sizes})"
         )
 
@@ -128,6 +135,15 @@ class Wire:
                 pass
         return bytes(self.received[:size])
 
+    async def receive_until_close(self, behind: int = 0) -> list[Message]:
+        """The messages that came behind so many bytes, up to a close frame; the connection may stay open."""
+        messages: list[Message] = []
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not messages or messages[-1].opcode != CLOSE:
+                assert await self.receive(), f"no close frame came behind {messages}"
+                messages = decode(self.received[behind:])
+        return messages
+
     @property
     def session_id(self) -> str:
         return header(self.head, "x-voxgate-session-id") or ""
@@ -151,6 +167,10 @@ class Wire:
         self.writer.transport.abort()
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             await self.writer.wait_closed()
+
+
+def decode(stream: bytes | bytearray) -> list[Message]:
+    return FrameDecoder().feed(bytes(stream))
 
 
 async def go_round(times: int) -> None:
@@ -196,19 +216,25 @@ class RawProvider:
     async def _keep(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._waiting.put_nowait((reader, writer))
 
-    async def accept(self, early: bytes = b"", headers: str = "") -> Wire:
-        """The next connection, answered with a 101 that has `early` right behind it."""
+    async def take(self) -> Wire:
+        """The next connection, whose request was read and not answered."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             reader, writer = await self._waiting.get()
-            wire = Wire(reader, writer, await reader.readuntil(_END))
-            await wire.send(
-                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                b"Sec-WebSocket-Accept: "
-                + accept_key(header(wire.head, "sec-websocket-key") or "").encode()
-                + f"\r\n{headers}\r\n".encode()
-                + early
-            )
+            return Wire(reader, writer, await reader.readuntil(_END))
+
+    async def accept(self, early: bytes = b"") -> Wire:
+        """The next connection, answered with a 101 that has `early` right behind it."""
+        wire = await self.take()
+        await wire.send(answer_head(wire.head) + early)
         return wire
+
+
+def answer_head(request: bytes, headers: str = "") -> bytes:
+    accepted = accept_key(header(request, "sec-websocket-key") or "")
+    return (
+        f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Accept: {accepted}\r\n{headers}\r\n"
+    ).encode()
 
 
 def upgrade_head(*, connection: str = "Upgrade", headers: str = "") -> bytes:
@@ -257,6 +283,42 @@ async def joined(
 def running_call(gateway: RunningGateway, client: Wire) -> Call:
     """The gateway's own view of the call of this client."""
     return gateway.worker.gateway.calls.get(client.session_id)
+
+
+@dataclass(frozen=True, repr=False)
+class Place:
+    """One gateway with one provider, for all examples of a test. `trusted` is for clients of its TLS."""
+
+    gateway: RunningGateway
+    provider: RawProvider
+    trusted: ssl.SSLContext | None = None
+
+    def __repr__(self) -> str:
+        return "place"
+
+    async def carries(self, client: Part, provider: Part) -> None:
+        """A whole call, compared at both far ends and with its wire log."""
+        crossed = await cross(self.gateway, self.provider, client, provider, self.trusted)
+        assert_same(crossed.at_provider, client.stream, "at the provider")
+        assert_same(crossed.at_client, provider.stream, "at the client")
+        await self.logged(crossed.session_id, client.stream, provider.stream)
+
+    async def logged(self, session_id: str, from_client: bytes, from_provider: bytes) -> None:
+        """The wire log has just these bytes, in the order of their times."""
+        records = await self.gateway.records(session_id)
+        logged = {kind: b"".join(r.data for r in records if r.kind == kind) for kind in (CLIENT, SERVER)}
+        assert_same(logged[CLIENT], from_client, "in the log, from the client")
+        assert_same(logged[SERVER], from_provider, "in the log, from the provider")
+        assert [r.t_ns for r in records] == sorted(r.t_ns for r in records)
+
+    async def end_of(self, session_id: str) -> tuple[int, str, str]:
+        """Close code, reason and side, as the log has them."""
+        records = await self.gateway.records(session_id)
+        fact = json.loads([r.data for r in records if r.kind == FACT][-1])
+        return fact["code"], fact["reason"], fact["side"]
+
+    def join(self) -> AbstractAsyncContextManager[tuple[Wire, Wire]]:
+        return joined(self.gateway, self.provider, tls=self.trusted)
 
 
 @dataclass(frozen=True)
