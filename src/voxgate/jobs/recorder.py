@@ -83,7 +83,7 @@ class Recorder:
                 if not recording.advance():
                     break
                 busy = True
-            recording.refresh()
+            recording.refresh(len(self._recordings))
         except FileNotFoundError:
             self._forget(path)  # somebody deleted the log: there is nothing left to record
         except OSError as error:

@@ -9,8 +9,9 @@ recorder or an error, removes what the earlier one wrote and starts from the wir
 from __future__ import annotations
 
 import logging
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -24,9 +25,13 @@ from voxgate.traces.model import stable_id
 
 _REFRESH_SECONDS: Final = 0.25
 _REFRESH_SHARE: Final = 10
-"""A save that took long is repeated later: saving takes at most a tenth of the time."""
+"""A save that took long is repeated later: saving the running calls takes at most a tenth of the time."""
 _ALIVE_SECONDS: Final = 0.5
 _MOST_SAVE_PAUSE: Final = 30.0
+
+_step_aside: Final[Callable[[], None]] = getattr(os, "sched_yield", lambda: None)
+"""Offers the processor to whoever waits for it. Calls come first: where cores are few, a relay that has to
+wait until the scheduler takes the core from us is felt, a trace that comes a little later is not."""
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +86,7 @@ class SessionRecording:
             for line, event in self._log.entries(record):
                 lines.append(line)
                 chunks += self._builder.feed(event)
+            _step_aside()
         self._blobs.append(f"{self._prefix}/events.jsonl", b"".join(lines))
         self._tracks.write(chunks)
         self._changed = True
@@ -97,14 +103,16 @@ class SessionRecording:
         self._size = -1  # it may have written between the last look and its end
         return not self._read()
 
-    def refresh(self) -> None:
-        """Saves the trace of a running call if it changed and the last save is long enough ago."""
+    def refresh(self, running: int = 1) -> None:
+        """Saves the trace of a running call if it changed and the last save is long enough ago, for one of so
+        many that run."""
         if self._changed and self._finishing is None and time.monotonic() >= self._next_save:
             self._changed = False
-            if not self._save(self._builder.snapshot()):
+            if not self._save(self._builder.snapshot(), running):
                 self._changed = True
+            _step_aside()
 
-    def _save(self, trace: Trace) -> bool:
+    def _save(self, trace: Trace, running: int = 1) -> bool:
         """Whether the store took it. A store that fails, such as a database that is away, must not cost the
         recording: the wire log stays, and it is tried again."""
         started = time.monotonic()
@@ -118,7 +126,7 @@ class SessionRecording:
             return False
         self._failed_saves = 0
         now = time.monotonic()
-        self._next_save = now + max(_REFRESH_SECONDS, (now - started) * _REFRESH_SHARE)
+        self._next_save = now + max(_REFRESH_SECONDS, (now - started) * _REFRESH_SHARE * running)
         return True
 
     # At the end
