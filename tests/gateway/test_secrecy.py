@@ -72,7 +72,7 @@ class _Planter:
         return Planted(self._head(), self.secrets, self.hidden)
 
     def _secret(self, *, hidden: bool = True) -> str:
-        digits = "".join(self._random.choice("0123456789abcdef") for _ in range(16))
+        digits = f"{self._random.randrange(1 << 48):012x}{len(self.secrets):04}"  # no two are alike
         secret = self._random.choice(["s3cret{}", "sk-{}", "ek_{}", "vg_{}"]).format(digits)
         self.secrets.add(secret)
         if hidden:
