@@ -299,7 +299,7 @@ class Call:
             self._close = (Close(error.close_code, error.close_reason), "gateway")
         self.log.fact({"type": "gateway.error", **error.body(), "close_code": error.close_code})
         if self.client.follower.at_boundary and not self.upstream.transport.is_closing():
-            self.upstream.transport.write(encode_close(1000, "", masked=True))
+            self.upstream.transport.write(encode_close(error.close_code, error.close_reason, masked=True))
         if self.upstream.follower.at_boundary and self.upstream.follower.close is None:
             say_farewell(self.client.transport, error, self.client.refused)
             self._finish(client_stays=True)
