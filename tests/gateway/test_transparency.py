@@ -6,29 +6,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 
-from tests.certificates import make_certificate
-from tests.gateway.conftest import ADMIN_KEY, StartGateway, run_gateway
+from tests.gateway.conftest import ADMIN_KEY, StartGateway
 from tests.gateway.streams import EVENTS, over_one_gateway, parts, seeded_bytes, some_mask
 from tests.gateway.wire import (
     PATIENCE_SECONDS,
     Part,
     Place,
-    RawProvider,
     Wire,
+    exchange,
     joined,
+    open_place,
+    open_tls_place,
     until,
     write_close,
     write_frame,
 )
 from voxgate.realtime.frames import BINARY, CONTINUATION, PING, PONG, TEXT, FrameDecoder
+from voxgate.recording.wirelog import wire_logs
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
 pytestmark = pytest.mark.anyio
@@ -38,27 +40,16 @@ MASK = b"mask"
 
 @pytest.fixture(scope="module")
 async def place(anyio_backend: object, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    async with RawProvider() as provider:
-        async with run_gateway(tmp_path_factory.mktemp("place"), provider.base_url) as gateway:
-            yield Place(gateway, provider)
+    async with open_place(tmp_path_factory.mktemp("place")) as place:
+        yield place
 
 
 @pytest.fixture(scope="module", params=["client", "provider", "both"])
 async def tls_place(
     request: pytest.FixtureRequest, anyio_backend: object, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Place]:
-    """TLS on one leg or on both."""
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = make_certificate(folder)
-    trusted, serving = ssl.create_default_context(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    trusted.load_verify_locations(certificate)
-    serving.load_cert_chain(certificate, key)
-    own = {} if request.param == "provider" else {"tls_cert": certificate, "tls_key": key}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(certificate))  # what the gateway's dialler trusts
-        async with RawProvider(None if request.param == "client" else serving) as provider:
-            async with run_gateway(folder, provider.base_url, **own) as gateway:
-                yield Place(gateway, provider, trusted if own else None)
+    async with open_tls_place(tmp_path_factory.mktemp("tls"), request.param) as place:
+        yield place
 
 
 @settings(over_one_gateway, max_examples=25)
@@ -66,13 +57,36 @@ async def tls_place(
 async def test_all_bytes_come_out_unchanged_on_the_other_side_and_in_the_log(
     place: Place, client: Part, provider: Part
 ) -> None:
-    await place.carries(client, provider)
+    await place.carries_and_logs(client, provider)
 
 
 @settings(over_one_gateway, max_examples=6)
 @given(client=parts(masked=True), provider=parts(masked=False))
 async def test_all_bytes_come_out_unchanged_with_tls(tls_place: Place, client: Part, provider: Part) -> None:
-    await tls_place.carries(client, provider)
+    await tls_place.carries_and_logs(client, provider)
+
+
+@settings(over_one_gateway, max_examples=8)
+@given(client=parts(masked=True), provider=parts(masked=False))
+async def test_all_bytes_come_out_unchanged_where_nothing_is_recorded(
+    place: Place, client: Part, provider: Part
+) -> None:
+    session_id = await place.carries(client, provider, key=await place.gateway.mint(model="fake"))
+    wire_dir = place.gateway.worker.settings.wire_dir
+    assert not [path for path in wire_logs(wire_dir) if path.name.startswith(session_id)]
+
+
+@settings(over_one_gateway, max_examples=8)
+@given(calls=st.lists(st.tuples(parts(masked=True), parts(masked=False)), min_size=2, max_size=4))
+async def test_calls_at_the_same_time_keep_their_bytes_apart(
+    place: Place, calls: list[tuple[Part, Part]]
+) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        ends = [await stack.enter_async_context(place.join()) for _ in calls]
+        late = [[replace(part, early_bytes=0) for part in both] for both in calls]
+        await asyncio.gather(*(exchange(*wires, *both) for wires, both in zip(ends, late, strict=True)))
+        for (client, _), both in zip(ends, calls, strict=True):
+            await place.logged(client.session_id, *(part.stream for part in both))
 
 
 async def test_bytes_that_come_one_by_one_come_out_unchanged(place: Place) -> None:
@@ -87,7 +101,7 @@ async def test_bytes_that_come_one_by_one_come_out_unchanged(place: Place) -> No
         return b"".join([*fragments, *events, write_close(4000, b"done", mask=mask)])
 
     for rounds in (1, 2):
-        await place.carries(Part(stream(MASK), [1], [rounds]), Part(stream(b""), [1], [rounds]))
+        await place.carries_and_logs(Part(stream(MASK), [1], [rounds]), Part(stream(b""), [1], [rounds]))
 
 
 def large_message(size: int, frames: int, mask: bytes = b"") -> bytes:
@@ -104,12 +118,14 @@ def large_message(size: int, frames: int, mask: bytes = b"") -> bytes:
 async def test_messages_over_16_mib_pass_in_one_frame_and_in_several(
     place: Place, up: tuple[int, int], down: tuple[int, int]
 ) -> None:
-    await place.carries(Part(large_message(*up, mask=MASK), [1 << 20]), Part(large_message(*down), [1 << 20]))
+    await place.carries_and_logs(
+        Part(large_message(*up, mask=MASK), [1 << 20]), Part(large_message(*down), [1 << 20])
+    )
 
 
 async def test_a_large_message_passes_with_tls(tls_place: Place) -> None:
     stream = large_message(5 << 20, 2, MASK)
-    await tls_place.carries(Part(stream, [300_000]), Part(stream, [300_000]))
+    await tls_place.carries_and_logs(Part(stream, [300_000]), Part(stream, [300_000]))
 
 
 pings = st.lists(st.binary(max_size=125), min_size=1, max_size=12)

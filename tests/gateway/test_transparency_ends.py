@@ -13,14 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.gateway.conftest import run_gateway
 from tests.gateway.streams import control_frames, messages, over_one_gateway, seeded_bytes
 from tests.gateway.wire import (
     Place,
-    RawProvider,
     Wire,
     assert_same,
     decode,
+    open_place,
     shown,
     write_close,
     write_frame,
@@ -39,9 +38,8 @@ SIDES: list[Side] = ["client", "provider"]
 
 @pytest.fixture(scope="module")
 async def place(anyio_backend: object, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    async with RawProvider() as provider:
-        async with run_gateway(tmp_path_factory.mktemp("place"), provider.base_url) as gateway:
-            yield Place(gateway, provider)
+    async with open_place(tmp_path_factory.mktemp("place")) as place:
+        yield place
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +47,8 @@ async def small_place(
     anyio_backend: object, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Place]:
     """A gateway whose largest message is small."""
-    folder = tmp_path_factory.mktemp("small")
-    async with RawProvider() as provider:
-        async with run_gateway(folder, provider.base_url, largest_message_bytes=LIMIT) as gateway:
-            yield Place(gateway, provider)
+    async with open_place(tmp_path_factory.mktemp("small"), largest_message_bytes=LIMIT) as place:
+        yield place
 
 
 def by(side: Side, client: Wire, upstream: Wire) -> tuple[Wire, Wire, bytes]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.gateway.conftest import StartGateway, run_gateway
+from tests.gateway.conftest import StartGateway
 from tests.gateway.streams import over_one_gateway, seeded_bytes
 from tests.gateway.wire import (
     PATIENCE_SECONDS,
@@ -22,6 +22,7 @@ from tests.gateway.wire import (
     dial_gateway,
     header,
     joined,
+    open_place,
     read_answer,
     upgrade_head,
     write_close,
@@ -36,9 +37,8 @@ DEFLATE = "permessage-deflate; client_max_window_bits, permessage-deflate"
 
 @pytest.fixture(scope="module")
 async def place(anyio_backend: object, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    async with RawProvider() as provider:
-        async with run_gateway(tmp_path_factory.mktemp("place"), provider.base_url) as gateway:
-            yield Place(gateway, provider)
+    async with open_place(tmp_path_factory.mktemp("place")) as place:
+        yield place
 
 
 async def heads(place: Place, request: bytes) -> tuple[bytes, bytes]:

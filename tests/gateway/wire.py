@@ -18,10 +18,14 @@ import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from tests.gateway.conftest import ADMIN_KEY, RunningGateway
+import pytest
+
+from tests.certificates import make_certificate
+from tests.gateway.conftest import ADMIN_KEY, RunningGateway, run_gateway
 from voxgate.gateway.relay import Call
 from voxgate.realtime.frames import CLOSE, FrameDecoder, Message, apply_mask
 from voxgate.realtime.handshake import accept_key
@@ -237,11 +241,11 @@ def answer_head(request: bytes, headers: str = "") -> bytes:
     ).encode()
 
 
-def upgrade_head(*, connection: str = "Upgrade", headers: str = "") -> bytes:
+def upgrade_head(*, connection: str = "Upgrade", headers: str = "", key: str = ADMIN_KEY) -> bytes:
     return (
         f"GET /v1/realtime?model=fake HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\n"
         f"Connection: {connection}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n"
-        f"Authorization: Bearer {ADMIN_KEY}\r\n{headers}\r\n"
+        f"Authorization: Bearer {key}\r\n{headers}\r\n"
     ).encode()
 
 
@@ -296,12 +300,17 @@ class Place:
     def __repr__(self) -> str:
         return "place"
 
-    async def carries(self, client: Part, provider: Part) -> None:
+    async def carries(self, client_part: Part, provider_part: Part, key: str = ADMIN_KEY) -> str:
+        """A whole call, compared at both far ends. Its id."""
+        early = [part.stream[: part.early_bytes] for part in (client_part, provider_part)]
+        async with self.join(upgrade_head(key=key) + early[0], early[1]) as (client, upstream):
+            await exchange(client, upstream, client_part, provider_part)
+            return client.session_id
+
+    async def carries_and_logs(self, client_part: Part, provider_part: Part) -> None:
         """A whole call, compared at both far ends and with its wire log."""
-        crossed = await cross(self.gateway, self.provider, client, provider, self.trusted)
-        assert_same(crossed.at_provider, client.stream, "at the provider")
-        assert_same(crossed.at_client, provider.stream, "at the client")
-        await self.logged(crossed.session_id, client.stream, provider.stream)
+        session_id = await self.carries(client_part, provider_part)
+        await self.logged(session_id, client_part.stream, provider_part.stream)
 
     async def logged(self, session_id: str, from_client: bytes, from_provider: bytes) -> None:
         """The wire log has just these bytes, in the order of their times."""
@@ -317,40 +326,48 @@ class Place:
         fact = json.loads([r.data for r in records if r.kind == FACT][-1])
         return fact["code"], fact["reason"], fact["side"]
 
-    def join(self) -> AbstractAsyncContextManager[tuple[Wire, Wire]]:
-        return joined(self.gateway, self.provider, tls=self.trusted)
+    def join(
+        self, request: bytes = b"", early: bytes = b""
+    ) -> AbstractAsyncContextManager[tuple[Wire, Wire]]:
+        """A new call, for which the client sends this request and the provider has `early` behind its 101."""
+        return joined(
+            self.gateway, self.provider, request=request, early_from_provider=early, tls=self.trusted
+        )
 
 
-@dataclass(frozen=True)
-class Crossed:
-    """What came out at the far ends of a call, and the call's id."""
-
-    at_provider: bytes
-    at_client: bytes
-    session_id: str
+@contextlib.asynccontextmanager
+async def open_place(folder: Path, **settings: Any) -> AsyncIterator[Place]:
+    async with RawProvider() as provider, run_gateway(folder, provider.base_url, **settings) as gateway:
+        yield Place(gateway, provider)
 
 
-async def cross(
-    gateway: RunningGateway,
-    provider: RawProvider,
-    client_part: Part,
-    provider_part: Part,
-    tls: ssl.SSLContext | None = None,
-) -> Crossed:
-    """A whole call in which both sides send and read at once until the gateway ends it. Both streams have to
-    end with a close frame, or the call has no end."""
-    early = [part.stream[: part.early_bytes] for part in (client_part, provider_part)]
-    request = upgrade_head() + early[0]
-    async with joined(gateway, provider, request=request, early_from_provider=early[1], tls=tls) as ends:
-        client, upstream = ends
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            _, _, at_client, at_provider = await asyncio.gather(
-                client.play(client_part),
-                upstream.play(provider_part),
-                client.hear(client_part),
-                upstream.hear(provider_part),
-            )
-        return Crossed(at_provider, at_client, client.session_id)
+@contextlib.asynccontextmanager
+async def open_tls_place(folder: Path, legs: str) -> AsyncIterator[Place]:
+    """TLS on the leg `client`, on the leg `provider` or on `both`."""
+    certificate, key = make_certificate(folder)
+    trusted, serving = ssl.create_default_context(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trusted.load_verify_locations(certificate)
+    serving.load_cert_chain(certificate, key)
+    own = {} if legs == "provider" else {"tls_cert": certificate, "tls_key": key}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(certificate))  # what the gateway's dialler trusts
+        async with RawProvider(None if legs == "client" else serving) as provider:
+            async with run_gateway(folder, provider.base_url, **own) as gateway:
+                yield Place(gateway, provider, trusted if own else None)
+
+
+async def exchange(client: Wire, upstream: Wire, client_part: Part, provider_part: Part) -> None:
+    """Both sides send and read at once until the gateway ends the call, and each gets what the other sent.
+    Both streams have to end with a close frame, or the call has no end."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        _, _, at_client, at_provider = await asyncio.gather(
+            client.play(client_part),
+            upstream.play(provider_part),
+            client.hear(client_part),
+            upstream.hear(provider_part),
+        )
+    assert_same(at_provider, client_part.stream, "at the provider")
+    assert_same(at_client, provider_part.stream, "at the client")
 
 
 def assert_same(got: bytes, sent: bytes, where: str) -> None:
