@@ -21,6 +21,12 @@ def create(
     ttl: Annotated[int, typer.Option(help="Seconds in which a call may start, 1 to 86400.")] = 600,
     project: Annotated[str | None, typer.Option(help="Record the calls in this project.")] = None,
     user: Annotated[str | None, typer.Option(help="Your user's id; it goes on the trace.")] = None,
+    origin: Annotated[
+        list[str] | None, typer.Option(help="Origin of a page that may use it; may be repeated [any].")
+    ] = None,
+    ip: Annotated[
+        list[str] | None, typer.Option(help="Address or network that may use it; may be repeated [any].")
+    ] = None,
 ) -> None:
     """Make a temporary credential and print its key."""
     body = {
@@ -28,6 +34,8 @@ def create(
         "ttl_seconds": ttl,
         "logging": {"project_name": project} if project else None,
         "metadata": {"user_id": user} if user else {},
+        "allowed_origins": origin or None,
+        "allowed_ips": ip or None,
     }
     made = Client().call("POST", "/v1/credentials", body)
     typer.echo(made["key"])
