@@ -22,7 +22,7 @@ from typing import Any, Final
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -133,7 +133,10 @@ def _compose(endpoints: Endpoints, api: ASGIApp) -> ASGIApp:
     webapp = resources.files("voxgate") / "webapp"
     pages = WebApp(Path(str(webapp)))
     routes = [*endpoints.routes(), *pages.routes()]
-    main = Starlette(routes=routes, exception_handlers={HTTPException: _http_error, Exception: _crash})
+    main = Starlette(
+        routes=routes,
+        exception_handlers={HTTPException: _http_error, ClientDisconnect: _hung_up, Exception: _crash},
+    )
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         under_api = scope["type"] == "http" and scope["path"].split("/")[1:2] == ["api"]
@@ -194,6 +197,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return error_response(NotFound(f"There is no endpoint at {request.url.path}."))
     return error_response(RequestError(str(error.detail)))
+
+
+async def _hung_up(request: Request, error: Exception) -> Response:
+    """Nobody reads it; but a body that never came is no crash of ours."""
+    return error_response(RequestError("The connection was closed before the request was complete."))
 
 
 async def _crash(request: Request, error: Exception) -> Response:

@@ -31,6 +31,8 @@ class HeadLimiter(HttpToolsProtocol):
         self._head = bytearray()
         self._finished = bytearray()
         self._in_head = True
+        self._begun = False
+        """Whether the parser has seen the beginning of a head that is not yet complete."""
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -51,12 +53,13 @@ class HeadLimiter(HttpToolsProtocol):
         super().data_received(data)
 
     def on_message_begin(self) -> None:
+        self._begun = True
         if self._timer is None:  # right behind another request, in one piece with its end
             self._start_timer()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head = self._begun = False
         self._stop_timer()
         self._start_timer()
         super().on_headers_complete()
@@ -110,7 +113,7 @@ class HeadLimiter(HttpToolsProtocol):
     def _may_answer(self) -> bool:
         """Not to a connection that only was opened, and not into the middle of another answer."""
         if self._in_head:
-            return bool(self._head) and (self.cycle is None or self.cycle.response_complete)
+            return (self._begun or bool(self._head)) and (self.cycle is None or self.cycle.response_complete)
         return self.cycle is None or not self.cycle.response_started
 
     def _refuse(self, error: RequestError) -> None:
