@@ -4,127 +4,119 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from bench.peers import LOAD_CORE, PEERS, NotHere, Running, free_port, pin_to
-from bench.report import write_report
+from bench.certificate import Certificate, make_certificate
+from bench.machine import description
+from bench.measure import LoadFailed, Result, measure
+from bench.peers import PEERS, NotHere
+from bench.report import Results, write_report
+from bench.scenarios import TWO_WORKERS, Scenario, scenarios
 
-HERE = Path(__file__).parent
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def cpu_seconds(pids: list[int]) -> float:
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
-
-
-def memory_kb(pids: list[int]) -> int:
-    """Proportional set size: what the processes really take."""
-    total = 0
-    for pid in pids:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                total += int(line.split()[1])
-    return total
-
-
-def measure(name: str, scenario: dict[str, Any]) -> dict[str, Any]:
-    """One peer under one load. The load runs in a process of its own, so that every run begins alike."""
-    provider = free_port()
-    with PEERS[name](provider) as running:
-        return _run_load(provider, running, scenario)
-
-
-def _run_load(provider: int, running: Running, scenario: dict[str, Any]) -> dict[str, Any]:
-    orders = {
-        "provider": provider, "port": running.port, "path": running.path, "key": running.key, **scenario,
-    }  # fmt: skip
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench.drive", json.dumps(orders)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent,
-    ) as load:  # fmt: skip
-        assert load.stdin is not None
-        assert load.stdout is not None
-        pin_to(LOAD_CORE, [load.pid])
-        before_memory = memory_kb(running.relay)
-        load.stdin.write("open\n")
-        load.stdin.flush()
-        if load.stdout.readline() != "opened\n":
-            raise RuntimeError(f"the load could not open its calls: {load.stdout.read()}")
-        after_memory = memory_kb(running.relay)
-        relay, beside = cpu_seconds(running.relay), cpu_seconds(running.beside)
-        load.stdin.write("go\n")
-        load.stdin.flush()
-        result: dict[str, Any] = json.loads(load.stdout.readline())
-        relay, beside = cpu_seconds(running.relay) - relay, cpu_seconds(running.beside) - beside
-    messages = max(1, result["messages"])
-    return {
-        **result,
-        "cpu_us": relay / messages * 1e6,
-        "beside_us": beside / messages * 1e6,
-        "core_share": relay / scenario["seconds"] if scenario["seconds"] else None,
-        "kb_per_call": (after_memory - before_memory) / max(1, scenario["calls"]),
-    }
-
-
-def scenarios(quick: bool) -> dict[str, dict[str, Any]]:
-    seconds = 3 if quick else 8
-    found: dict[str, dict[str, Any]] = {
-        f"{size // 1024} KB": {
-            "kind": "saturate", "calls": 8, "seconds": seconds, "up_bytes": size, "down_bytes": size,
-        }
-        for size in (1024, 4096, 16_384, 65_536)
-    }  # fmt: skip
-    found["voice"] = {"kind": "voice", "calls": 100 if quick else 500, "seconds": seconds + 4}
-    found["idle"] = {"kind": "voice", "calls": 200 if quick else 2000, "seconds": 0}
-    return found
+_DOCS: Final = Path(__file__).parent.parent / "docs"
+_NOISY: Final = 0.10
+"""Share of a core that other programs may take before a measurement is called disturbed."""
 
 
 def main() -> None:
+    options = _parser().parse_args()
+    if options.from_json:
+        raw = json.loads(options.from_json.read_text())
+        write_report(_DOCS, raw["results"], raw["machine"])
+        return
+    wanted = {
+        name: scenario
+        for name, scenario in scenarios(quick=options.quick).items()
+        if not options.only or name in options.only
+    }
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(set(options.peers), make_certificate(Path(folder)), options.json)
+        try:
+            for number in range(options.rounds):
+                bench.round(number, options.rounds, wanted)
+        except KeyboardInterrupt:
+            print("stopped; the report is of what was measured", file=sys.stderr)
+    print(f"{(time.monotonic() - began) / 60:.1f} minutes")
+    if not options.no_report and bench.results:
+        write_report(_DOCS, bench.results, description())
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="how often each peer runs each load [3]")
-    parser.add_argument("--quick", action="store_true", help="small and short, to see that it works")
-    parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=list(PEERS))
-    parser.add_argument("--only", nargs="*", help="only these loads")
+    parser.add_argument(
+        "--quick", action="store_true", help="a tenth of the calls, short: to see that it works"
+    )
+    parser.add_argument(
+        "--peers", nargs="+", default=list(PEERS), choices=list(PEERS), help="only these relays"
+    )
+    loads = list(scenarios(quick=False))
+    parser.add_argument("--only", nargs="+", choices=loads, metavar="LOAD", help=f"only these loads: {loads}")
     parser.add_argument("--no-report", action="store_true", help="print, and leave docs/performance.md alone")
-    options = parser.parse_args()
-    results: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    wanted = {k: v for k, v in scenarios(options.quick).items() if not options.only or k in options.only}
-    for load, scenario in wanted.items():
-        for number in range(options.rounds):
-            for peer in options.peers:
-                try:
-                    result = measure(peer, scenario)
-                except NotHere as error:
-                    print(f"{peer}: {error}", file=sys.stderr)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep every measurement in this file")
+    parser.add_argument(
+        "--from-json", type=Path, metavar="FILE", help="measure nothing: report from that file"
+    )
+    return parser
+
+
+class Bench:
+    """All rounds of a run. In each round every peer's turn comes earlier, so that none is always first."""
+
+    def __init__(self, peers: set[str], certificate: Certificate, raw: Path | None) -> None:
+        self.results: Results = {}
+        self._peers = peers | ({TWO_WORKERS} if "voxgate" in peers else set())
+        self._certificate = certificate
+        self._raw = raw
+        self._absent: set[str] = set()
+
+    def round(self, number: int, rounds: int, wanted: dict[str, Scenario]) -> None:
+        for load, scenario in wanted.items():
+            taking_part = [peer for peer in scenario.peers if peer in self._peers]
+            first = number % max(1, len(taking_part))
+            for peer in taking_part[first:] + taking_part[:first]:
+                if peer in self._absent:
                     continue
-                results.setdefault(load, {}).setdefault(peer, []).append(result)
-                print(f"{load:6} {number + 1}/{options.rounds} {peer:9} {_line(result)}", flush=True)
-    if not options.no_report:
-        write_report(HERE.parent / "docs", results, machine())
+                if (result := self._measure(peer, scenario)) is not None:
+                    self._keep(load, peer, {**result, "round": number})
+                    print(f"{load:10} {number + 1}/{rounds} {peer:18} {_line(result)}", flush=True)
+
+    def _measure(self, peer: str, scenario: Scenario) -> Result | None:
+        try:
+            return measure(peer, scenario, self._certificate)
+        except NotHere as error:
+            print(f"{peer} is left out: {error}", file=sys.stderr, flush=True)
+            self._absent.add(peer)
+        except (LoadFailed, OSError) as error:
+            print(f"{peer}: this measurement failed: {error}", file=sys.stderr, flush=True)
+        return None
+
+    def _keep(self, load: str, peer: str, result: Result) -> None:
+        self.results.setdefault(load, {}).setdefault(peer, []).append(result)
+        if self._raw is not None:
+            self._raw.write_text(json.dumps({"machine": description(), "results": self.results}, indent=1))
 
 
 def _line(result: dict[str, Any]) -> str:
     p50, p99 = result["latency_p50_ms"] or 0, result["latency_p99_ms"] or 0
+    beside = " ".join(f"{role} {us:.1f}" for role, us in result["beside_us"].items() if us >= 0.1)
+    remarks = [f"{result[name]} {name}" for name in ("lost", "wrong", "calls_lost") if result[name]]
+    if result["unrecorded_bytes"]:
+        remarks.append(f"{result['unrecorded_bytes'] / 1e6:.0f} MB not recorded")
+    if result["calls_share"] < 1:
+        remarks.append(f"{result['calls_share']:.0%} of the calls with one worker")
+    if result["others_share"] > _NOISY:
+        remarks.append(f"DISTURBED: other programs took {result['others_share']:.2f} of a core")
     return (
-        f"{result['cpu_us']:7.2f} µs/message  p50 {p50:6.2f} ms  p99 {p99:7.2f} ms  "
-        f"{result['kb_per_call']:7.2f} KB/call  {result['messages']} messages, {result['lost']} lost, "
-        f"{result['wrong']} wrong"
+        f"{result['cpu_us']:7.2f} µs/message  p50 {p50:7.2f} ms  p99 {p99:7.2f} ms  "
+        f"{result['kb_per_call']:6.2f} KB/call  {result['calls']} calls  {result['messages']} messages  "
+        f"relay {result['core_share']:.2f}  load {result['load_share']:.2f}  {beside}  {'; '.join(remarks)}"
     )
-
-
-def machine() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.machine())
-    return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

@@ -1,39 +1,61 @@
-"""The load as a process: `open` and `go` come on standard input, the result goes out as a line of JSON."""
+"""The load as a process: its orders are an argument, `open` and `go` come on standard input, the result goes
+out as a line of JSON.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import gc
 import json
+import os
 import resource
+import ssl
 import sys
-from typing import Any
+import time
+from typing import Any, Final
 
-import uvloop
+from bench.load import DOWN_BURST, DOWN_BYTES, UP_BYTES, Load, Route
+from bench.machine import LOAD_CORE, pin_to
 
-from bench.load import Load
+_NICENESS: Final = -10
+"""The load shares its core with the recorder of a relay that records; its own waiting would be counted as
+the relay's latency."""
 
 
-async def run(orders: dict[str, Any]) -> None:
-    load = Load(orders["provider"], orders["port"], orders["path"], orders["key"])
-    load.up_bytes = orders.get("up_bytes", load.up_bytes)
-    load.down_bytes = orders.get("down_bytes", load.down_bytes)
-    await load.start()
-    await _told("open")
-    await load.open(orders["calls"])
-    await asyncio.sleep(0.5)  # what was opened becomes quiet, so that memory and time are of the load alone
+def run(orders: dict[str, Any]) -> None:
+    load = Load(_route(orders), orders.get("up_bytes", UP_BYTES), orders.get("down_bytes", DOWN_BYTES))
+    _told("open")
+    load.open(orders["calls"], orders.get("burst", DOWN_BURST))
+    time.sleep(0.5)  # what was opened becomes quiet, so that memory and time are of the load alone
     gc.collect()
+    gc.freeze()
     gc.disable()
     print("opened", flush=True)
-    await _told("go")
-    await (load.saturate if orders["kind"] == "saturate" else load.voice)(orders["seconds"])
-    await load.settle()
-    print(json.dumps(load.result()), flush=True)
+    _told("go")
+    before = time.process_time()
+    (load.saturate if orders["kind"] == "saturate" else load.voice)(orders["seconds"])
+    share = (time.process_time() - before) / max(1.0, load.seconds)
+    load.settle()
+    taken = {"load_share": share, "load_seconds": time.process_time() - before}
+    print(json.dumps({**load.result(), **taken}), flush=True)
+    _told("close")
     load.close()
 
 
-async def _told(word: str) -> None:
-    line = await asyncio.to_thread(sys.stdin.readline)
+def _route(orders: dict[str, Any]) -> Route:
+    where = Route(orders["port"], orders["provider"], orders["path"], orders["key"])
+    if not orders.get("certificate"):
+        return where
+    client = ssl.create_default_context(cafile=orders["certificate"])
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(orders["certificate"], orders["certificate_key"])
+    for context in (client, server):  # one version, so that all relays have the same cipher
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_3
+    return Route(where.relay_port, where.provider_port, where.path, where.key, client, server)
+
+
+def _told(word: str) -> None:
+    line = sys.stdin.readline()
     if line.strip() != word:
         raise SystemExit(f"expected {word!r}, was told {line!r}")
 
@@ -41,4 +63,7 @@ async def _told(word: str) -> None:
 if __name__ == "__main__":
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    uvloop.run(run(json.loads(sys.argv[1])))
+    pin_to(LOAD_CORE, [os.getpid()])
+    with contextlib.suppress(PermissionError):  # then it has to do without
+        os.nice(_NICENESS)
+    run(json.loads(sys.argv[1]))

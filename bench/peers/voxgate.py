@@ -1,0 +1,107 @@
+"""Voxgate as it is started by everybody, with recording on: the worker is the relay; its wire log's writer
+and the recorder work beside it, on the load's core.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import ssl
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from bench.machine import (
+    LOAD_CORE,
+    RELAY_CORE,
+    arguments,
+    descendants,
+    free_port,
+    pin_to,
+    wait_for_port,
+    wait_until_quiet,
+)
+from bench.peers.process import NotHere, Running, Setup, last_words, started
+
+_KEY: Final = "vg_benchmark_key"
+_START_SECONDS: Final = 60.0
+_UNRECORDED: Final = re.compile(r"^voxgate_unrecorded_bytes_total(?:\{.*?\})? (\S+)$", re.MULTILINE)
+_SETTINGS: Final = """\
+[providers.bench]
+base_url = "{scheme}://127.0.0.1:{provider}/v1"
+[[routes]]
+model = "bench"
+providers = ["bench"]
+"""
+
+
+@contextmanager
+def voxgate(setup: Setup) -> Iterator[Running]:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        port, certificate, log = free_port(), setup.certificate, Path(folder) / "log"
+        scheme = "https" if certificate else "http"
+        (Path(folder) / "voxgate.toml").write_text(_SETTINGS.format(scheme=scheme, provider=setup.provider))
+        command = [sys.executable, "-m", "voxgate", "serve", "--port", str(port), "--drain-seconds", "0"]
+        command += ["--workers", str(setup.workers)]
+        environ = {**os.environ, "VOXGATE_API_KEY": _KEY}
+        if certificate:
+            command += ["--tls-cert", str(certificate.path), "--tls-key", str(certificate.key_path)]
+            environ["SSL_CERT_FILE"] = str(certificate.path)  # so it trusts the provider's
+        with started(command, log, cwd=folder, env=environ) as process:
+            try:
+                yield _ready(process.pid, f"{scheme}://127.0.0.1:{port}", port, setup.workers)
+            except (OSError, TimeoutError) as error:
+                raise NotHere(f"failed: {error}; {last_words(log)}") from error
+
+
+def _ready(pid: int, url: str, port: int, workers: int) -> Running:
+    wait_for_port(port, _START_SECONDS)
+    with socket.create_connection(("127.0.0.1", port), _START_SECONDS) as sock:
+        sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        sock.recv(1000)  # answered by a worker, or refused by one that speaks TLS; not by the backlog
+    family = _family(pid, workers)
+    everyone = [pid, *descendants(pid)]
+    pin_to(LOAD_CORE, everyone)
+    for number, worker in enumerate(family["worker"]):  # of two cores, the second worker has the load's
+        pin_to(RELAY_CORE + number, [worker])
+    wait_until_quiet(everyone, _START_SECONDS)  # the embedded provider loads its models behind the start
+    beside = {role: family[role] for role in ("writer", "recorder")}
+    return Running(port, _KEY, family["worker"], beside, lambda: _unrecorded_bytes(url))
+
+
+def _unrecorded_bytes(url: str) -> int | None:
+    """What the relay passed on and could not record, by its own count."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # our own process, on loopback
+    with urllib.request.urlopen(f"{url}/metrics", context=context, timeout=30) as page:
+        counts = _UNRECORDED.findall(page.read().decode())
+    return int(sum(map(float, counts))) if counts else None
+
+
+def _family(pid: int, workers: int) -> dict[str, list[int]]:
+    """The processes by what they do, as soon as each worker has its writer."""
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        family: dict[str, list[int]] = {}
+        for one in descendants(pid):
+            family.setdefault(_role(one), []).append(one)
+        if (
+            all(len(family.get(role, [])) == workers for role in ("worker", "writer"))
+            and "recorder" in family
+        ):
+            return family
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"its processes are {family}, wanted are {workers} workers with their writers")
+        time.sleep(0.1)
+
+
+def _role(pid: int) -> str:
+    """`-m voxgate.cli.children worker`, `-m voxgate.recording.writer`."""
+    words = arguments(pid)
+    return words[-1].rpartition(".")[2] if words else "gone"

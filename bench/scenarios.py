@@ -1,0 +1,48 @@
+"""What is measured: the loads, which peers take part, and with how many calls where one cannot carry all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+SIZES: Final = (1024, 4096, 16_384, 65_536)
+VOICE, CROWD, TLS, WORKERS, IDLE = "voice", "voice 1500", "voice TLS", "workers", "idle"
+TWO_WORKERS: Final = "voxgate, 2 workers"
+_ALL: Final = ("nginx", "haproxy", "node-ws", "litellm", "voxgate")
+_FAST: Final = ("direct", "nginx", "haproxy", "voxgate")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`orders` are the load's. `fewer_calls` is for peers that fall behind at the number of all."""
+
+    orders: dict[str, Any]
+    peers: tuple[str, ...]
+    fewer_calls: dict[str, int] = field(default_factory=dict)
+    tls: bool = False
+    catch_up: bool = False
+    """Whether to wait, after the load, until those beside the relay have done what it left them."""
+
+    def calls(self, peer: str) -> int:
+        calls: int = self.orders["calls"]
+        return min(calls, self.fewer_calls.get(peer, calls))
+
+
+def scenarios(*, quick: bool) -> dict[str, Scenario]:
+    def voice(calls: int, seconds: float, peers: tuple[str, ...], **options: Any) -> Scenario:
+        if quick:
+            calls, seconds = calls // 10, min(seconds, 3.0)
+        return Scenario({"kind": "voice", "calls": calls, "seconds": seconds}, peers, **options)
+
+    found = {f"{size // 1024} KB": _saturated(size, 1.5 if quick else 3.0) for size in SIZES}
+    found[VOICE] = voice(500, 10.0, ("direct", *_ALL), fewer_calls={"litellm": 150}, catch_up=True)
+    found[CROWD] = voice(1500, 10.0, _FAST)
+    found[TLS] = voice(150, 8.0, _FAST, tls=True)
+    found[WORKERS] = voice(500, 8.0, ("voxgate", TWO_WORKERS))
+    found[IDLE] = voice(2000, 0.0, _ALL, fewer_calls={"litellm": 300})
+    return found
+
+
+def _saturated(size: int, seconds: float) -> Scenario:
+    orders = {"kind": "saturate", "calls": 8, "burst": 1, "seconds": seconds}
+    return Scenario({**orders, "up_bytes": size, "down_bytes": size}, _ALL)
