@@ -20,6 +20,10 @@ def ga_client(**settings: Any) -> Translator:
     return Translator(GA, BETA, **settings)
 
 
+def update(**session: Any) -> Event:
+    return {"type": "session.update", "session": session}
+
+
 def to_provider(translator: Translator, event: Event) -> list[Event]:
     return _forwarded(translator.to_provider(orjson.dumps(event)))
 

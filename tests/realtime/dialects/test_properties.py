@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from tests.realtime.dialects.shapes import Choice, Many, Record, Shape
 from tests.realtime.dialects.speaking import BETA, GA, Event, beta_client, ga_client, to_client, to_provider
 
 from voxgate.realtime.dialects import Translator
+from voxgate.realtime.dialects.names import find_name
 from voxgate.realtime.dialects.table import BODIES, FIELDS, ITEM_DONE, RENAMED
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -332,3 +334,18 @@ def test_events_that_no_table_knows_go_on_as_the_same_bytes(unknown: Event) -> N
     for translator in (beta_client(), ga_client()):
         assert translator.to_provider(text).forward[0] is text
         assert translator.to_client(text).forward[0] is text
+
+
+MEMBERS = st.dictionaries(st.sampled_from(["type", "event_id", "item", "x"]), st.just("x") | WILD, min_size=2)
+WRITERS = st.sampled_from(
+    [orjson.dumps, lambda one: json.dumps(one).encode(), lambda one: json.dumps(one, indent=1).encode()]
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(MEMBERS.flatmap(lambda one: st.permutations(list(one.items()))), WRITERS)
+def test_a_name_found_in_the_first_bytes_is_the_events_own(members: list[Any], write: Any) -> None:
+    said = dict(members)
+    found = find_name(write(said))
+    if found is not None:
+        assert found[0].decode() == said["type"]

@@ -7,9 +7,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_USUAL: Final = b'{"type":"'
-_START: Final = len(_USUAL)
-_END: Final = _START + 128
+_FIRST: Final = b'{"type":"'
+_SECOND: Final = b'{"event_id":"'
+_NEXT: Final = b'","type":"'
+_LONGEST: Final = 128
+_QUOTE: Final = 0x22
 _BACKSLASH: Final = 0x5C
 _BEGINNING: Final = re.compile(
     rb"""[ \t\r\n]*+ \{ [ \t\r\n]*+
@@ -24,9 +26,15 @@ _BEGINNING: Final = re.compile(
 def find_name(text: bytes) -> tuple[bytes, int] | None:
     """The value of `type` and where it begins, if it comes first or after short and plain members only, as
     with all clients and services known; None if the message must be decoded to know."""
-    if text.startswith(_USUAL):
-        name = text[_START:_END].partition(b'"')[0]
-        return None if _BACKSLASH in name else (name, _START)
+    start = 0
+    if text.startswith(_FIRST):
+        start = len(_FIRST)
+    elif text.startswith(_SECOND):
+        end = text.find(_QUOTE, len(_SECOND), len(_SECOND) + _LONGEST)
+        start = end + len(_NEXT) if end > 0 and text.startswith(_NEXT, end) else 0
+    if start:
+        name = text[start : start + _LONGEST].partition(b'"')[0]
+        return None if _BACKSLASH in name else (name, start)
     found = _BEGINNING.match(text)
     return (found[1], found.start(1)) if found else None
 
