@@ -201,6 +201,112 @@ def test_a_log_that_the_recorder_has_finished_is_not_made_again(tmp_path: Path) 
     assert path not in wire_logs(tmp_path)
 
 
+def test_a_short_log_that_the_recorder_has_finished_is_not_made_again_either(tmp_path: Path) -> None:
+    """Although what it consists of is still in a segment that is not full."""
+    with running(tmp_path) as spool:
+        log = spool.open("sess_1")
+        log.append(CLIENT, b"x")
+        log.close(1000, "", "client")
+        wait_for(lambda: not spool.waiting_bytes, spool._announce)
+        wire_logs(tmp_path)[0].unlink()
+        assert spool.writer_pid is not None
+        os.kill(spool.writer_pid, signal.SIGKILL)
+        wait_for(lambda: spool.writer_starts > 1, lambda: spool.open("sess_2"))
+    assert [path.name for path in wire_logs(tmp_path)] == []
+
+
+def test_a_writer_that_dies_over_the_last_records_is_replaced_although_nothing_more_comes(
+    tmp_path: Path,
+) -> None:
+    async def talk(spool: Spool) -> None:
+        first = spool.writer_pid
+        assert first is not None
+        os.kill(first, signal.SIGSTOP)
+        log = spool.open("sess_1")
+        receive(log, CLIENT, b"the last")
+        log.close(1000, "", "client")
+        while spool.armed and spool._link.has_unsent:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)  # it was told, and could not do anything
+        os.kill(first, signal.SIGKILL)
+        while not wire_logs(tmp_path) or spool.waiting_bytes:
+            await asyncio.sleep(0.01)
+
+    with running(tmp_path) as spool:
+        asyncio.run(asyncio.wait_for(talk(spool), 20))
+        assert spool.writer_starts == 2
+        assert next(r.data for r in read(wire_logs(tmp_path)[0])) == b"the last"
+
+
+@contextlib.contextmanager
+def full(spool: Spool) -> Iterator[None]:
+    """The writer is held up, and the memory is full."""
+    assert spool.writer_pid is not None
+    os.kill(spool.writer_pid, signal.SIGSTOP)
+    filler = spool.open("sess_filler")
+    while not spool.lost_records:
+        receive(filler, SERVER, bytes(60_000))
+    try:
+        yield
+    finally:
+        os.kill(spool.writer_pid, signal.SIGCONT)
+
+
+def test_many_calls_that_find_no_room_have_their_facts_in_order_afterwards(tmp_path: Path) -> None:
+    """More facts than fit into one segment."""
+    with running(tmp_path, buffer_bytes=2 * SEGMENT) as spool:
+        with full(spool):
+            for number in range(200):
+                log = spool.open(f"sess_{number:03}")
+                log.fact({"type": "gateway.opened", "padding": "x" * 20_000})
+                log.close(1000, "", "client")
+        wait_for(lambda: not spool.held, spool._announce)
+    logs = [path for path in wire_logs(tmp_path) if path.name != "sess_filler.vgw"]
+    assert len(logs) == 200
+    for path in logs:
+        assert [orjson.loads(r.data)["type"] for r in read(path)] == ["gateway.opened", "gateway.closed"]
+
+
+def test_when_nothing_is_written_for_too_long_new_calls_are_not_recorded_and_counted(tmp_path: Path) -> None:
+    with running(tmp_path, buffer_bytes=2 * SEGMENT) as spool:
+        with full(spool):
+            for number in range(40):
+                log = spool.open(f"sess_{number:02}")
+                log.fact({"type": "gateway.opened", "padding": "x" * 1_000_000})
+            last = spool.open("sess_last")
+            last.fact({"type": "gateway.opened"})
+            receive(last, CLIENT, b"x")
+            last.close(1000, "", "client")
+        assert spool.unrecorded_calls == 40 + 1 - len(spool._names) + 1
+        wait_for(lambda: not spool.held, spool._announce)
+        assert spool.unrecorded_calls > 10
+        spool.open("sess_next").append(CLIENT, b"x")
+    names = {path.name for path in wire_logs(tmp_path)}
+    assert "sess_next.vgw" in names
+    assert "sess_last.vgw" not in names
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives back memory of this kind")
+def test_the_memory_of_a_long_wait_goes_back_to_the_system(tmp_path: Path) -> None:
+    with running(tmp_path, buffer_bytes=20 * SEGMENT) as spool:
+        with full(spool):
+            held = os.fstat(spool._file).st_blocks * 512
+        assert held > 19 * SEGMENT
+        wait_for(lambda: os.fstat(spool._file).st_blocks * 512 < 10 * SEGMENT, spool._announce)
+        assert sorted([*spool._bare, *spool._leaving, *spool._free, spool._current]) == list(range(20))
+
+
+def test_how_much_waits_for_the_recorder_is_known(tmp_path: Path) -> None:
+    left = tmp_path / "worker_dead"
+    left.mkdir()
+    (left / "sess_0.vgw").write_bytes(bytes(1000))
+    with running(tmp_path) as spool:
+        spool.open("sess_1").append(CLIENT, bytes(500))
+        wait_for(lambda: spool.logs_on_disk, spool._announce)
+        assert spool.logs_on_disk in (1, 2)
+        assert spool.bytes_on_disk >= 1000
+
+
 def test_in_an_event_loop_the_writer_hears_a_few_times_a_second(tmp_path: Path) -> None:
     async def talk(spool: Spool) -> None:
         log = spool.open("sess_1")

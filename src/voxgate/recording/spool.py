@@ -6,7 +6,7 @@ no system call, no thread. The memory is used in segments, again and again as th
 none is left because the disk takes nothing, calls go on, and what could not be kept is counted.
 
     worker:  buffer() → receive → send on → commit()      several times a second: announce how far
-    writer:  records so far → one file for each call → segment released
+    writer:  records so far → one file for each call → report how far; a full segment is free again
 """
 
 from __future__ import annotations
@@ -14,15 +14,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import json
-import logging
 import mmap
 import os
-import socket
 import struct
 import subprocess
-import sys
-import tempfile
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -32,6 +27,7 @@ from typing import Any, Final
 import orjson
 
 from voxgate.core.clock import monotonic_ns
+from voxgate.recording.link import GIVEN_BACK, LOST, ON_DISK, WRITTEN, WriterLink, shared_memory
 from voxgate.recording.wirelog import CLIENT, FACT, LOCK_NAME, MAGIC, RECORD, SUFFIX
 
 CHUNK: Final = 64 << 10
@@ -43,18 +39,15 @@ ENTRY: Final = struct.Struct("<IIQQBI")
 OPEN: Final = 0x10
 """A kind of entry that is in no file: its bytes are the call's file name."""
 CLOSE: Final = 0x11
-ANNOUNCEMENT: Final = struct.Struct("<IIII")
-"""To the writer: segment, fill, end of what is in it, whether it is full."""
-RELEASE: Final = struct.Struct("<I")
-"""From the writer: a segment that it is done with."""
 
 _LARGEST_RECORD: Final = SEGMENT // 2
 _LAST_START: Final = SEGMENT - ENTRY.size - CHUNK
 _ANNOUNCE_SECONDS: Final = 0.08
-_WRITER_PAUSE_SECONDS: Final = 0.5
 _STOP_SECONDS: Final = 10.0
-
-logger = logging.getLogger(__name__)
+_MOST_FREE: Final = 8
+"""The memory of more free segments than these, as after a time when much had to wait, is given back."""
+_MOST_HELD_BYTES: Final = 16 << 20
+"""When the facts that find no room are so many, new calls are not recorded at all."""
 
 
 @dataclass(slots=True)
@@ -148,8 +141,8 @@ class WireLog:
         if spool.full:
             return False
         at = spool.end + ENTRY.size
+        spool.view[at : at + size] = data  # first: a worker that is killed here leaves no entry without bytes
         ENTRY.pack_into(spool.view, spool.end, self._number, spool.fill, self._offset, t_ns, kind, size)
-        spool.view[at : at + size] = data
         spool.end = at + size
         if kind <= FACT:
             self._offset += RECORD.size + size
@@ -202,11 +195,12 @@ Log = WireLog | Unrecorded
 
 @dataclass(slots=True)
 class _Filling:
-    """A segment that the writer has not released: the use that it is in, and how far it is filled."""
+    """A segment that is in use: for which time, how far it is filled, and how far it is in files."""
 
     fill: int
     end: int = 0
     full: bool = False
+    written: int = 0
     closed: list[int] = field(default_factory=list)
     """The calls whose last entry is in it."""
 
@@ -232,12 +226,15 @@ class Spool:
         self._lock = (self._folder / LOCK_NAME).open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._segments = max(2, buffer_bytes // SEGMENT)
-        self._file = _shared_file(self._folder, self._segments * SEGMENT)
+        self._file = shared_memory(self._segments * SEGMENT)
         self._memory = memoryview(mmap.mmap(self._file, self._segments * SEGMENT))
         self._nowhere = memoryview(bytearray(ENTRY.size + CHUNK))
         self._filling: dict[int, _Filling] = {}
         self._free: list[int] = []
-        self._used = 0
+        self._bare = list(reversed(range(self._segments)))
+        """Segments that take no memory."""
+        self._leaving: set[int] = set()
+        """Those whose memory the writer is to give back."""
         self._current = 0
         self._names: dict[int, str] = {}
         self._opened = 0
@@ -245,21 +242,26 @@ class Spool:
         self.full = True
         self.armed = False
         self.held: deque[_Held] = deque()
+        self._held_bytes = 0
+        self._putting_held = False
         self.lost_records = 0
         self.lost_bytes = 0
-        self.writer_starts = 0
-        self._outbox = bytearray()
-        self._released = b""
+        self.unrecorded_calls = 0
+        """Calls that were not even begun to be recorded, because nothing had been written for too long."""
+        self.logs_on_disk = 0
+        self.bytes_on_disk = 0
+        """What waits for the recorder in the folders of all workers, as the writer last saw it."""
         self._stopped = False
-        self._next_start = 0.0
-        self._writer: subprocess.Popen[bytes] | None = None
-        self._socket: socket.socket | None = None
-        self._start_writer()
+        self._link = WriterLink(self._orders, [self._file, self._lock.fileno()])
+        self._link.start()
         self.turn()
 
     # For the relay
 
-    def open(self, session_id: str) -> WireLog:
+    def open(self, session_id: str) -> Log:
+        if self._held_bytes > _MOST_HELD_BYTES:
+            self.unrecorded_calls += 1
+            return UNRECORDED
         self._opened += 1
         log = WireLog(self, self._opened, session_id)
         self._names[self._opened] = f"{session_id}{SUFFIX}"
@@ -269,25 +271,29 @@ class Spool:
     @property
     def waiting_bytes(self) -> int:
         """What is in memory and not yet in files."""
-        return sum(filling.end for filling in self._filling.values() if filling.full) + self.end
+        waiting = sum(filling.end - filling.written for filling in self._filling.values())
+        return waiting + self._held_bytes + (0 if self.full else self.end - self._filling[self._current].end)
 
     @property
     def writer_pid(self) -> int | None:
-        return self._writer.pid if self._writer is not None else None
+        return self._link.process.pid if self._link.process is not None else None
+
+    @property
+    def writer_starts(self) -> int:
+        return self._link.starts
 
     def stop(self) -> None:
         """Writes what waits and lets go of the lock: the worker's logs are complete after it."""
         deadline = time.monotonic() + _STOP_SECONDS
         self._announce()
-        while (self.held or self._outbox) and time.monotonic() < deadline:
+        while (self.held or self._link.has_unsent) and time.monotonic() < deadline:
             time.sleep(0.02)
             self._announce()
         self._stopped = True
-        if self._socket is not None:
-            self._socket.close()
-        if self._writer is not None:
+        self._link.close()
+        if self._link.process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):  # it goes on without us, and ends by itself
-                self._writer.wait(max(0.1, deadline - time.monotonic()))
+                self._link.process.wait(max(0.1, deadline - time.monotonic()))
         self._lock.close()
         os.close(self._file)
 
@@ -297,7 +303,7 @@ class Spool:
         """Goes on in another segment, or, if none is to be had, nowhere."""
         if not self.full:
             self._note(full=True)
-        self._take_released()
+        self._hear()
         index = self._next_segment()
         self.end = 0
         if index is None:
@@ -323,6 +329,7 @@ class Spool:
 
     def hold(self, log: WireLog, t_ns: int, kind: int, data: bytes) -> None:
         self.held.append(_Held(log, t_ns, kind, data))
+        self._held_bytes += len(data)
         if not self.armed:
             self.arm()
 
@@ -334,30 +341,36 @@ class Spool:
     def _next_segment(self) -> int | None:
         if self._free:
             return self._free.pop()  # the one that was used last is still in the processor's cache
-        if self._used < self._segments:
-            self._used += 1
-            return self._used - 1
-        return None
+        return self._bare.pop() if self._bare else None
 
     def _note(self, *, full: bool) -> None:
         filling = self._filling[self._current]
         filling.end, filling.full = self.end, full
-        self._outbox += ANNOUNCEMENT.pack(self._current, self.fill, self.end, full)
+        self._link.announce(self._current, self.fill, self.end, full)
 
     def _announce(self) -> None:
         if self._stopped:
             return
         self.armed = True  # what is put now is announced now
-        self._take_released()
+        self._hear()
         if self.full:
             self.turn()
         self._put_held()
         if not self.full and self._filling[self._current].end != self.end:
             self._note(full=False)
-        self._send()
+        self._give_back_memory()
+        self._link.send()
         self.armed = False
-        if self._outbox or self.held or self.full:
+        # Also while something is only not yet in files: so a writer that died over it is noticed.
+        if self._link.has_unsent or self.held or self.full or self.waiting_bytes or self._leaving:
             self._arm_if_running()
+
+    def _give_back_memory(self) -> None:
+        """It takes half a millisecond for each: the writer does it."""
+        while len(self._free) > _MOST_FREE:
+            index = self._free.pop(0)
+            self._leaving.add(index)
+            self._link.give_back(index)
 
     def _arm_if_running(self) -> None:
         if self.armed:
@@ -367,102 +380,47 @@ class Spool:
             self.armed = True
 
     def _put_held(self) -> None:
+        if self._putting_held:  # a turn in the middle of it: those that come later have to wait
+            return
+        self._putting_held = True
         while self.held and not self.full:
-            first = self.held.popleft()
-            if not first.log.put_held(first.t_ns, first.kind, first.data):
-                self.held.appendleft(first)
+            first = self.held[0]
+            if first.log.put_held(first.t_ns, first.kind, first.data):
+                self.held.popleft()
+                self._held_bytes -= len(first.data)
+        self._putting_held = False
 
-    def _send(self) -> None:
-        if self._socket is None:
-            self._start_writer()
+    def _hear(self) -> None:
+        """What the writer reports."""
+        for kind, first, second, third in self._link.reports():
+            if kind == WRITTEN:
+                self._written(first, second, third)
+            elif kind == LOST:
+                self.lost_records += first
+                self.lost_bytes += third
+            elif kind == GIVEN_BACK:
+                self._leaving.discard(first)
+                self._bare.append(first)
+            elif kind == ON_DISK:
+                self.logs_on_disk, self.bytes_on_disk = first, third
+
+    def _written(self, index: int, fill: int, end: int) -> None:
+        filling = self._filling.get(index)
+        if filling is None or filling.fill != fill:
             return
-        try:
-            while self._outbox:
-                del self._outbox[: self._socket.send(self._outbox)]
-        except BlockingIOError:
-            pass  # the writer is held up: it hears later
-        except OSError:
-            self._lose_writer()
+        filling.written = end
+        if filling.full and end >= filling.end:
+            for number in self._filling.pop(index).closed:
+                del self._names[number]
+            self._free.append(index)
 
-    def _take_released(self) -> None:
-        if self._socket is None:
-            return
-        try:
-            while data := self._socket.recv(4096):
-                self._released += data
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._lose_writer()
-        whole = len(self._released) // RELEASE.size * RELEASE.size
-        for (index,) in RELEASE.iter_unpack(self._released[:whole]):
-            filling = self._filling.get(index)
-            if filling is not None and filling.full:
-                for number in self._filling.pop(index).closed:
-                    del self._names[number]
-                self._free.append(index)
-        self._released = self._released[whole:]
-
-    # The writer's life
-
-    def _lose_writer(self) -> None:
-        logger.error("the writer of the wire logs ended; another one takes over")
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-        if self._writer is not None:
-            self._writer.kill()  # it closed its socket: at most it is about to end
-            self._writer.wait()
-        self._start_writer()
-
-    def _start_writer(self) -> None:
-        now = time.monotonic()
-        if now < self._next_start:
-            return
-        self._next_start = now + _WRITER_PAUSE_SECONDS
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        orders = {
+    def _orders(self) -> dict[str, Any]:
+        """What a writer that begins now has to know."""
+        return {
             "folder": str(self._folder),
             "segments": self._segments,
             "memory": self._file,
-            "socket": theirs.fileno(),
             "names": self._names,
-            "waiting": [[index, f.fill, f.end, f.full] for index, f in self._filling.items()],
+            "waiting": [[index, f.fill, f.end, f.full, f.written] for index, f in self._filling.items()],
+            "leaving": list(self._leaving),
         }
-        try:
-            with theirs:
-                self._writer = _start_process(orders, [self._file, theirs.fileno(), self._lock.fileno()])
-        except OSError as error:  # no process to be had just now: it is tried again
-            logger.warning("the writer of the wire logs could not be started: %s", error)
-            ours.close()
-            return
-        self._socket = ours
-        self._outbox.clear()
-        self._released = b""
-        self.writer_starts += 1
-
-
-def _start_process(orders: dict[str, Any], descriptors: list[int]) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "voxgate.recording.writer"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        pass_fds=descriptors,
-        start_new_session=True,  # it ends when the worker has ended and everything is written
-    )
-    assert process.stdin is not None
-    with process.stdin as orders_pipe:
-        orders_pipe.write(json.dumps(orders).encode())
-    return process
-
-
-def _shared_file(folder: Path, size: int) -> int:
-    """A file without a name that takes memory only where it was written."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("voxgate-spool", os.MFD_CLOEXEC)
-    else:  # not on every platform
-        with tempfile.TemporaryFile(dir=folder) as file:
-            descriptor = os.dup(file.fileno())
-    os.ftruncate(descriptor, size)
-    return descriptor

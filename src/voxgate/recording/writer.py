@@ -2,10 +2,10 @@
 one file for each call. `python -m voxgate.recording.writer`, started by `spool`, with its orders as JSON on
 standard input.
 
-    announcement: so far → entries by call → one write for each call → segment released
+    announcement: so far → entries by call → one write for each call → report: so far in files
 
-Every entry says where in its file it belongs. So a writer that takes over from one that died writes the
-spool's entries again, to the same places. What the disk does not take waits in the spool and is tried again.
+Every entry says where in its file it belongs. So a writer that takes over from one that died may write some
+entries again, to the same places. What the disk does not take waits in the spool and is tried again.
 When the worker is gone, what it had not announced is written too; then the writer ends.
 """
 
@@ -27,14 +27,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from voxgate.recording.spool import ANNOUNCEMENT, CLOSE, ENTRY, OPEN, RELEASE, SEGMENT
-from voxgate.recording.wirelog import FACT, MAGIC, RECORD
+from voxgate.recording.link import ANNOUNCEMENT, GIVEN_BACK, LOST, ON_DISK, REPORT, WRITTEN
+from voxgate.recording.spool import CLOSE, ENTRY, OPEN, SEGMENT
+from voxgate.recording.wirelog import FACT, MAGIC, RECORD, wire_logs
 
 _MOST_PIECES: Final = 1024
 """POSIX promises only 16 to one write; Linux and macOS take so many."""
 _RETRY_SECONDS: Final = 0.25
 _GIVE_UP_SECONDS: Final = 30.0
 """After so long a file that alone cannot be written is given up, and without a worker every file."""
+_LOOK_SECONDS: Final = 5.0
+"""How often it looks how much waits for the recorder."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Errors that pass when somebody makes room."""
 _BODY: Final = ENTRY.size - RECORD.size
@@ -55,13 +58,26 @@ class _CallFile:
     failing_since: float | None = None
     error: int | None = None
     given_up: bool = False
+    lost_records: int = 0
+    lost_bytes: int = 0
 
     def add(self, offset: int, piece: memoryview) -> None:
         if self.given_up:
+            self._lose(piece)
             return
         if not self.pieces:
             self.offset = offset
         self.pieces.append(piece)
+
+    def give_up(self) -> None:
+        self.given_up = True
+        for piece in self.pieces:
+            self._lose(piece)
+        self.pieces.clear()
+
+    def _lose(self, piece: memoryview) -> None:
+        self.lost_records += 1
+        self.lost_bytes += len(piece) - RECORD.size
 
     def write(self) -> None:
         """OSError when the disk does not take it: then everything still waits."""
@@ -78,13 +94,18 @@ class _CallFile:
         recorder, and what we have is written a second time."""
         begins = self.offset == len(MAGIC)
         try:
-            self.descriptor = os.open(self.path, os.O_WRONLY | (os.O_CREAT if begins else 0), 0o600)
+            descriptor = os.open(self.path, os.O_WRONLY | (os.O_CREAT if begins else 0), 0o600)
         except FileNotFoundError:
             if begins:
                 raise
             return False
-        if begins:
-            os.pwrite(self.descriptor, MAGIC, 0)
+        try:
+            if begins:
+                _write_all(descriptor, [memoryview(MAGIC)], 0)
+        except OSError:
+            os.close(descriptor)
+            raise
+        self.descriptor = descriptor
         return True
 
     def close(self) -> None:
@@ -105,36 +126,53 @@ def _write_all(descriptor: int, pieces: list[memoryview], offset: int) -> int:
 
 @dataclass(slots=True)
 class _Segment:
-    """A segment that is not released: what of it was taken, and how far it was announced."""
+    """A segment in use: how far it was announced, what of it was taken, and what the worker knows to be in
+    files."""
 
     index: int
     fill: int
-    taken: int = 0
     end: int = 0
     full: bool = False
+    taken: int = 0
+    told: int = 0
+
+    @property
+    def done(self) -> bool:
+        return self.full and self.taken >= self.end
 
 
 class Writer:
-    def __init__(self, memory: memoryview, folder: Path, names: dict[int, str]) -> None:
-        self._memory = memory
+    def __init__(self, memory: mmap.mmap, folder: Path, names: dict[int, str]) -> None:
+        self._mapping = memory
+        self._memory = memoryview(memory)
         self._folder = folder
         self._files = {number: _CallFile(folder / name) for number, name in names.items()}
         self._segments: deque[_Segment] = deque()
         self._waiting: dict[int, _CallFile] = {}
         self._fill = 0
         """The latest use of a segment that is known."""
+        self._lost_records = 0
+        self._lost_bytes = 0
+        self._reports: list[bytes] = []
+        """What the worker is to be told, beside how far everything is."""
 
     @property
     def unwritten(self) -> bool:
         return bool(self._waiting)
 
-    def announced(self, index: int, fill: int, end: int, full: bool) -> None:
+    def announced(self, index: int, fill: int, end: int, full: bool, written: int = 0) -> None:
         for segment in self._segments:
             if segment.index == index and segment.fill == fill:
                 segment.end, segment.full = end, full
                 return
-        self._segments.append(_Segment(index, fill, end=end, full=full))
+        self._segments.append(_Segment(index, fill, end, full, taken=written, told=written))
         self._fill = fill
+
+    def give_back_memory(self, index: int) -> None:
+        """The worker does not use this segment again before it hears of it."""
+        if hasattr(mmap, "MADV_REMOVE"):  # Linux
+            self._mapping.madvise(mmap.MADV_REMOVE, index * SEGMENT, SEGMENT)
+        self._reports.append(REPORT.pack(GIVEN_BACK, index, 0, 0))
 
     def take(self) -> None:
         """Sorts what was announced by calls."""
@@ -182,8 +220,8 @@ class Writer:
             file.closed = True
         self._waiting[number] = file
 
-    def write(self) -> list[int]:
-        """Writes what waits, and answers the segments that are done with."""
+    def write(self) -> list[bytes]:
+        """Writes what waits, and answers what the worker is to be told."""
         written = 0
         for number, file in list(self._waiting.items()):
             try:
@@ -195,11 +233,17 @@ class Writer:
             self._done(number, file)
         if written and self._waiting:  # one bad file must not fill the spool for all the others
             self._give_up(time.monotonic() - _GIVE_UP_SECONDS, _FULL)
-        return [] if self._waiting else self._release()
+        reports, self._reports = self._reports + self._losses(), []
+        if not self._waiting:
+            reports += self._progress()
+        return reports
 
     def _done(self, number: int, file: _CallFile) -> None:
         del self._waiting[number]
         file.failing_since = None
+        self._lost_records += file.lost_records
+        self._lost_bytes += file.lost_bytes
+        file.lost_records = file.lost_bytes = 0
         if file.closed:
             file.close()
             del self._files[number]
@@ -220,15 +264,26 @@ class Writer:
             since = file.failing_since
             if since is not None and since <= failing_before and file.error not in except_for:
                 logger.error("wire log %s is given up: %d pieces are lost", file.path.name, len(file.pieces))
-                file.given_up = True
-                file.pieces.clear()
+                file.give_up()
                 self._done(number, file)
 
-    def _release(self) -> list[int]:
-        released = []
-        while self._segments and self._segments[0].full and self._segments[0].taken >= self._segments[0].end:
-            released.append(self._segments.popleft().index)
-        return released
+    def _losses(self) -> list[bytes]:
+        if not self._lost_records:
+            return []
+        report = REPORT.pack(LOST, self._lost_records, 0, self._lost_bytes)
+        self._lost_records = self._lost_bytes = 0
+        return [report]
+
+    def _progress(self) -> list[bytes]:
+        """Everything that was taken is in files."""
+        reports = []
+        for segment in self._segments:
+            if segment.told < segment.taken:
+                segment.told = segment.taken
+                reports.append(REPORT.pack(WRITTEN, segment.index, segment.fill, segment.taken))
+        while self._segments and self._segments[0].done:
+            self._segments.popleft()
+        return reports
 
 
 def main() -> None:
@@ -238,31 +293,58 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # it ends when its worker has ended
     orders: dict[str, Any] = json.load(sys.stdin)
-    memory = memoryview(mmap.mmap(orders["memory"], orders["segments"] * SEGMENT))
+    memory = mmap.mmap(orders["memory"], orders["segments"] * SEGMENT)
     names = {int(number): name for number, name in orders["names"].items()}
-    writer = Writer(memory, Path(orders["folder"]), names)
-    for index, fill, end, full in orders["waiting"]:
-        writer.announced(index, fill, end, bool(full))
+    folder = Path(orders["folder"])
+    writer = Writer(memory, folder, names)
+    for index, fill, end, full, written in orders["waiting"]:
+        writer.announced(index, fill, end, bool(full), written)
+    for index in orders["leaving"]:
+        writer.give_back_memory(index)
     with socket.socket(fileno=orders["socket"]) as sock:
-        _serve(writer, sock)
+        _serve(writer, sock, folder.parent)
+    _finish(writer)
 
 
-def _serve(writer: Writer, sock: socket.socket) -> None:
+def _serve(writer: Writer, sock: socket.socket, wire_dir: Path) -> None:
+    """Until the worker is gone."""
     sock.setblocking(False)
     writer.take()
-    released = writer.write()
-    heard, alive = b"", True
+    unsent = bytearray().join(writer.write())
+    heard, alive, next_look = b"", True, 0.0
     while alive:
-        select.select([sock], [], [], _RETRY_SECONDS if writer.unwritten or released else None)
+        select.select([sock], [], [], _RETRY_SECONDS if writer.unwritten or unsent else _LOOK_SECONDS)
         heard, alive = _hear(sock, heard)
         whole = len(heard) // ANNOUNCEMENT.size * ANNOUNCEMENT.size
         for index, fill, end, full in ANNOUNCEMENT.iter_unpack(heard[:whole]):
-            writer.announced(index, fill, end, bool(full))
+            if fill:
+                writer.announced(index, fill, end, bool(full))
+            else:
+                writer.give_back_memory(index)
         heard = heard[whole:]
         writer.take()
-        released += writer.write()
-        released = _tell(sock, released)
-    _finish(writer)
+        unsent += b"".join(writer.write())
+        _tell(sock, unsent)
+        if time.monotonic() >= next_look and not unsent:
+            next_look = time.monotonic() + _LOOK_SECONDS
+            unsent += _look(wire_dir)
+            _tell(sock, unsent)
+
+
+def _look(wire_dir: Path) -> bytes:
+    """A report of what is in the folders of all workers."""
+    try:
+        sizes = [size for path in wire_logs(wire_dir) if (size := _size(path)) is not None]
+    except OSError:  # a folder that is just being removed, or a disk that is away: the next look will tell
+        return b""
+    return REPORT.pack(ON_DISK, len(sizes), 0, sum(sizes))
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:  # the recorder has just finished it
+        return None
 
 
 def _hear(sock: socket.socket, heard: bytes) -> tuple[bytes, bool]:
@@ -277,13 +359,11 @@ def _hear(sock: socket.socket, heard: bytes) -> tuple[bytes, bool]:
     return heard, False
 
 
-def _tell(sock: socket.socket, released: list[int]) -> list[int]:
-    """The segments that the worker could not be told of yet."""
-    with contextlib.suppress(OSError):  # its buffer is full, or it is gone
-        while released:
-            sock.send(RELEASE.pack(released[0]))  # small enough to go whole
-            released.pop(0)
-    return released
+def _tell(sock: socket.socket, unsent: bytearray) -> None:
+    """As much as the worker takes now."""
+    with contextlib.suppress(OSError):  # it is held up, or gone
+        while unsent:
+            del unsent[: sock.send(unsent)]
 
 
 def _finish(writer: Writer) -> None:
