@@ -6,15 +6,17 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.conftest import ADMIN_KEY, RunningGateway, StartGateway
+from voxgate.recording.wirelog import FACT
 from voxgate.testing.provider import ScriptedProvider
 
 pytestmark = pytest.mark.anyio
@@ -113,22 +115,41 @@ DEAD: dict[str, tuple[Callable[[], AbstractAsyncContextManager[str]], str]] = {
 
 
 def two_providers(first: str, second: str, **of_first: Any) -> dict[str, Any]:
-    provider = {"connect_timeout_seconds": TIMEOUT_SECONDS}
+    """Settings with which the model `fake` goes to the first, then to the second."""
+    return routed({"fake": first}, second, **of_first)
+
+
+def routed(first: dict[str, str], second: str, **of_first: Any) -> dict[str, Any]:
+    """Settings with which each model goes to a first provider of its own, then to the second."""
+    patience = {"connect_timeout_seconds": TIMEOUT_SECONDS}
+    firsts = {f"first {model}": {"base_url": url, **patience, **of_first} for model, url in first.items()}
     return {
-        "providers": {
-            "first": {"base_url": first, **provider, **of_first},
-            "second": {"base_url": second, **provider},
-        },
-        "routes": [{"model": "fake", "providers": ["first", "second"]}],
+        "providers": {**firsts, "second": {"base_url": second, **patience}},
+        "routes": [{"model": model, "providers": [f"first {model}", "second"]} for model in first],
     }
 
 
-async def call(gateway: RunningGateway, key: str = ADMIN_KEY, **options: Any) -> None:
-    """A call that works: its message comes back."""
+@contextlib.asynccontextmanager
+async def all_of(kinds: Iterable[str]) -> AsyncIterator[dict[str, str]]:
+    """A dead provider of each kind."""
+    async with contextlib.AsyncExitStack() as stack:
+        yield {kind: await stack.enter_async_context(DEAD[kind][0]()) for kind in kinds}
+
+
+async def call(gateway: RunningGateway, model: str = "fake", key: str = ADMIN_KEY, **options: Any) -> str:
+    """A call that works: its message comes back. The session's id."""
     headers = {"Authorization": f"Bearer {key}"}
-    async with connect(f"{gateway.url}?model=fake", additional_headers=headers, **options) as socket:
+    url = f"{gateway.url}?{urlencode({'model': model})}"
+    async with connect(url, additional_headers=headers, **options) as socket:
         await socket.send("hello")
         assert await socket.recv() == "hello"
+        assert socket.response is not None
+        return str(socket.response.headers["x-voxgate-session-id"])
+
+
+async def facts_of(gateway: RunningGateway, session_id: str) -> list[dict[str, Any]]:
+    records = await gateway.records(session_id)
+    return [json.loads(record.data) for record in records if record.kind == FACT]
 
 
 async def metric(gateway: RunningGateway, name: str) -> float:
@@ -137,8 +158,8 @@ async def metric(gateway: RunningGateway, name: str) -> float:
     return float(lines[0].split()[-1]) if lines else 0.0
 
 
-async def failures(gateway: RunningGateway) -> float:
-    return await metric(gateway, 'voxgate_dial_failures_total{provider="first"}')
+async def failures(gateway: RunningGateway, model: str = "fake") -> float:
+    return await metric(gateway, f'voxgate_dial_failures_total{{provider="first {model}"}}')
 
 
 async def resting(gateway: RunningGateway) -> float:
@@ -151,39 +172,42 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("kind", DEAD)
 async def test_with_one_of_two_providers_dead_every_call_succeeds_and_only_the_first_waits(
-    start_gateway: StartGateway, kind: str
+    start_gateway: StartGateway,
 ) -> None:
-    make, shown = DEAD[kind]
     async with (
-        make() as dead,
+        all_of(DEAD) as dead,
         ScriptedProvider() as alive,
-        start_gateway(**two_providers(dead, alive.base_url, rest_seconds=60)) as gateway,
+        start_gateway(**routed(dead, alive.base_url, rest_seconds=60)) as gateway,
     ):
-        await call(gateway)
-        assert (await failures(gateway), await resting(gateway)) == (1, 1)
-        await asyncio.gather(*(call(gateway) for _ in range(5)))
-        assert len(alive.calls) == 6
-        assert await failures(gateway) == 1, "a resting provider was tried"
-        failed = json.loads((await gateway.facts())[1])
-        assert (failed["type"], failed["provider"]) == ("gateway.dial_failed", "first")
-        assert failed["message"].startswith(shown)
-        assert failed["resting"] is False
+        first = dict(zip(dead, await asyncio.gather(*(call(gateway, kind) for kind in dead)), strict=True))
+        assert {kind: await failures(gateway, kind) for kind in dead} == dict.fromkeys(dead, 1)
+        assert await resting(gateway) == len(dead)
+        await asyncio.gather(*(call(gateway, kind) for kind in dead for _ in range(3)))
+        assert len(alive.calls) == 4 * len(dead)
+        tried = {kind: await failures(gateway, kind) for kind in dead}
+        assert tried == dict.fromkeys(dead, 1), "a resting provider was tried"
+        for kind, session_id in first.items():
+            failed, dialled = (await facts_of(gateway, session_id))[1:3]
+            assert (failed["type"], failed["provider"]) == ("gateway.dial_failed", f"first {kind}")
+            assert failed["message"].startswith(DEAD[kind][1])
+            assert failed["resting"] is False
+            assert (dialled["type"], dialled["provider"]) == ("gateway.dialled", "second")
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 301])
 async def test_a_wrong_setting_fails_over_and_is_not_taken_for_an_illness(
-    start_gateway: StartGateway, status: int
+    start_gateway: StartGateway,
 ) -> None:
-    async with (
-        ScriptedProvider(refuse_status=status) as wrong,
-        ScriptedProvider() as alive,
-        start_gateway(**two_providers(wrong.base_url, alive.base_url)) as gateway,
-    ):
-        for _ in range(3):
-            await call(gateway)
-        assert (await failures(gateway), await resting(gateway)) == (3, 0)
+    async with contextlib.AsyncExitStack() as stack:
+        statuses = (401, 403, 404, 301)
+        wrong = {str(status): await stack.enter_async_context(answering(status)) for status in statuses}
+        alive = await stack.enter_async_context(ScriptedProvider())
+        gateway = await stack.enter_async_context(start_gateway(**routed(wrong, alive.base_url)))
+        for _ in range(2):
+            for status in wrong:
+                await call(gateway, status)
+        assert {status: await failures(gateway, status) for status in wrong} == dict.fromkeys(wrong, 2)
+        assert await resting(gateway) == 0
 
 
 async def test_when_all_rest_they_are_tried_in_order_all_the_same(start_gateway: StartGateway) -> None:
@@ -192,8 +216,8 @@ async def test_when_all_rest_they_are_tried_in_order_all_the_same(start_gateway:
         ScriptedProvider(refuse_status=503) as second,
         start_gateway(**two_providers(first.base_url, second.base_url, rest_seconds=60)) as gateway,
     ):
-        assert await refusal(gateway) == (
-            "The provider could not be reached: first answered 503; second answered 503."
+        assert (await refusal(gateway))[0] == (
+            "The provider could not be reached: first fake answered 503; second answered 503."
         )
         assert await resting(gateway) == 2
         first.be_well()
@@ -288,26 +312,35 @@ async def test_a_callers_own_empty_account_is_no_illness_of_the_provider(start_g
             assert await resting(gateway) == 1
 
 
-@pytest.mark.parametrize("kind", ["nobody listens", "never answers", "answers 503"])
 async def test_a_caller_learns_what_failed_and_the_trace_alone_where_and_in_which_words(
-    start_gateway: StartGateway, kind: str
+    start_gateway: StartGateway,
 ) -> None:
-    make, shown = DEAD[kind]
-    async with make() as dead, start_gateway(**two_providers(dead, dead)) as gateway:
-        message = await refusal(gateway)
-        assert message == f"The provider could not be reached: first {shown}; second {shown}."
-        facts = [json.loads(fact) for fact in await gateway.facts()]
-        assert [fact["type"] for fact in facts[1:-1]] == ["gateway.dial_failed"] * 2 + ["gateway.error"]
-        if kind.startswith("answers"):
-            assert "quota of sk-… at db.internal is used up" in facts[1]["message"]
+    kinds = ("nobody listens", "never answers", "answers 503")
+    async with (
+        all_of(kinds) as dead,
+        nobody() as second,
+        start_gateway(**routed(dead, second)) as gateway,
+    ):
+        facts = []
+        for kind in kinds:
+            message, session_id = await refusal(gateway, kind)
+            assert message == (
+                f"The provider could not be reached: first {kind} {DEAD[kind][1]}; "
+                "second could not be connected to."
+            )
+            facts += await facts_of(gateway, session_id)
+        details = [fact["message"] for fact in facts if fact["type"] == "gateway.dial_failed"]
+        assert len(details) == 2 * len(kinds)
+        assert any("quota of sk-… at db.internal is used up" in detail for detail in details)
+        assert any("refused" in detail.lower() for detail in details)
 
 
-async def refusal(gateway: RunningGateway) -> str:
-    """The message with which a call is refused because no provider could be reached."""
-    async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+async def refusal(gateway: RunningGateway, model: str = "fake") -> tuple[str, str]:
+    """The message with which a call is refused because no provider could be reached, and the session's id."""
+    async with connect(f"{gateway.url}?{urlencode({'model': model})}", additional_headers=AUTH) as socket:
         error = json.loads(await socket.recv())["error"]
         with pytest.raises(ConnectionClosed):
             await socket.recv()
         assert (socket.close_code, socket.close_reason) == (1011, "server_error.upstream_refused")
-        message: str = error["message"]
-        return message
+        assert socket.response is not None
+        return error["message"], socket.response.headers["x-voxgate-session-id"]
