@@ -107,6 +107,8 @@ def build_worker(
     metrics = Metrics()
     calls = Calls(metrics, most_calls(settings.limits))
     leases = Leases(store, settings.limits)
+    spool = Spool(settings.wire_dir, new_id("worker"), buffer_bytes=settings.recording_buffer_bytes)
+    _count_recording(metrics, spool)
     place = Place(board or Scoreboard(), number, metrics)
     endpoints = Endpoints(store, gatekeeper, Minter(store, tokens), sign_in, router, calls, place.text)
     gateway = Gateway(
@@ -115,7 +117,7 @@ def build_worker(
         proxies=proxies,
         router=router,
         dialler=Dialler(metrics),
-        spool=Spool(settings.wire_dir, new_id("worker")),
+        spool=spool,
         calls=calls,
         limits=CallLimits(settings.limits, calls, leases),
         leases=leases,
@@ -126,6 +128,36 @@ def build_worker(
     )
     app = ForwardedHeaders(_compose(endpoints, api), proxies)
     return Worker(settings, store, gateway, app, place, revoked, last_signal)
+
+
+def _count_recording(metrics: Metrics, spool: Spool) -> None:
+    metrics.gauge(
+        "voxgate_recording_waiting_bytes",
+        "What was relayed and is in memory, not yet on disk.",
+        lambda: spool.waiting_bytes,
+    )
+    metrics.counted(
+        "voxgate_recording_lost_records_total",
+        "What was relayed but could not be recorded, in records (what was received at once).",
+        lambda: spool.lost_records,
+    )
+    metrics.counted("voxgate_recording_lost_bytes_total", "The same in bytes.", lambda: spool.lost_bytes)
+    metrics.counted(
+        "voxgate_recording_lost_calls_total",
+        "Calls of which nothing is recorded, because too much waited when they began.",
+        lambda: spool.unrecorded_calls,
+    )
+    metrics.counted(
+        "voxgate_recording_writer_starts_total",
+        "How often a writer of wire logs was started: once for each worker, and again when it died.",
+        lambda: spool.writer_starts,
+    )
+    metrics.shared_gauge(
+        "voxgate_recording_unfinished_logs",
+        "Wire logs on disk that the recorder has not finished, of running calls too.",
+        lambda: spool.logs_on_disk,
+    )
+    metrics.shared_gauge("voxgate_recording_unfinished_bytes", "Their size.", lambda: spool.bytes_on_disk)
 
 
 def _compose(endpoints: Endpoints, api: ASGIApp) -> ASGIApp:

@@ -60,3 +60,14 @@ def test_a_name_is_registered_once_and_has_the_form_of_its_kind() -> None:
         metrics.counter("voxgate_things", "No counter's name.")
     with pytest.raises(ValueError, match="no name"):
         metrics.gauge("other", "Not ours.", lambda: 0)
+
+
+def test_a_shared_gauge_is_shown_once_as_the_largest_that_a_living_worker_sees() -> None:
+    snapshots = []
+    for seen in (3, 9, 4):
+        metrics = Metrics()
+        metrics.shared_gauge("voxgate_logs", "Logs on disk.", lambda seen=seen: seen)
+        snapshots.append(metrics.snapshot())
+    ended = snapshots.pop(1)
+    lines = render(merge({"1": snapshots[0], "2": snapshots[1]}, ended=[ended])).splitlines()
+    assert lines == ["# HELP voxgate_logs Logs on disk.", "# TYPE voxgate_logs gauge", "voxgate_logs 4"]

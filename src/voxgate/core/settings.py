@@ -112,6 +112,8 @@ class Settings(_Section):
     api_key: SecretStr | None = None
     """The admin key for unattended starts (`VOXGATE_API_KEY`); else the first start makes one."""
     largest_message_bytes: Annotated[int, Field(ge=1024)] = 32 << 20
+    recording_buffer_bytes: Annotated[int, Field(ge=4 << 20, le=64 << 30)] = 256 << 20
+    """Of each worker: what of its calls waits in memory while the disk takes nothing."""
     drain_seconds: Annotated[float, Field(ge=0)] = 5.0
     trusted_proxies: Annotated[list[NetworkText], BeforeValidator(_split)] = Field(default_factory=list)
     """Whose forwarded headers are believed: addresses and networks."""

@@ -2,7 +2,8 @@
 worker tells of itself, `merge` adds those of all workers up, and `render` makes Prometheus' text of that.
 
 Counters are summed over all workers, also over those that have ended, so that they never go down while
-Voxgate runs; a gauge says how one living worker is now and carries that worker's number as its label.
+Voxgate runs; a gauge says how one living worker is now and carries that worker's number as its label. A
+shared gauge is about what all workers share: it is shown once, the largest that any of them sees.
 `server.build_worker` makes a worker's `Metrics` and gives it to all that count.
 """
 
@@ -19,6 +20,7 @@ Snapshot = dict[str, dict[str, Any]]
 """By name: `kind`, `help`, `label` (or null) and `values` by the label's value (`""` without a label)."""
 
 WORKER_LABEL: Final = "worker"
+_SHARED: Final = "shared gauge"
 _NAME: Final = re.compile(r"voxgate_[a-z_]+")
 
 
@@ -55,6 +57,9 @@ class Metrics:
     def gauge(self, name: str, help_text: str, read: Callable[[], float]) -> None:
         self._add(name, "gauge", help_text, None, read)
 
+    def shared_gauge(self, name: str, help_text: str, read: Callable[[], float]) -> None:
+        self._add(name, _SHARED, help_text, None, read)
+
     def _add(
         self, name: str, kind: str, help_text: str, label: str | None, read: Callable[[], Value]
     ) -> None:
@@ -78,16 +83,22 @@ def merge(living: Mapping[str, Snapshot], ended: Iterable[Snapshot] = ()) -> Sna
     merged: Snapshot = {}
     for worker, snapshot in [*living.items(), *(("", each) for each in ended)]:
         for name, metric in snapshot.items():
-            is_gauge = metric["kind"] == "gauge"
-            if is_gauge and not worker:
+            if metric["kind"] != "counter" and not worker:
                 continue
-            into = merged.setdefault(name, {**metric, "values": {}})
-            if is_gauge:
-                into["label"] = WORKER_LABEL
-            for value, number in metric["values"].items():
-                key = worker if is_gauge else value
-                into["values"][key] = into["values"].get(key, 0) + number
+            _merge_into(merged.setdefault(name, {**metric, "values": {}}), metric, worker)
     return merged
+
+
+def _merge_into(into: dict[str, Any], metric: Mapping[str, Any], worker: str) -> None:
+    values = into["values"]
+    for value, number in metric["values"].items():
+        if metric["kind"] == "gauge":
+            into["label"] = WORKER_LABEL
+            values[worker] = number
+        elif metric["kind"] == _SHARED:
+            values[value] = max(values.get(value, number), number)
+        else:
+            values[value] = values.get(value, 0) + number
 
 
 def render(merged: Snapshot) -> str:
@@ -97,7 +108,7 @@ def render(merged: Snapshot) -> str:
 
 def _lines(name: str, metric: Mapping[str, Any]) -> Iterable[str]:
     yield f"# HELP {name} {metric['help']}"
-    yield f"# TYPE {name} {metric['kind']}"
+    yield f"# TYPE {name} {metric['kind'].split()[-1]}"
     for value, number in sorted(metric["values"].items()):
         label = f'{{{metric["label"]}="{_escaped(value)}"}}' if metric["label"] else ""
         yield f"{name}{label} {number:.15g}"
