@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.certificate import Certificate, make_certificate
+from bench.figures import Results
 from bench.machine import description
 from bench.measure import LoadFailed, Result, measure
 from bench.peers import PEERS, NotHere
-from bench.report import Results, write_report
+from bench.report import NOISY, write_report
 from bench.scenarios import TWO_WORKERS, Scenario, scenarios
 
 _DOCS: Final = Path(__file__).parent.parent / "docs"
-_NOISY: Final = 0.10
-"""Share of a core that other programs may take before a measurement is called disturbed."""
 
 
 def main() -> None:
@@ -31,18 +30,17 @@ def main() -> None:
     wanted = {
         name: scenario
         for name, scenario in scenarios(quick=options.quick).items()
-        if not options.only or name in options.only
+        if not options.load or name in options.load
     }
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(set(options.peers), make_certificate(Path(folder)), options.json)
-        try:
-            for number in range(options.rounds):
-                bench.round(number, options.rounds, wanted)
-        except KeyboardInterrupt:
-            print("stopped; the report is of what was measured", file=sys.stderr)
+        bench = Bench(set(options.peer or PEERS), make_certificate(Path(folder)), options.json)
+        for number in range(options.rounds):
+            bench.round(number, options.rounds, wanted)
     print(f"{(time.monotonic() - began) / 60:.1f} minutes")
-    if not options.no_report and bench.results:
+    if options.quick or options.peer or options.load:
+        print("docs/performance.md is left alone, because only a part was measured")
+    elif not options.no_report:
         write_report(_DOCS, bench.results, description())
 
 
@@ -50,14 +48,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="how often each peer runs each load [3]")
     parser.add_argument(
-        "--quick", action="store_true", help="a tenth of the calls, short: to see that it works"
-    )
-    parser.add_argument(
-        "--peers", nargs="+", default=list(PEERS), choices=list(PEERS), help="only these relays"
+        "--quick", action="store_true", help="a tenth of the calls, short, no report: to see that all works"
     )
     loads = list(scenarios(quick=False))
-    parser.add_argument("--only", nargs="+", choices=loads, metavar="LOAD", help=f"only these loads: {loads}")
-    parser.add_argument("--no-report", action="store_true", help="print, and leave docs/performance.md alone")
+    parser.add_argument("--peer", action="append", choices=list(PEERS), help="only this relay")
+    parser.add_argument("--load", action="append", choices=loads, help="only this load")
+    parser.add_argument("--no-report", action="store_true", help="leave docs/performance.md alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep every measurement in this file")
     parser.add_argument(
         "--from-json", type=Path, metavar="FILE", help="measure nothing: report from that file"
@@ -110,7 +106,7 @@ def _line(result: dict[str, Any]) -> str:
         remarks.append(f"{result['unrecorded_bytes'] / 1e6:.0f} MB not recorded")
     if result["calls_share"] < 1:
         remarks.append(f"{result['calls_share']:.0%} of the calls with one worker")
-    if result["others_share"] > _NOISY:
+    if result["others_share"] > NOISY:
         remarks.append(f"DISTURBED: other programs took {result['others_share']:.2f} of a core")
     return (
         f"{result['cpu_us']:7.2f} µs/message  p50 {p50:7.2f} ms  p99 {p99:7.2f} ms  "

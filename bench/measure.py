@@ -88,7 +88,7 @@ def _figures(running: Running, result: Result, before: Reading, after: Reading, 
 
 
 class Memory:
-    """What the relay's processes hold at one moment: memory, and files, by which each one's calls are known."""
+    """What the relay's processes hold at one moment: memory, and files, which tell the calls of each."""
 
     def __init__(self, relay: list[int]) -> None:
         self.kb = memory_kb(relay)
@@ -96,9 +96,10 @@ class Memory:
 
     def since(self, earlier: Memory, calls: int) -> Result:
         files = [now - then for now, then in zip(self._files, earlier._files, strict=True)]
+        everyones = sum(files)
         return {
             "kb_per_call": (self.kb - earlier.kb) / max(1, calls),
-            "calls_share": max(files) / sum(files) if len(files) > 1 and sum(files) else 1.0,
+            "calls_share": max(files) / everyones if everyones and len(files) > 1 else 1.0,
         }
 
 

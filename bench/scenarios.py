@@ -38,7 +38,7 @@ def scenarios(*, quick: bool) -> dict[str, Scenario]:
     found[VOICE] = voice(500, 10.0, ("direct", *_ALL), fewer_calls={"litellm": 150}, catch_up=True)
     found[CROWD] = voice(1500, 10.0, _FAST)
     found[TLS] = voice(150, 8.0, _FAST, tls=True)
-    found[WORKERS] = voice(500, 8.0, ("voxgate", TWO_WORKERS))
+    found[WORKERS] = voice(600, 8.0, ("voxgate", TWO_WORKERS), fewer_calls={"voxgate": 300})
     found[IDLE] = voice(2000, 0.0, _ALL, fewer_calls={"litellm": 300})
     return found
 
