@@ -40,6 +40,7 @@ class SessionState:
     events: list[Json] = field(default_factory=list)
     dropped_events: int = 0
     lost: Json | None = None
+    """What the recording lacks, of both sides together."""
     refused: Json | None = None
     """The last error event that came from the gateway itself."""
     last_ns: int = 0
@@ -89,8 +90,9 @@ class SessionState:
         self.refused = self.error(event, "gateway.error", obj(msg, "error"))
 
     def on_lost(self, event: Event, msg: Json) -> None:
-        self.lost = {"records": number(msg, "records"), "bytes": number(msg, "bytes")}
-        self.mark(event, "gateway.lost", "error", **self.lost)
+        gap = {key: int(number(msg, key) or 0) for key in ("records", "bytes")}
+        self.lost = {key: size + (self.lost or {}).get(key, 0) for key, size in gap.items()}
+        self.mark(event, "gateway.lost", "error", side=string(msg, "side"), **gap)
 
     def on_closed(self, event: Event, msg: Json) -> None:
         self.close = {key: msg.get(key) for key in ("code", "reason", "side")}

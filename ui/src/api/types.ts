@@ -66,6 +66,7 @@ export interface SessionDetail extends SessionSummary {
   usage?: Record<string, unknown> | null;
   tracks?: unknown;
   close?: unknown;
+  lost?: { records: number; bytes: number } | null;
 }
 
 export interface Page<T> {

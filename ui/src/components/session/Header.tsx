@@ -4,6 +4,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { useRef } from "react";
 import { meQuery, useDeleteSession, useEndCall } from "../../api/queries";
 import type { SessionDetail } from "../../api/types";
+import { count } from "../../lib/format";
 import { sessionTitle } from "../../lib/trace";
 import { CopyButton } from "../Copy";
 import { Icon } from "../Icon";
@@ -160,6 +161,11 @@ export function Header({ session, linkToTime }: { session: SessionDetail; linkTo
         {mayChange && (live ? <EndCall id={session.id} /> : <Delete session={session} />)}
       </div>
       <div className="pills">
+        {session.lost && (
+          <span className="pill warn" title="The disk took nothing for too long; see the marks gateway.lost">
+            recording incomplete: {count(session.lost.bytes)} bytes lost
+          </span>
+        )}
         <Pills session={session} />
       </div>
     </header>
