@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import connect
 
+from tests.cli.processes import children_of, command_of, runs
 from tests.running import Voxgate, start_voxgate
 
 pytestmark = pytest.mark.anyio
@@ -77,10 +78,6 @@ def own(tmp_path: Path) -> Iterator[Voxgate]:
         running.stop()
 
 
-def children_of(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def test_the_first_start_makes_a_private_admin_key_and_the_second_keeps_it(
     own: Voxgate, tmp_path: Path
 ) -> None:
@@ -108,7 +105,7 @@ async def test_a_stop_ends_calls_with_a_reason_keeps_their_traces_and_leaves_no_
             pass
         assert call.close_code == 1001
     assert await asyncio.to_thread(own.process.wait, 30) == 0
-    assert not any(_runs(child) for child in children)
+    assert not any(runs(child) for child in children)
     again = start_voxgate(own.data_dir)
     trace = await again.finished_session(session_id)
     assert trace["close"]["code"] == 1001
@@ -120,25 +117,18 @@ def test_children_do_not_outlive_a_parent_that_was_killed(own: Voxgate) -> None:
     own.process.kill()
     own.process.wait(10)
     deadline = time.monotonic() + 20
-    while alive := [child for child in children if _runs(child)]:
+    while alive := [child for child in children if runs(child)]:
         assert time.monotonic() < deadline, alive
         time.sleep(0.05)
 
 
-def _runs(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
-
-
 @pytest.mark.parametrize("which", ["recorder", "local"])
 async def test_a_child_that_dies_is_started_again_and_calls_are_recorded(own: Voxgate, which: str) -> None:
-    victim = next(pid for pid in children_of(own.process.pid) if which in _command(pid))
+    victim = next(pid for pid in children_of(own.process.pid) if which in command_of(pid))
     os.kill(victim, signal.SIGKILL)
     deadline = time.monotonic() + 30
     while True:
-        children = [pid for pid in children_of(own.process.pid) if which in _command(pid) and _runs(pid)]
+        children = [pid for pid in children_of(own.process.pid) if which in command_of(pid) and runs(pid)]
         if children and victim not in children:
             break
         assert time.monotonic() < deadline
@@ -148,10 +138,6 @@ async def test_a_child_that_dies_is_started_again_and_calls_are_recorded(own: Vo
         assert call.response is not None
         session_id = call.response.headers["x-voxgate-session-id"]
     assert (await own.finished_session(session_id, 30))["status"] == "complete"
-
-
-def _command(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
 
 
 async def test_two_workers_share_one_port_and_their_credentials(tmp_path: Path) -> None:
@@ -166,7 +152,9 @@ async def test_two_workers_share_one_port_and_their_credentials(tmp_path: Path) 
 
 def test_each_process_loads_only_what_it_is_for(own: Voxgate) -> None:
     loaded = {
-        name: _libraries(pid) for pid in children_of(own.process.pid) for name in [_command(pid).split()[-1]]
+        name: _libraries(pid)
+        for pid in children_of(own.process.pid)
+        for name in [command_of(pid).split()[-1]]
     }
     assert "numpy" not in loaded["worker"]
     assert "onnxruntime" not in loaded["recorder"]

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """`others` are what the workers need: started before them, stopped after them, in this order.
+    """`others` are what the workers need: started before them, stopped after them.
 
     `reload` reads the settings anew and gives the workers that shall replace the present ones; a
     SettingsError leaves all as it is. `close_port` closes the parent's own copy of the port.
@@ -211,11 +211,11 @@ class Supervisor:
     # The end
 
     def _stop(self) -> None:
-        """What takes calls stops first, then what it dials, then what writes down what they did. Each has its
-        time, after which it is killed: nothing waits for ever."""
+        """What takes calls stops first, then what it dialled and what writes down what they did. Each has
+        its time, after which it is killed: nothing waits for ever."""
         self._close_port()  # so that it is closed when the last worker closes it
         leaving = [worker for worker, _ in self._leaving]
-        for group in ([*self._workers, *self._arriving, *leaving], *([other] for other in self._others)):
+        for group in ([*self._workers, *self._arriving, *leaving], self._others):
             stop_children(group, lambda: self._signals > 1)
 
 
