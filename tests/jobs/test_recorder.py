@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ from voxgate.jobs.recorder import Recorder
 from voxgate.realtime.frames import TEXT, encode_frame
 from voxgate.recording.eventlog import read_events
 from voxgate.recording.spool import Spool, WireLog
-from voxgate.recording.wirelog import CLIENT, SERVER, wire_logs
+from voxgate.recording.wirelog import CLIENT, LOCK_NAME, SERVER, wire_logs
 from voxgate.store import FolderBlobs, Store
 from voxgate.traces import build_trace
 
@@ -286,7 +287,8 @@ def test_a_damaged_log_is_put_aside_and_the_others_go_on(bench: Bench) -> None:
     assert "damaged" in row["data"]["error"]["message"]
     assert row["project"] == "default"
     bench.record_until("sess_2", "complete")
-    assert (bench.wire / "worker_1" / "sess_1.vgw.failed").exists()
+    assert b"\xff" * 64 in bench.blob("sess_1", "failed.vgw")
+    assert not (bench.wire / "worker_1" / "sess_1.vgw").exists()
     bad.close(1000, "", "client")
 
 
@@ -341,6 +343,42 @@ def test_a_disk_that_was_full_leaves_no_half_written_tracks(bench: Bench) -> Non
     end(log)
     bench.record_until("sess_1", "complete")
     assert bench.blob("sess_1", "user.pcm") == pcm(100)
+
+
+def test_a_disk_that_is_full_for_long_puts_no_session_aside(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxgate.jobs.recorder._LONGEST_PAUSE", 0.01)
+    full = FullDisk(bench.blobs.root)
+    full.failures = 1_000_000
+    bench.recorder = bench.new_recorder(blobs=full)
+    log = begin(bench.writer(), "sess_1")
+    talk(log, pcm(100), pcm(100))
+    end(log)
+    wait_for(lambda: full.failures < 1_000_000 - 10, bench.recorder.step)
+    full.failures = 0
+    bench.record_until("sess_1", "complete")
+    assert bench.blob("sess_1", "user.pcm") == pcm(100)
+
+
+def make_old(folder: Path) -> None:
+    os.utime(folder, (0, 0))
+
+
+def test_the_folders_of_workers_that_are_gone_are_removed_once_they_are_empty(bench: Bench) -> None:
+    writer = bench.writer("worker_running")
+    begin(writer, "sess_1")
+    (bench.wire / "worker_gone").mkdir()
+    (bench.wire / "worker_gone" / LOCK_NAME).touch()
+    (bench.wire / "worker_new").mkdir()
+    unfinished = bench.wire / "worker_unfinished"
+    unfinished.mkdir()
+    (unfinished / "sess_2.vgw.old").touch()
+    for name in ("worker_running", "worker_gone", "worker_unfinished"):
+        make_old(bench.wire / name)
+    bench.recorder.step()
+    folders = {path.name for path in bench.wire.iterdir()}
+    assert folders == {"worker_running", "worker_new", "worker_unfinished"}
 
 
 def test_a_call_without_sound_has_no_tracks(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.traces.calls import Call
+
 from voxgate.traces import build_trace
 
 

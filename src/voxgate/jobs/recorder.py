@@ -5,6 +5,7 @@ It runs in one thread. A session that cannot be recorded is put aside and never 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import threading
@@ -16,11 +17,26 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from voxgate.jobs.recording import SessionRecording
-from voxgate.recording.wirelog import LOCK_NAME, wire_logs, writer_is_alive
+from voxgate.recording.wirelog import LOCK_NAME, remove_left_folders, wire_logs, writer_is_alive
 from voxgate.store import Blobs, Store
 
 _LOCK_NAME: Final = "recorder.lock"
 _MOST_ATTEMPTS: Final = 6
+_PASSING: Final = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.ESTALE,
+    }
+)
+"""What is wrong with the machine and not with a log: it is tried again until somebody has put it right."""
+_LONGEST_PAUSE: Final = 30.0
+_TIDY_SECONDS: Final = 60.0
 _PORTIONS_PER_STEP: Final = 4
 """So many portions of one session in a row; then the others have their turn."""
 
@@ -46,6 +62,7 @@ class Recorder:
         self._poll_seconds = poll_ms / 1000
         self._recordings: dict[Path, SessionRecording] = {}
         self._setbacks: dict[Path, _Setback] = {}
+        self._next_tidying = 0.0
 
     def run(self, stop: threading.Event, at_once: threading.Event) -> None:
         """Records until `stop`, then finishes what has ended, unless `at_once` is set. Only one recorder
@@ -60,6 +77,7 @@ class Recorder:
     def step(self) -> bool:
         """Does a bounded piece of what there is to do; whether there was anything."""
         self._find()
+        self._tidy()
         busy = False
         for path in list(self._recordings):
             busy = self._advance(path) or busy
@@ -74,6 +92,12 @@ class Recorder:
                     self._recordings[path] = SessionRecording(path, self._store, self._blobs)
                 except OSError as error:
                     self._begin_again_later(path, error)
+
+    def _tidy(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_tidying:
+            self._next_tidying = now + _TIDY_SECONDS
+            remove_left_folders(self._wire_dir)
 
     def _advance(self, path: Path) -> bool:
         recording = self._recordings[path]
@@ -100,11 +124,12 @@ class Recorder:
     def _begin_again_later(self, path: Path, error: OSError) -> None:
         """The disk did not do its part, which may pass; what was written is of unknown length."""
         attempts = self._setbacks[path].attempts + 1 if path in self._setbacks else 1
-        if attempts >= _MOST_ATTEMPTS and path in self._recordings:
+        lasting = attempts >= _MOST_ATTEMPTS and error.errno not in _PASSING
+        if lasting and path in self._recordings:
             logger.error("session %s is put aside after %d attempts: %s", path.stem, attempts, error)
             self._quarantine(path, error)
             return
-        pause = min(30.0, 2.0 ** (attempts - 1))
+        pause = min(_LONGEST_PAUSE, 2.0 ** min(attempts - 1, 5))
         logger.warning("session %s is begun again in %g s: %s", path.stem, pause, error)
         self._recordings.pop(path, None)
         self._setbacks[path] = _Setback(attempts, time.monotonic() + pause)

@@ -156,7 +156,8 @@ class SessionRecording:
     # When it cannot be done
 
     def quarantine(self, error: BaseException) -> None:
-        """Puts the log aside for people to look at and says so in the session's row."""
+        """Puts the log aside for people to look at, beside what else there is of the session, and says so in
+        the session's row."""
         row = _row(self._builder.snapshot(live=False))
         message = f"The recorder could not make the trace: {type(error).__name__}: {error}"
         row["status"] = "failed"
@@ -165,7 +166,8 @@ class SessionRecording:
             self._store.save_session(row)
         except Exception:  # the log is put aside all the same, and the reason stands in ours
             logger.exception("session %s: its failure could not be saved", self.session_id)
-        self.path.rename(self.path.with_name(self.path.name + ".failed"))
+        self._blobs.put_file(f"{self._prefix}/failed.vgw", self.path)
+        self.path.unlink()
 
 
 def _row(trace: Trace) -> Json:

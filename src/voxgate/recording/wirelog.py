@@ -12,8 +12,10 @@ logs and a lock file, which tells the recorder whether anyone still writes them.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import struct
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,6 +32,8 @@ LOCK_NAME: Final = "alive.lock"
 RECORD: Final = struct.Struct("<QBI")
 """What stands before a record's bytes: time in ns, kind, length."""
 
+_NEW_SECONDS: Final = 60.0
+"""A folder that changed so lately may be one that a worker is just about to use."""
 _READ_BYTES: Final = 4 << 20
 _LARGEST_RECORD: Final = 1 << 30
 
@@ -108,3 +112,22 @@ def writer_is_alive(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return False
+
+
+def remove_left_folders(wire_dir: Path) -> None:
+    """Those of workers that are gone, once the recorder has finished all their logs."""
+    for folder in wire_dir.glob("*/"):
+        with contextlib.suppress(OSError):  # a worker has it, or it is not empty
+            if time.time() - folder.stat().st_mtime > _NEW_SECONDS:
+                _remove_left_folder(folder)
+
+
+def _remove_left_folder(folder: Path) -> None:
+    lock_path = folder / LOCK_NAME
+    if any(path != lock_path for path in folder.iterdir()):
+        return
+    if lock_path.exists():
+        with lock_path.open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_path.unlink()
+    folder.rmdir()
