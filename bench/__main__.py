@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bench.certificate import Certificate, make_certificate
 from bench.figures import Results
-from bench.machine import description
+from bench.machine import description, raise_file_limit
 from bench.measure import LoadFailed, Result, measure
 from bench.peers import PEERS, NotHere
 from bench.report import NOISY, write_report
@@ -32,6 +32,7 @@ def main() -> None:
         for name, scenario in scenarios(quick=options.quick).items()
         if not options.load or name in options.load
     }
+    raise_file_limit()  # the relays and the load inherit it
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(set(options.peer or PEERS), make_certificate(Path(folder)), options.json)

@@ -8,7 +8,6 @@ import contextlib
 import gc
 import json
 import os
-import resource
 import ssl
 import sys
 import time
@@ -61,8 +60,6 @@ def _told(word: str) -> None:
 
 
 if __name__ == "__main__":
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     pin_to(LOAD_CORE, [os.getpid()])
     with contextlib.suppress(PermissionError):  # then it has to do without
         os.nice(_NICENESS)

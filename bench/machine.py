@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import socket
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ RELAY_CORE: Final = 0
 LOAD_CORE: Final = CORES - 1
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _QUIET_SECONDS: Final = 1.0
+_MOST_FILES: Final = 1 << 16
 _QUIET_SHARE: Final = 0.05
 
 
@@ -75,6 +77,13 @@ def wait_until_quiet(pids: list[int], seconds: float) -> None:
 
 def open_files(pid: int) -> int:
     return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def raise_file_limit() -> None:
+    """A relayed call is two files of the relay and two of the load; a usual soft limit is 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 from bench.certificate import Certificate
 from bench.machine import busy_seconds, cpu_seconds, free_port, memory_kb, open_files, wait_until_quiet
 from bench.peers import PEERS, Running, Setup
-from bench.peers.process import PATH
+from bench.peers.process import PATH, last_words
 from bench.scenarios import TWO_WORKERS, Scenario
 
 _ROOT: Final = Path(__file__).parent.parent
@@ -45,6 +45,9 @@ def measure(peer: str, scenario: Scenario, certificate: Certificate) -> Result:
         ) as load:  # fmt: skip
             try:
                 return _observe(load, running, orders, catch_up=scenario.catch_up)
+            except LoadFailed as error:
+                said = last_words(running.log) if running.log else ""
+                raise LoadFailed(f"{error}. The relay said: {said or 'nothing'}") from None
             finally:
                 if load.poll() is None:
                     load.kill()

@@ -50,7 +50,7 @@ def litellm(setup: Setup) -> Iterator[Running]:
                 raise NotHere(f"did not start: {last_words(log)}") from error
             relay = [process.pid, *descendants(process.pid)]
             pin_to(RELAY_CORE, relay)
-            yield Running(port, _KEY, relay)
+            yield Running(port, _KEY, relay, log=log)
 
 
 def _install() -> None:

@@ -27,4 +27,4 @@ def node_ws(setup: Setup) -> Iterator[Running]:
     with tempfile.TemporaryDirectory() as folder, started(command, Path(folder) / "log") as process:
         wait_for_port(port)
         pin_to(RELAY_CORE, [process.pid])
-        yield Running(port, relay=[process.pid])
+        yield Running(port, relay=[process.pid], log=Path(folder) / "log")

@@ -38,6 +38,7 @@ class Running:
     key: str = "x"
     relay: list[int] = field(default_factory=list)
     beside: dict[str, list[int]] = field(default_factory=dict)
+    log: Path | None = None
     unrecorded_bytes: Callable[[], int | None] = lambda: None
 
 

@@ -75,7 +75,7 @@ def nginx(setup: Setup) -> Iterator[Running]:
             wait_for_port(port)
             relay = [process.pid, *children(process.pid)]
             pin_to(RELAY_CORE, relay)
-            yield Running(port, relay=relay)
+            yield Running(port, relay=relay, log=Path(folder) / "error.log")
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def haproxy(setup: Setup) -> Iterator[Running]:
         with started([program("haproxy"), "-f", str(config), "-db"], Path(folder) / "log") as process:
             wait_for_port(port)
             pin_to(RELAY_CORE, [process.pid])
-            yield Running(port, relay=[process.pid])
+            yield Running(port, relay=[process.pid], log=Path(folder) / "log")
 
 
 def _one_worker(setup: Setup) -> None:

@@ -31,7 +31,7 @@ from bench.peers.process import NotHere, Running, Setup, last_words, started
 
 _KEY: Final = "vg_benchmark_key"
 _START_SECONDS: Final = 60.0
-_UNRECORDED: Final = re.compile(r"^voxgate_unrecorded_bytes_total(?:\{.*?\})? (\S+)$", re.MULTILINE)
+_UNRECORDED: Final = re.compile(r"^voxgate_recording_lost_bytes_total(?:\{.*?\})? (\S+)$", re.MULTILINE)
 _SETTINGS: Final = """\
 [providers.bench]
 base_url = "{scheme}://127.0.0.1:{provider}/v1"
@@ -55,12 +55,13 @@ def voxgate(setup: Setup) -> Iterator[Running]:
             environ["SSL_CERT_FILE"] = str(certificate.path)  # so it trusts the provider's
         with started(command, log, cwd=folder, env=environ) as process:
             try:
-                yield _ready(process.pid, f"{scheme}://127.0.0.1:{port}", port, setup.workers)
-            except (OSError, TimeoutError) as error:
-                raise NotHere(f"failed: {error}; {last_words(log)}") from error
+                running = _ready(process.pid, f"{scheme}://127.0.0.1:{port}", port, setup.workers, log)
+            except OSError as error:
+                raise NotHere(f"did not start: {error}; {last_words(log)}") from error
+            yield running
 
 
-def _ready(pid: int, url: str, port: int, workers: int) -> Running:
+def _ready(pid: int, url: str, port: int, workers: int, log: Path) -> Running:
     wait_for_port(port, _START_SECONDS)
     with socket.create_connection(("127.0.0.1", port), _START_SECONDS) as sock:
         sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -72,7 +73,7 @@ def _ready(pid: int, url: str, port: int, workers: int) -> Running:
         pin_to(RELAY_CORE + number, [worker])
     wait_until_quiet(everyone, _START_SECONDS)  # the embedded provider loads its models behind the start
     beside = {role: family[role] for role in ("writer", "recorder")}
-    return Running(port, _KEY, family["worker"], beside, lambda: _unrecorded_bytes(url))
+    return Running(port, _KEY, family["worker"], beside, log, lambda: _unrecorded_bytes(url))
 
 
 def _unrecorded_bytes(url: str) -> int | None:
