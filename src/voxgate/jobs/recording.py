@@ -33,7 +33,7 @@ _step_aside: Final[Callable[[], None]] = getattr(os, "sched_yield", lambda: None
 """Offers the processor to whoever waits for it. Calls come first: where cores are few, a relay that has to
 wait until the scheduler takes the core from us is felt, a trace that comes a little later is not."""
 _BEHIND_NS: Final = 2_000_000_000
-"""When so much of a call waits to be read, the recorder steps aside no more: it would fall behind for good."""
+"""When so much of a call waits to be read, the recorder steps aside no more: else it may never catch up."""
 
 logger = logging.getLogger(__name__)
 
