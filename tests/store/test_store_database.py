@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
 
-from voxgate.core.errors import SettingsError
-from voxgate.store import Store, schema
+from voxgate.core.errors import SettingsError, StoreUnavailable
+from voxgate.store import Store, database, schema
 from voxgate.store.database import Database
 
 
@@ -142,3 +143,57 @@ def test_processes_that_open_a_fresh_database_together_all_succeed(url: str) -> 
         signals = store.signals_after(0)
     assert [signal[0] for signal in signals] == list(range(1, 121))
     assert {signal[2] for signal in signals} == {f"{process}_{n}" for process in range(4) for n in range(30)}
+
+
+# A database that goes away in the middle of the work
+
+
+def test_a_locked_database_is_an_error_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "PRAGMAS", ("PRAGMA busy_timeout = 20",))
+    with Store(f"sqlite:///{tmp_path / 'x.db'}") as store:
+        other = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreUnavailable, match="database is locked"):
+            store.save_session({"id": "sess_1", "project": "p", "status": "live"})
+        assert store.get_session("sess_1") is None
+        other.execute("ROLLBACK")
+        store.save_session({"id": "sess_1", "project": "p", "status": "live"})
+        assert store.get_session("sess_1") is not None
+        other.close()
+
+
+def test_a_database_that_is_moved_away_and_put_back_goes_on(tmp_path: Path) -> None:
+    """What is saved meanwhile must not go into the file that was moved, nor into a new empty one."""
+    path, away = tmp_path / "x.db", tmp_path / "away.db"
+    with Store(f"sqlite:///{path}") as store:
+        store.save_session({"id": "sess_1", "project": "p", "status": "live"})
+        path.rename(away)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                store.save_session({"id": "sess_2", "project": "p", "status": "live"})
+            with pytest.raises(StoreUnavailable):
+                store.get_session("sess_1")
+        assert not path.exists()
+        away.rename(path)
+        assert store.get_session("sess_1") is not None
+        assert store.get_session("sess_2") is None
+        store.save_session({"id": "sess_2", "project": "p", "status": "live"})
+
+
+def test_a_database_that_was_replaced_by_another_is_used_as_it_is_now(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    with Store(url) as store:
+        store.save_session({"id": "sess_1", "project": "p", "status": "live"})
+        for name in ("x.db", "x.db-wal", "x.db-shm"):
+            (tmp_path / name).unlink()
+        with Store(url) as restarted:
+            restarted.save_session({"id": "sess_2", "project": "p", "status": "live"})
+        assert store.get_session("sess_1") is None
+        assert store.get_session("sess_2") is not None
+
+
+def test_a_statement_that_is_wrong_is_no_missing_database(store: Store) -> None:
+    row = {"id": "key_1", "name": "n", "role": "read", "project": None, "key_hash": "h", "key_hint": ""}
+    store.add_api_key(**row, created_at="2026-11-22T10:00:00Z")
+    with pytest.raises(IntegrityError):
+        store.add_api_key(**row, created_at="2026-11-22T10:00:00Z")

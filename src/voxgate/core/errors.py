@@ -31,6 +31,7 @@
     │   ├── UpstreamStalled     504  1011  it does not read what is sent to it
     │   └── UpstreamLost        502  1011  it ended in the middle of a call
     ├── Overloaded              503  1013  the gateway has as many calls as it takes
+    ├── StoreUnavailable        503  1013  the database is away or locked, and this cannot be done without it
     ├── LimitUnknown            503  1013  whether the key may have another call cannot be found out now
     ├── Draining                503  1001  the gateway is stopping
     └── SettingsError           the configuration is wrong; names the key and the line (exit 2)
@@ -223,6 +224,12 @@ class Overloaded(VoxgateError):
     status = 503
     close_code = 1013
     code = "overloaded"
+
+
+class StoreUnavailable(VoxgateError):
+    status = 503
+    close_code = 1013
+    code = "database_unavailable"
 
 
 class LimitUnknown(VoxgateError):

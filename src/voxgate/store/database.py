@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import (
     URL,
@@ -24,10 +27,12 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.elements import ColumnElement
 
-from voxgate.core.errors import SettingsError
+from voxgate.core.errors import SettingsError, StoreUnavailable
 from voxgate.store import schema
 
 BUSY_TIMEOUT_MS = 10_000
@@ -56,9 +61,10 @@ class Database:
         self.engine = _engine(self._url)
         try:
             if self.is_sqlite:
+                _make_file(Path(str(self._url.database)))
                 _enter_wal_mode(self.engine)
             self._migrate()
-        except (DatabaseError, sqlite3.DatabaseError) as error:
+        except (StoreUnavailable, DatabaseError, sqlite3.DatabaseError, OSError) as error:
             self.close()
             raise SettingsError(f"The database {self.name} cannot be opened: {_reason(error)}.") from error
         except SettingsError:
@@ -76,15 +82,19 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the database and writes nothing."""
-        with self.engine.connect() as connection, connection.begin():
+        """A transaction that sees one state of the database and writes nothing. StoreUnavailable when the
+        database is away."""
+        with _available(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that commits at the end, or rolls back on an error."""
-        with self.engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
-            yield connection
+        """A transaction that commits at the end, or rolls back on an error. StoreUnavailable when the
+        database is away, or locked for too long."""
+        with _available(), self.engine.connect() as plain:
+            connection = plain.execution_options(**{_WRITES: True})
+            with connection.begin():
+                yield connection
 
     def close(self) -> None:
         self.engine.dispose()
@@ -108,6 +118,22 @@ class Database:
             migration(connection)
         if version != schema.VERSION:
             connection.execute(schema.schema_version.update().values(version=schema.VERSION))
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InternalError, PoolTimeout, sqlite3.OperationalError) as error:
+        raise _unavailable(error) from error
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:  # the statement is wrong, not the database
+            raise
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> StoreUnavailable:
+    return StoreUnavailable(f"The database is not available now ({_reason(error)}). Try again later.")
 
 
 def upsert(
@@ -155,19 +181,47 @@ def _parse(url: str) -> URL:
 
 
 def _engine(url: URL) -> Engine:
+    path, is_sqlite = Path(str(url.database)), url.get_backend_name() == "sqlite"
+    special: dict[str, Any] = {"creator": functools.partial(_connect_sqlite, path)} if is_sqlite else {}
     try:
         # A pool larger than the API's thread pool, so that no request waits for a connection.
-        engine = create_engine(url, json_serializer=schema.to_json, pool_size=8, max_overflow=56)
+        engine = create_engine(url, json_serializer=schema.to_json, pool_size=8, max_overflow=56, **special)
     except (ArgumentError, ImportError) as error:
         raise SettingsError(f"There is no driver for {url.drivername!r} databases: {error}.") from error
-    if url.get_backend_name() == "sqlite":
-        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-        event.listen(engine, "connect", _configure_sqlite)
+    if is_sqlite:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        event.listen(engine, "connect", functools.partial(_configure_sqlite, path))
+        event.listen(engine, "checkout", functools.partial(_check_file, path))
         event.listen(engine, "begin", _begin)
     return engine
 
 
-def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+def _make_file(path: Path) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o666))
+
+
+def _connect_sqlite(path: Path) -> sqlite3.Connection:
+    """Never makes the file: one that is gone in the middle of the work must not be replaced by an empty one,
+    in which nothing would be found and everything lost when the right one is put back."""
+    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=rw", uri=True, check_same_thread=False)
+
+
+def _check_file(path: Path, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """A connection goes on with the file that it opened, wherever that is now."""
+    if _file_id(path) != record.info["file"]:
+        raise DisconnectionError(f"{path} is another file than before")
+
+
+def _file_id(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _configure_sqlite(path: Path, connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+    record.info["file"] = _file_id(path)
     # Python's driver opens transactions by guessing from the statement; `_begin` says exactly when.
     connection.isolation_level = None
     for pragma in PRAGMAS:
@@ -213,5 +267,7 @@ def _stored_version(connection: Connection) -> int | None:
     return None if version is None else int(version)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
+    if isinstance(error, StoreUnavailable) and error.__cause__ is not None:
+        error = error.__cause__
     return str(error.orig) if isinstance(error, OperationalError | DatabaseError) else str(error)
