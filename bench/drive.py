@@ -8,9 +8,11 @@ import contextlib
 import gc
 import json
 import os
+import random
 import ssl
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from bench.load import DOWN_BURST, DOWN_BYTES, UP_BYTES, Load, Route
@@ -24,7 +26,8 @@ the relay's latency."""
 def run(orders: dict[str, Any]) -> None:
     load = Load(_route(orders), orders.get("up_bytes", UP_BYTES), orders.get("down_bytes", DOWN_BYTES))
     _told("open")
-    load.open(orders["calls"], orders.get("burst", DOWN_BURST))
+    load.open(orders["calls"], orders.get("burst", DOWN_BURST), _from_cores(orders["relay_cores"]))
+    pin_to(LOAD_CORE, [os.getpid()])
     time.sleep(0.5)  # what was opened becomes quiet, so that memory and time are of the load alone
     gc.collect()
     gc.freeze()
@@ -51,6 +54,17 @@ def _route(orders: dict[str, Any]) -> Route:
     for context in (client, server):  # one version, so that all relays have the same cipher
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_3
     return Route(where.relay_port, where.provider_port, where.path, where.key, client, server)
+
+
+def _from_cores(count: int) -> Callable[[], None]:
+    """Where a relay has several workers, each on its core, calls come from any of these cores by chance: all
+    from one core would be news first to the workers on the others."""
+    chance = random.Random(7)
+
+    def move() -> None:
+        pin_to(chance.randrange(count), [os.getpid()])
+
+    return move if count > 1 else lambda: None
 
 
 def _told(word: str) -> None:

@@ -67,11 +67,14 @@ class Load:
         self.up, self.down = Counts(), Counts()
         self.seconds = 0.0
 
-    def open(self, count: int, burst: int = DOWN_BURST) -> None:
+    def open(
+        self, count: int, burst: int = DOWN_BURST, before_each: Callable[[], None] = lambda: None
+    ) -> None:
         """Opens calls one after the other, so that both ends of each are known to belong together."""
         route = self._route
         with ThreadPoolExecutor(1) as provider:
             for number in range(count):
+                before_each()
                 answering = provider.submit(answer, self._listener, route.provider_tls, GREETINGS)
                 sock = dial(route.relay_port, route.path, route.key, route.caller_tls)
                 far = answering.result(30)

@@ -34,7 +34,7 @@ def measure(peer: str, scenario: Scenario, certificate: Certificate) -> Result:
     with PEERS["voxgate" if workers == 2 else peer](setup) as running:
         orders = {
             **scenario.orders, "provider": setup.provider, "port": running.port, "path": PATH,
-            "key": running.key, "calls": scenario.calls(peer),
+            "key": running.key, "calls": scenario.calls(peer), "relay_cores": workers,
         }  # fmt: skip
         if setup.certificate:
             orders["certificate"] = str(setup.certificate.path)
