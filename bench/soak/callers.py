@@ -19,7 +19,7 @@ import uvloop
 from bench.soak.ledger import ENDED, OPEN, OPENING, Column, Ledger
 from bench.soak.orders import BEFORE_FAULT_SECONDS, CallPlan, Orders, plan_call
 from bench.soak.script import UP_EVERY_MS, down_message, up_message
-from bench.soak.wire import Peer, small_buffer_socket
+from bench.soak.wire import Peer, like_a_network
 from voxgate.realtime.frames import Close, encode_close
 from voxgate.realtime.handshake import new_key
 
@@ -114,7 +114,7 @@ class Call(Peer):
         self._set(Column.STATE, OPENING)
         sock = socket.socket()
         sock.setblocking(False)
-        small_buffer_socket(sock)
+        like_a_network(sock)
         port = self._callers.orders.gateway_port
         try:
             await self._loop.sock_connect(sock, ("127.0.0.1", port))
@@ -154,10 +154,11 @@ class Call(Peer):
     def speak(self) -> None:
         if self._hung_up or self._close is not None or self.transport.is_closing():
             return
-        payload = up_message(self._plan, self._sent)
-        self._sent += 1
-        self._set(Column.UP_SENT, self._sent)
-        self.send(payload)
+        for _ in range(self._plan.hurry(self._loop.time() - self._began, "provider")):
+            payload = up_message(self._plan, self._sent)
+            self._sent += 1
+            self._set(Column.UP_SENT, self._sent)
+            self.send(payload)
 
     def on_text(self, payload: bytes) -> None:
         if payload == down_message(self._plan, self._received):

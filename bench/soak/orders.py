@@ -34,6 +34,7 @@ BEFORE_FAULT_SECONDS: Final = 2.0
 """What was sent earlier than this before a fault has to arrive in spite of it."""
 _QUIET_SECONDS: Final = 4.0
 _AFTER_STALL_SECONDS: Final = 25.0
+_HURRY: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,13 @@ class CallPlan:
     def stalls(self) -> bool:
         return self.stall_seconds > 0
 
+    def hurry(self, seconds: float, other_side: str) -> int:
+        """How many times as fast one side speaks while the other one is stalled: the kernel takes megabytes
+        for a peer that does not read, and at the pace of speech nobody would feel the stall for a minute."""
+        stalled = self.fault == f"{other_side} stalled"
+        inside = self.fault_at_seconds < seconds < self.fault_at_seconds + self.stall_seconds
+        return _HURRY if stalled and inside else 1
+
 
 def plan_call(orders: Orders, number: int) -> CallPlan:
     chance = random.Random(f"{orders.seed}/{number}")
@@ -89,4 +97,5 @@ def plan_call(orders: Orders, number: int) -> CallPlan:
         stall = chance.uniform(SHORTEST_STALL_SECONDS, orders.longest_stall_seconds)
         at = chance.uniform(_QUIET_SECONDS, life / 2)
         life = max(life, at + stall + _AFTER_STALL_SECONDS)
+        codec = "pcm"  # or the stall is not felt
     return CallPlan(number, codec, model, life, fault, at, stall)

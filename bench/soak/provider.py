@@ -17,7 +17,7 @@ import uvloop
 from bench.soak.ledger import Column, Ledger
 from bench.soak.orders import CallPlan, Orders, plan_call
 from bench.soak.script import TURN_MS, down_message, turn_moments, up_message
-from bench.soak.wire import Peer, small_buffer_socket
+from bench.soak.wire import Peer, like_a_network
 from voxgate.realtime.frames import Close, encode_close
 from voxgate.realtime.handshake import accept_key
 
@@ -51,6 +51,7 @@ class Upstream(Peer):
         self._sent = 0
         self._received = 0
         self._speaking = True
+        self._began = 0.0
         self._loop = asyncio.get_running_loop()
 
     def _set(self, column: Column, value: int) -> None:
@@ -68,6 +69,7 @@ class Upstream(Peer):
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
         )
+        self._began = self._loop.time()
         self._speak(1)
         self._plan_fault()
 
@@ -105,9 +107,10 @@ class Upstream(Peer):
         """One turn of the script, and the next one after it."""
         if not self._speaking or self.gone:
             return
+        pace = 1000 * self._plan.hurry(begin - self._began, "client")
         for at_ms, messages in turn_moments():
-            self._loop.call_at(begin + at_ms / 1000, self._speak, messages)
-        after = begin + TURN_MS / 1000
+            self._loop.call_at(begin + at_ms / pace, self._speak, messages)
+        after = begin + TURN_MS / pace
         self._loop.call_at(after, self._turn, after)
 
     def _plan_fault(self) -> None:
@@ -135,9 +138,11 @@ class Upstream(Peer):
 
 async def listen(port: int, provider: Provider) -> None:
     loop = asyncio.get_running_loop()
-    sock = socket.create_server(("127.0.0.1", port), backlog=1024)
-    small_buffer_socket(sock)  # what is accepted inherits it
-    await loop.create_server(lambda: Upstream(provider), sock=sock)
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    like_a_network(sock)  # what is accepted inherits it
+    sock.bind(("127.0.0.1", port))
+    await loop.create_server(lambda: Upstream(provider), sock=sock, backlog=1024)
     print("ready", flush=True)
 
 

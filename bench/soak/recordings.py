@@ -78,6 +78,8 @@ class Recordings:
     async def _compare(self, verdict: Verdict, trace: dict[str, Any]) -> None:
         if verdict.outcome == SURVIVED and trace["status"] != "complete":
             self._wrong(verdict, f"the call survived, its trace is {trace['status']}")
+        if verdict.outcome.startswith("provider") and trace["status"] == "complete":
+            self._wrong(verdict, f"its trace is complete: {trace.get('close')}, errors {trace.get('errors')}")
         for track, direction in _TRACKS.items():
             size = (trace["tracks"].get(track) or {}).get("bytes", 0)
             least, most = self._size_bounds(verdict, direction)

@@ -101,7 +101,8 @@ _RUN: Final = """\
 - {pcm:.0%} of the calls carry 24 kHz PCM (messages of 3.2 KB up, 16 KB down), the others G.711 at 8 kHz
   (0.6 KB up, 2.7 KB down).
 - {faults:.0%} of the calls are planned to meet a fault of their own: the client or the provider breaks off in
-  the middle of a message, with a reset or without a word, or does not read for 5 to {stall:g} s.
+  the middle of a message, with a reset or without a word, or does not read for 5 to {stall:g} s,
+  while the other side speaks four times as fast.
 - {shaky:.0%} of the calls prefer a provider that is killed again and again; while it is away its route fails
   over to the other one.
 - Settings of Voxgate beside the providers and routes: {settings}."""

@@ -89,6 +89,8 @@ def masked_frame(payload: bytes) -> bytes:
     return head + b"\0\0\0\0" + payload
 
 
-def small_buffer_socket(sock: socket.socket) -> None:
-    """A receive buffer so small that a peer that does not read is felt by the other side soon."""
+def like_a_network(sock: socket.socket) -> None:
+    """Segments as on Ethernet and a small receive buffer: with loopback's own the kernel would take megabytes
+    for a peer that does not read, and nobody would feel it."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1_400)
