@@ -65,14 +65,21 @@ class Voxgate:
         return self.process.wait(seconds)
 
 
+STARTED: list[Voxgate] = []
+"""By this process, in order."""
+
+
 async def _pause() -> None:
     import asyncio
 
     await asyncio.sleep(0.05)
 
 
-def start_voxgate(data_dir: Path, *flags: str, environ: dict[str, str] | None = None) -> Voxgate:
-    """Starts on a free port and waits until it says where it is. AssertionError, with its words, if not."""
+def start_voxgate(
+    data_dir: Path, *flags: str, environ: dict[str, str] | None = None, **options: Any
+) -> Voxgate:
+    """Starts on a free port and waits until it says where it is. AssertionError, with its words, if not.
+    The options are Popen's."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("VOXGATE_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "voxgate", "serve", "--port", "0", "--data-dir", str(data_dir), *flags],
@@ -81,6 +88,7 @@ def start_voxgate(data_dir: Path, *flags: str, environ: dict[str, str] | None = 
         text=True,
         cwd=data_dir,
         env={**clean, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", **(environ or {})},
+        **options,
     )
     lines: list[str] = []
     started = threading.Event()
@@ -93,7 +101,8 @@ def start_voxgate(data_dir: Path, *flags: str, environ: dict[str, str] | None = 
     opened = re.search(r"Open +(https?://[^/\s]+)", "".join(lines))
     assert opened is not None
     key = (environ or {}).get("VOXGATE_API_KEY") or (data_dir / "admin.key").read_text().strip()
-    return Voxgate(process, opened[1], key, data_dir, lines)
+    STARTED.append(Voxgate(process, opened[1], key, data_dir, lines))
+    return STARTED[-1]
 
 
 def _collect(process: subprocess.Popen[str], lines: list[str], say_started: Callable[[], None]) -> None:

@@ -116,6 +116,23 @@ async def test_a_second_signal_ends_calls_at_once_and_loses_nothing_recorded(
     assert await asyncio.to_thread(again.stop) == 0
 
 
+async def test_after_a_parent_that_was_killed_the_port_is_free_at_once_and_calls_go_on(
+    tmp_path: Path, provider: ScriptedProvider
+) -> None:
+    gateway = await start_with(provider, tmp_path, "--drain-seconds", str(LONG_SECONDS))
+    [call], [task] = await begin_calls(gateway, 1)
+    gateway.process.kill()
+    _, port = gateway.url.rsplit(":", 1)
+    again = await asyncio.to_thread(start_voxgate, tmp_path, "--port", port)
+    count = call.received
+    while call.received < count + 3:
+        await asyncio.sleep(0.01)
+    call.enough.set()
+    assert (await task).whole
+    assert (await again.finished_session(call.session_id))["close"]["code"] == 1000
+    assert await asyncio.to_thread(again.stop) == 0
+
+
 async def test_a_client_and_a_provider_that_hang_do_not_hold_up_the_stop(tmp_path: Path) -> None:
     async def flood(call: Upstreamed) -> None:
         """Sends without end and never reads, not even a close frame."""

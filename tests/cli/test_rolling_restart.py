@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import re
 import shutil
 import signal
 import ssl
+import termios
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -122,6 +124,8 @@ async def test_a_rolling_restart_of_two_workers_loses_no_call_and_no_attempt(
     # The workers that are gone had counted most of them.
     series = await scrape_until(gateway, "voxgate_calls_started_total", stream.calls + len(calls))
     assert total(series, "voxgate_workers_replaced_total") == 2
+    messages = 3 * stream.calls + sum(call.sent for call in calls)
+    await scrape_until(gateway, "voxgate_relayed_messages_total", 2 * messages)  # there and back
     await scrape_until(gateway, "voxgate_calls_running", 0)
     assert await asyncio.to_thread(gateway.stop) == 0
 
@@ -182,6 +186,21 @@ async def test_a_new_certificate_is_taken_up(tmp_path: Path) -> None:
     trusted = ssl.create_default_context(cafile=str(renewed[0]))
     assert await gateway.request("GET", "/healthz", ssl=trusted) == {"status": "ok"}
     assert await asyncio.to_thread(gateway.stop) == 0
+
+
+def test_a_terminal_that_is_closed_means_a_stop_and_no_restart(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    gateway = start_voxgate(
+        tmp_path,
+        stdin=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    children = children_of(gateway.process.pid)
+    os.close(theirs)
+    os.close(ours)
+    assert gateway.process.wait(30) == 0
+    assert not any(runs(child) for child in children)
 
 
 async def test_a_worker_that_crashes_takes_only_its_own_calls_along(

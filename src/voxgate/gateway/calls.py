@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
 from voxgate.core.errors import Draining, Overloaded, SessionEnded, VoxgateError
 from voxgate.gateway.metrics import Metrics
-from voxgate.gateway.relay import Call
+from voxgate.gateway.relay import Call, Leg
 
 _POLL_SECONDS: Final = 0.02
 
@@ -35,6 +35,21 @@ class Calls:
         self._told: set[str] = set()
         """Those that the gateway ends now: their last bytes may take a moment."""
         metrics.gauge("voxgate_calls_running", "Calls that this worker relays now.", lambda: self.running)
+        metrics.gauge("voxgate_draining", "Whether this worker takes no new calls.", lambda: self.draining)
+        self._messages = _Relayed(self, lambda leg: leg.follower.messages)
+        metrics.counted(
+            "voxgate_relayed_messages_total",
+            "Messages that were relayed, by the side they came from.",
+            self._messages.read,
+            "side",
+        )
+        self._bytes = _Relayed(self, lambda leg: leg.received_bytes)
+        metrics.counted(
+            "voxgate_relayed_bytes_total",
+            "Bytes that were relayed, by the side they came from.",
+            self._bytes.read,
+            "side",
+        )
 
     @property
     def running(self) -> int:
@@ -73,7 +88,9 @@ class Calls:
         return list(self._running.values())
 
     def remove(self, call: Call) -> None:
-        self._running.pop(call.session_id, None)
+        if self._running.pop(call.session_id, None) is not None:
+            self._messages.add(call)
+            self._bytes.add(call)
         self._told.discard(call.session_id)
         self.see_off(call.client.transport)
         if not self._running:
@@ -129,6 +146,27 @@ class Calls:
     def _end_all(self, calls: Iterable[Call], error: VoxgateError) -> None:
         for call in calls:
             self.end(call, error)
+
+
+class _Relayed:
+    """What all calls have relayed: added up when a call ends, and looked up in those that run."""
+
+    def __init__(self, calls: Calls, of: Callable[[Leg], int]) -> None:
+        self._calls = calls
+        self._of = of
+        self._client = 0
+        self._provider = 0
+
+    def add(self, call: Call) -> None:
+        self._client += self._of(call.client)
+        self._provider += self._of(call.upstream)
+
+    def read(self) -> dict[str, float]:
+        running = self._calls.all()
+        return {
+            "client": self._client + sum(self._of(call.client) for call in running),
+            "provider": self._provider + sum(self._of(call.upstream) for call in running),
+        }
 
 
 def stopping() -> Draining:

@@ -149,21 +149,20 @@ class Recorder:
         self._setbacks.pop(path, None)
 
     def _drain(self, at_once: threading.Event) -> None:
-        """The workers have ended, or are about to: all sessions can be finished. The next recorder begins
-        those again for which the time was too short."""
+        """The workers have ended, or are about to: all their sessions can be finished. The next recorder
+        begins those again for which the time was too short, or whose worker came after our time."""
+        locks = list(self._wire_dir.glob(f"*/{LOCK_NAME}"))
+        folders = {lock.parent for lock in locks}
         deadline = time.monotonic() + _DRAIN_SECONDS
         while time.monotonic() < deadline and not at_once.is_set():
-            may_grow = self._something_comes()
-            if not self.step():
-                if not self._recordings and not may_grow:
-                    return
+            may_grow = any(writer_is_alive(lock) for lock in locks)
+            busy = self.step()
+            if not may_grow and not any(path.parent in folders for path in self._recordings):
+                return
+            if not busy:
                 at_once.wait(self._poll_seconds)
         left = len(wire_logs(self._wire_dir))
         logger.warning("%d sessions are not finished; the next start does that", left)
-
-    def _something_comes(self) -> bool:
-        """Whether a worker, or what writes its logs, still runs."""
-        return any(writer_is_alive(lock) for lock in self._wire_dir.glob(f"*/{LOCK_NAME}"))
 
     @contextmanager
     def _only_one(self, stop: threading.Event) -> Iterator[bool]:
