@@ -37,6 +37,7 @@ from voxgate.auth.web import WebSignIn
 from voxgate.core.errors import MethodNotAllowed, NotFound, RequestError, VoxgateError
 from voxgate.core.ids import new_id
 from voxgate.core.settings import ProviderSettings, Settings
+from voxgate.gateway.admission import Admission
 from voxgate.gateway.app import Endpoints, error_response
 from voxgate.gateway.calls import Calls
 from voxgate.gateway.dial import Dialler
@@ -112,7 +113,7 @@ def build_worker(
     place = Place(board or Scoreboard(), number, metrics)
     endpoints = Endpoints(store, gatekeeper, Minter(store, tokens), sign_in, router, calls, place.text)
     gateway = Gateway(
-        gatekeeper=gatekeeper,
+        admission=Admission(gatekeeper),
         places=Places(settings.projects),
         proxies=proxies,
         router=router,
@@ -313,6 +314,7 @@ class GatewayServer(uvicorn.Server):
             await calls.drain(0)
         await calls.close_rest(_HURRIED_FAREWELL_SECONDS if self.force_exit else _FAREWELL_SECONDS)
         self._worker.gateway.dialler.close()
+        self._worker.gateway.admission.stop()
         if self._sweeps is not None:
             self._sweeps.cancel()
         await super().shutdown(sockets)
@@ -399,14 +401,19 @@ async def _publish(place: Place) -> None:
 
 async def _follow_signals(worker: Worker) -> None:
     """What other processes ask of all workers, through the database."""
-    calls, last = worker.gateway.calls, worker.last_signal
+    calls, last, away = worker.gateway.calls, worker.last_signal, False
     while True:
         await asyncio.sleep(_SIGNAL_POLL_SECONDS)
         try:
             signals = await asyncio.to_thread(worker.store.signals_after, last)
-        except Exception:  # the database may be away for a while: calls go on, and so does the asking
-            logger.exception("signals could not be read")
+        except Exception as error:  # noqa: BLE001 - the database is away: calls go on, and so does the asking
+            if not away:  # said once, until it is back
+                logger.error("what others ask of the workers cannot be read now: %s", error)
+            away = True
             continue
+        if away:
+            logger.info("what others ask of the workers can be read again")
+        away = False
         for number, kind, target in signals:
             last = number
             if kind == "end_session":

@@ -72,7 +72,7 @@ async def test_an_api_key_has_so_many_calls_at_once_and_others_have_theirs(
         ScriptedProvider() as provider,
         start_gateway(provider.base_url, limits={"calls_per_api_key": 1}) as gateway,
     ):
-        keys = gateway.worker.gateway.gatekeeper._keys
+        keys = gateway.worker.gateway.admission.gatekeeper._keys
         _, other = keys.create("other", "connect")
         async with call_of(gateway) as first, call_of(gateway, other) as second:
             for key in (ADMIN_KEY, other):

@@ -249,6 +249,10 @@ class Gatekeeper:
         self._tokens = tokens
         self._revoked = revoked
 
+    def needs_store(self, key: str | None) -> bool:
+        """Whether this key has to be looked up: a credential brings its own proof."""
+        return key is not None and not key.startswith(CREDENTIAL_PREFIX) and not self._keys.is_admin(key)
+
     def admit(self, key: str | None) -> Grant:
         """The grant of a key of any kind; Unauthenticated, InvalidKey, ExpiredKey or Forbidden."""
         if not key:

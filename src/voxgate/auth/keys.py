@@ -9,6 +9,7 @@ import hmac
 import logging
 import os
 import secrets
+import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,7 @@ Role = Literal["admin", "mint", "read", "connect"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 KEY_PREFIX: Final = "vg_"
 _TOUCH_SECONDS: Final = 60.0
+_LONGEST_TOUCH_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,14 @@ class KeyRing:
         self._admin = ApiKey(f"key_admin_{self._admin_hash[:12]}", "admin", "admin")
         self._touched: dict[str, float] = {}
 
+    def is_admin(self, raw: str) -> bool:
+        return hmac.compare_digest(key_hash(raw), self._admin_hash)
+
     def authenticate(self, raw: str) -> ApiKey:
         """InvalidKey for an unknown or revoked key, ExpiredKey past its time."""
-        digest = key_hash(raw)
-        if hmac.compare_digest(digest, self._admin_hash):
+        if self.is_admin(raw):
             return self._admin
-        row = self._store.find_api_key(digest)
+        row = self._store.find_api_key(key_hash(raw))
         if row is None:
             raise InvalidKey(f"Incorrect API key provided: {masked(raw)}.")
         key = _checked(row)
@@ -85,14 +89,20 @@ class KeyRing:
         return _checked(row)
 
     def _touch(self, key_id: str) -> None:
-        """Notes the use, once a minute at most: a busy key must not become a busy database."""
+        """Notes the use, once a minute at most: a busy key must not become a busy database. A database that
+        is locked keeps the note waiting and not the caller."""
         now = time.monotonic()
         if now - self._touched.get(key_id, float("-inf")) > _TOUCH_SECONDS:
             self._touched[key_id] = now
-            try:
-                self._store.touch_api_key(key_id, clock.iso_utc(clock.now_utc()))
-            except Exception:  # noqa: BLE001 - a database that is busy or full: a note is no reason to refuse
-                logger.warning("the use of the API key %s could not be noted", key_id)
+            note = threading.Thread(target=self._note, args=(key_id,), name="key-note", daemon=True)
+            note.start()
+            note.join(_LONGEST_TOUCH_SECONDS)
+
+    def _note(self, key_id: str) -> None:
+        try:
+            self._store.touch_api_key(key_id, clock.iso_utc(clock.now_utc()))
+        except Exception:  # noqa: BLE001 - a database that is busy or full: a note is no reason to refuse
+            logger.warning("the use of the API key %s could not be noted", key_id)
 
     def create(
         self, name: str, role: Role, project: str | None = None, expires_at: str | None = None

@@ -14,12 +14,13 @@ from typing import Any, Final, cast
 
 import orjson
 
-from voxgate.auth.credentials import ExpiredCredential, Gatekeeper, Grant
+from voxgate.auth.credentials import ExpiredCredential, Grant
 from voxgate.auth.places import Places
 from voxgate.core import clock
 from voxgate.core.errors import BetaDisabled, InvalidRequest, MissingModel, RequestError, VoxgateError
 from voxgate.core.ids import new_id
 from voxgate.core.networks import Address
+from voxgate.gateway.admission import Admission
 from voxgate.gateway.calls import Calls, stopping
 from voxgate.gateway.dial import Dialled, Dialler
 from voxgate.gateway.forwarded import Proxies
@@ -42,7 +43,7 @@ logger = logging.getLogger(__name__)
 class Gateway:
     """What every call of this worker shares."""
 
-    gatekeeper: Gatekeeper
+    admission: Admission
     places: Places
     proxies: Proxies
     router: Router
@@ -140,7 +141,7 @@ class UpgradeProtocol(asyncio.Protocol):
         gateway.calls.check_room()
         opening.model = next(iter(request.models), None)
         try:
-            opening.grant = await asyncio.to_thread(gateway.gatekeeper.admit, request.key)
+            opening.grant = await gateway.admission.admit(request.key)
         except ExpiredCredential as error:
             opening.grant = error.grant
             self._open_log(opening)
