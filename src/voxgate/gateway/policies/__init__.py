@@ -1,0 +1,1 @@
+"""The rules of credentials that are enforced on messages, one file each."""

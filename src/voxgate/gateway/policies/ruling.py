@@ -1,0 +1,37 @@
+"""What a stage of a mediated call says about a message, and what a stage is.
+
+client ⇄ stage ⇄ stage ⇄ … ⇄ provider
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from voxgate.core.errors import VoxgateError
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """Messages as JSON text: `forward` goes on the way that the message travelled, `back` returns to its
+    sender, and `end`, if there is one, ends the call after both."""
+
+    forward: tuple[bytes, ...] = ()
+    back: tuple[bytes, ...] = ()
+    end: VoxgateError | None = None
+
+
+NOTHING = Ruling()
+
+
+class Stage(Protocol):
+    """One rule or translation of one call. It never waits, and never raises whatever the bytes are."""
+
+    def opening(self) -> Ruling:
+        """Messages of the gateway's own when the call begins: `forward` to the provider."""
+
+    def to_provider(self, text: bytes) -> Ruling:
+        """Of a client's message. One that may pass as it is goes on as the same object."""
+
+    def to_client(self, text: bytes) -> Ruling:
+        """Of a provider's message, likewise."""

@@ -1,0 +1,76 @@
+"""What is taken for sound is sound, for every way of writing JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voxgate.realtime.peek import kind_of
+
+APPEND = "input_audio_buffer.append"
+DELTA = "response.output_audio.delta"
+SOUND = "UklGRg+/=="
+NAMES = st.sampled_from(["type", "audio", "delta", "event_id", "session", "item_id"])
+VALUES = st.sampled_from([APPEND, DELTA, "session.update", SOUND, "", 'a"b', "\\", "é", 7, None, {"a": 1}])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":"input_audio_buffer.append","audio":"%s"}',
+        '{"event_id":"evt_1","type":"input_audio_buffer.append","audio":"%s"}',
+        '{"audio": "%s", "type": "input_audio_buffer.append"}\n',
+        ' { "type" : "input_audio_buffer.append" , "audio" : "%s" , "event_id" : "e" } ',
+    ],
+)
+@pytest.mark.parametrize("size", [0, 4, 300, 20_000])
+def test_an_append_is_recognised_however_it_is_laid_out(text: str, size: int) -> None:
+    assert kind_of((text % ("A" * size)).encode()) == APPEND.encode()
+
+
+def test_a_delta_is_recognised_with_all_its_members() -> None:
+    message = {"type": DELTA, "event_id": "event_1", "response_id": "r", "output_index": 0, "delta": SOUND}
+    assert kind_of(json.dumps(message).encode()) == DELTA.encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"type":"input_audio_buffer.append","audio":"AAAA","type":"session.update","session":{}}',
+        b'{"type":"input_audio_buffer.append","audio":"AAAA","type":"session.update"}',
+        b'{"type":"session.update","audio":"AAAA","type":"input_audio_buffer.append"}',
+        b'{"event_id":"input_audio_buffer.append","type":"session.update","audio":"AAAA"}',
+        b'{"type":"input_audio_buffer.append","audio":"AA\\"","type":"session.update","x":"A"}',
+        b'{"type":"input_audio_buffer.append","audio":"AAAA","audio":"BBBB"}',
+        b'{"type":"input_audio_buffer.append","audio":"AAAA"} {"type":"session.update"}',
+        b'{"ty\\u0070e":"session.update","type":"input_audio_buffer.append","audio":"AAAA"}',
+        b'{"type":"input_audio_buffer.append","delta":"AAAA"}',
+        b'{"type":"input_audio_buffer.append","audio":"AAAA"',
+        b'[{"type":"input_audio_buffer.append","audio":"AAAA"}]',
+        b"",
+    ],
+)
+def test_what_only_looks_like_sound_has_to_be_decoded(text: bytes) -> None:
+    assert kind_of(text) is None
+
+
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=6), st.sampled_from(["", " ", "\n"]))
+def test_whatever_is_recognised_decodes_to_just_that(members: list[tuple[str, object]], space: str) -> None:
+    """JSON lets a name come twice: no reading of it may be another event."""
+    inner = f",{space}".join(f"{json.dumps(name)}:{space}{json.dumps(value)}" for name, value in members)
+    text = f"{{{inner}}}".encode()
+    kind = kind_of(text)
+    if kind is not None:
+        assert [value for name, value in members if name == "type"] == [kind.decode()]
+        sound = "audio" if kind.decode() == APPEND else "delta"
+        assert len([name for name, _ in members if name == sound]) == 1
+        assert all(not isinstance(value, dict) for _, value in members)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_it_raise(text: bytes) -> None:
+    kind_of(text)
+    kind_of(b'{"type":"input_audio_buffer.append","audio":"' + text)
