@@ -7,7 +7,6 @@ import itertools
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -15,11 +14,18 @@ from hypothesis import strategies as st
 
 from tests.gateway.streams import control_frames, messages, over_one_gateway, seeded_bytes
 from tests.gateway.wire import (
+    MASK,
+    SIDES,
     Place,
+    Side,
     Wire,
     assert_same,
+    by,
+    closes_in,
     decode,
+    mask_of,
     open_place,
+    other,
     shown,
     write_close,
     write_frame,
@@ -29,11 +35,8 @@ from voxgate.realtime.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, Clo
 
 pytestmark = pytest.mark.anyio
 
-MASK = b"mask"
 CODES = [None, *range(1000, 1015), 3000, 3999, 4000, 4001, 4999]
 LIMIT = 5_000
-Side = Literal["client", "provider"]
-SIDES: list[Side] = ["client", "provider"]
 
 
 @pytest.fixture(scope="module")
@@ -49,23 +52,6 @@ async def small_place(
     """A gateway whose largest message is small."""
     async with open_place(tmp_path_factory.mktemp("small"), largest_message_bytes=LIMIT) as place:
         yield place
-
-
-def by(side: Side, client: Wire, upstream: Wire) -> tuple[Wire, Wire, bytes]:
-    """That side, the other one, and the mask with which that side writes."""
-    return (client, upstream, MASK) if side == "client" else (upstream, client, b"")
-
-
-def mask_of(side: Side) -> bytes:
-    return MASK if side == "client" else b""
-
-
-def other(side: Side) -> Side:
-    return "provider" if side == "client" else "client"
-
-
-def closes_in(stream: bytes) -> list[Close]:
-    return [decode_close(message.payload) for message in decode(stream) if message.opcode == CLOSE]
 
 
 async def close_handshake(place: Place, side: Side, first: bytes, answer: bytes) -> str:

@@ -20,17 +20,21 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import pytest
 
 from tests.certificates import make_certificate
 from tests.gateway.conftest import ADMIN_KEY, RunningGateway, run_gateway
 from voxgate.gateway.relay import Call
-from voxgate.realtime.frames import CLOSE, FrameDecoder, Message, apply_mask
+from voxgate.realtime.frames import CLOSE, Close, FrameDecoder, Message, apply_mask, decode_close
 from voxgate.realtime.handshake import accept_key
 from voxgate.recording.wirelog import CLIENT, FACT, SERVER
 
+Side = Literal["client", "provider"]
+SIDES: list[Side] = ["client", "provider"]
+MASK = b"mask"
+"""With it the clients of the tests write, where the mask does not matter."""
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 PATIENCE_SECONDS = 10.0
 """After so long a test says that something did not come."""
@@ -58,6 +62,23 @@ def write_frame(
 
 def write_close(code: int | None, reason: bytes = b"", *, mask: bytes = b"") -> bytes:
     return write_frame(CLOSE, b"" if code is None else code.to_bytes(2, "big") + reason, mask=mask)
+
+
+def by(side: Side, client: Wire, upstream: Wire) -> tuple[Wire, Wire, bytes]:
+    """That side, the other one, and the mask with which that side writes."""
+    return (client, upstream, MASK) if side == "client" else (upstream, client, b"")
+
+
+def mask_of(side: Side) -> bytes:
+    return MASK if side == "client" else b""
+
+
+def other(side: Side) -> Side:
+    return "provider" if side == "client" else "client"
+
+
+def closes_in(stream: bytes) -> list[Close]:
+    return [decode_close(message.payload) for message in decode(stream) if message.opcode == CLOSE]
 
 
 def shown(stream: bytes) -> str:
@@ -141,11 +162,9 @@ class Wire:
 
     async def receive_until_close(self, behind: int = 0) -> list[Message]:
         """The messages that came behind so many bytes, up to a close frame; the connection may stay open."""
-        messages: list[Message] = []
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not messages or messages[-1].opcode != CLOSE:
+            while not (messages := decode(self.received[behind:])) or messages[-1].opcode != CLOSE:
                 assert await self.receive(), f"no close frame came behind {messages}"
-                messages = decode(self.received[behind:])
         return messages
 
     @property
@@ -168,7 +187,8 @@ class Wire:
         self.writer.transport.abort()
 
     async def close(self) -> None:
-        self.writer.transport.abort()
+        with contextlib.suppress(AttributeError):  # asyncio's transports forget their loop at their end
+            self.writer.transport.abort()
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             await self.writer.wait_closed()
 
@@ -296,14 +316,16 @@ class Place:
     gateway: RunningGateway
     provider: RawProvider
     trusted: ssl.SSLContext | None = None
+    key: str = ADMIN_KEY
+    """With which its clients call: calls of the admin key are recorded."""
 
     def __repr__(self) -> str:
         return "place"
 
-    async def carries(self, client_part: Part, provider_part: Part, key: str = ADMIN_KEY) -> str:
+    async def carries(self, client_part: Part, provider_part: Part) -> str:
         """A whole call, compared at both far ends. Its id."""
         early = [part.stream[: part.early_bytes] for part in (client_part, provider_part)]
-        async with self.join(upgrade_head(key=key) + early[0], early[1]) as (client, upstream):
+        async with self.join(*early) as (client, upstream):
             await exchange(client, upstream, client_part, provider_part)
             return client.session_id
 
@@ -326,12 +348,15 @@ class Place:
         fact = json.loads([r.data for r in records if r.kind == FACT][-1])
         return fact["code"], fact["reason"], fact["side"]
 
-    def join(
-        self, request: bytes = b"", early: bytes = b""
-    ) -> AbstractAsyncContextManager[tuple[Wire, Wire]]:
-        """A new call, for which the client sends this request and the provider has `early` behind its 101."""
+    def join(self, *early: bytes) -> AbstractAsyncContextManager[tuple[Wire, Wire]]:
+        """A new call; `early` comes right behind the client's request and the provider's answer."""
+        of_client, of_provider = early or (b"", b"")
         return joined(
-            self.gateway, self.provider, request=request, early_from_provider=early, tls=self.trusted
+            self.gateway,
+            self.provider,
+            request=upgrade_head(key=self.key) + of_client,
+            early_from_provider=of_provider,
+            tls=self.trusted,
         )
 
 
