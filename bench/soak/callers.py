@@ -18,7 +18,7 @@ import uvloop
 
 from bench.soak.ledger import ENDED, OPEN, OPENING, Column, Ledger
 from bench.soak.orders import BEFORE_FAULT_SECONDS, CallPlan, Orders, plan_call
-from bench.soak.script import UP_EVERY_MS, down_message, up_message
+from bench.soak.script import UP_EVERY_MS, Hearing, down_message, up_message
 from bench.soak.wire import Peer, like_a_network
 from voxgate.realtime.frames import Close, encode_close
 from voxgate.realtime.handshake import new_key
@@ -94,7 +94,7 @@ class Call(Peer):
         self._plan = plan
         self._loop = callers.loop
         self._sent = 0
-        self._received = 0
+        self._heard = Hearing(plan, down_message)
         self._session: str | None = None
         self._began = self._loop.time()
         self._hung_up = False
@@ -161,14 +161,14 @@ class Call(Peer):
             self.send(payload)
 
     def on_text(self, payload: bytes) -> None:
-        if payload == down_message(self._plan, self._received):
-            self._received += 1
-            self._set(Column.DOWN_RECEIVED, self._received)
-        elif payload.startswith(b'{"type":"error"') and self._error is None:
+        if payload.startswith(b'{"type":"error"') and self._error is None:
             self._error = json.loads(payload)["error"]["message"]
-        else:
-            number = self._plan.number
-            self._set(Column.DOWN_WRONG, self._callers.ledger.get(number, Column.DOWN_WRONG) + 1)
+            return
+        heard = self._heard
+        heard.hear(payload)
+        self._set(Column.DOWN_RECEIVED, heard.right)
+        if heard.wrong:
+            self._set(Column.DOWN_WRONG, heard.wrong)
 
     def on_close(self, close: Close) -> None:
         self._close = close

@@ -96,7 +96,11 @@ def _closed(report: dict[str, Any]) -> str:
 
 def _altered(row: dict[Column, int]) -> list[str]:
     wrong = {"up": row[Column.UP_WRONG], "down": row[Column.DOWN_WRONG]}
-    return [f"{count} wrong messages {direction}" for direction, count in wrong.items() if count]
+    return [
+        f"{count} messages {direction} altered, out of place or there twice"
+        for direction, count in wrong.items()
+        if count
+    ]
 
 
 def _missing(row: dict[Column, int]) -> list[str]:

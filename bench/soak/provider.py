@@ -16,7 +16,7 @@ import uvloop
 
 from bench.soak.ledger import Column, Ledger
 from bench.soak.orders import CallPlan, Orders, plan_call
-from bench.soak.script import TURN_MS, down_message, turn_moments, up_message
+from bench.soak.script import TURN_MS, Hearing, down_message, turn_moments, up_message
 from bench.soak.wire import Peer, like_a_network
 from voxgate.realtime.frames import Close, encode_close
 from voxgate.realtime.handshake import accept_key
@@ -48,8 +48,8 @@ class Upstream(Peer):
         super().__init__(masks=False)
         self._provider = provider
         self._plan: CallPlan
+        self._heard: Hearing
         self._sent = 0
-        self._received = 0
         self._speaking = True
         self._began = 0.0
         self._loop = asyncio.get_running_loop()
@@ -63,6 +63,7 @@ class Upstream(Peer):
             self.transport.close()
             return
         self._plan = plan_call(self._provider.orders, int(number[1]))
+        self._heard = Hearing(self._plan, up_message)
         self._set(Column.PROVIDER_PID, os.getpid())
         accept = accept_key(key[1])
         self.transport.write(
@@ -74,12 +75,12 @@ class Upstream(Peer):
         self._plan_fault()
 
     def on_text(self, payload: bytes) -> None:
-        if payload != up_message(self._plan, self._received):
-            self._set(Column.UP_WRONG, self._provider.ledger.get(self._plan.number, Column.UP_WRONG) + 1)
-            return
-        self._received += 1
-        self._set(Column.UP_RECEIVED, self._received)
-        if self._received == 1:
+        heard = self._heard
+        heard.hear(payload)
+        self._set(Column.UP_RECEIVED, heard.right)
+        if heard.wrong:
+            self._set(Column.UP_WRONG, heard.wrong)
+        if heard.right == 1 and self._sent == 1:
             self._speak(1)
             self._turn(self._loop.time())
 

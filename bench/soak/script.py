@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import base64
 import random
+import re
+from collections.abc import Callable
 from functools import cache
 from typing import Final, Literal
 
@@ -70,6 +72,8 @@ _EVENTS: Final[dict[str, bytes]] = {
     b'"status":"completed","output":[],"usage":{"total_tokens":300,"input_tokens":200,"output_tokens":100}}',
 }  # fmt: skip
 Direction = Literal["up", "down"]
+_NUMBER: Final = re.compile(rb'"event_id":"[ud]-\d+-(\d+)"')
+_LONGEST_BEFORE_NUMBER: Final = 120
 
 
 def up_message(plan: CallPlan, k: int) -> bytes:
@@ -119,6 +123,31 @@ def _session_event(plan: CallPlan, k: int) -> bytes:
         b'"silence_duration_ms":200}},"output":{"format":%s,"voice":"soak"}}}}'
         % (name, plan.number, k, plan.number, shape, shape)
     )
+
+
+class Hearing:
+    """Compares what one end receives with the script. After something wrong it goes on from there, so that
+    one lost message counts once."""
+
+    def __init__(self, plan: CallPlan, message: Callable[[CallPlan, int], bytes]) -> None:
+        self.right = 0
+        self.wrong = 0
+        """How often something was altered, out of place or there twice."""
+        self._plan = plan
+        self._message = message
+        self._expected = 0
+
+    def hear(self, payload: bytes) -> None:
+        if payload != self._message(self._plan, self._expected):
+            self.wrong += 1
+            number = _NUMBER.search(payload[:_LONGEST_BEFORE_NUMBER])
+            if number is None or int(number[1]) < self._expected:
+                return
+            self._expected = int(number[1])
+            if payload != self._message(self._plan, self._expected):
+                return
+        self._expected += 1
+        self.right += 1
 
 
 def turn_moments() -> list[tuple[int, int]]:
