@@ -204,8 +204,10 @@ async def test_a_provider_that_does_not_read_is_given_up_and_the_client_is_told(
     async with (
         ScriptedProvider(deaf) as provider,
         start_gateway(provider.base_url, limits={"stall_seconds": 0.3}) as gateway,
-        call_of(gateway) as socket,
+        contextlib.AsyncExitStack() as finally_,
+        call_of(gateway, close_timeout=0.1) as socket,
     ):
+        finally_.callback(over.set)
         call = await only_call(gateway)
         sending = asyncio.create_task(send_until_closed(socket))
         error, code, reason = await end_of(socket)
@@ -216,7 +218,6 @@ async def test_a_provider_that_does_not_read_is_given_up_and_the_client_is_told(
         facts = [json.loads(fact) for fact in await gateway.facts()]
         assert facts[-2]["error"]["code"] == "upstream_stalled"
         assert facts[-1]["type"] == "gateway.closed"
-        over.set()
 
 
 async def send_until_closed(socket: ClientConnection) -> None:
