@@ -86,19 +86,32 @@ def main() -> int:
     chosen = options()
     signal.signal(signal.SIGTERM, _interrupt)
     work = Path(tempfile.mkdtemp(prefix="voxgate-soak-", dir=chosen.folder))
+    held = False
     try:
         found = soak(chosen, work)
+        held = all(one.held for one in found)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
     finally:
-        if not chosen.keep:
-            shutil.rmtree(work, ignore_errors=True)
+        _tidy(work, keep=chosen.keep, held=held)
+    _say(found)
+    return 0 if held else 1
+
+
+def _tidy(work: Path, *, keep: bool, held: bool) -> None:
+    """What was recorded goes; Voxgate's log stays when something failed."""
+    if keep or not held:
+        print(f"the log is {work / 'voxgate.log'}", file=sys.stderr)
+    if not keep:
+        shutil.rmtree(work / "data" if not held else work, ignore_errors=True)
+
+
+def _say(found: list[Criterion]) -> None:
     for one in found:
         print(f"{'held  ' if one.held else 'FAILED'}  {one.name}: {one.found}")
         for detail in one.details[:20]:
             print(f"        {detail}")
-    return 0 if all(one.held for one in found) else 1
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

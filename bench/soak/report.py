@@ -177,6 +177,7 @@ _CAVEATS: Final = """\
 - Sessions are checked through the HTTP API and then deleted, or the disk would be full.
 - Memory is the proportional set size, at full load; after each kill the recorder begins anew with every call
   that runs, so its curve has steps.
+- The machine's share is that of everything that ran on it at the time.
 - A surviving call is one that hung up by itself and was answered with 1000, also if it was stalled before."""
 
 
