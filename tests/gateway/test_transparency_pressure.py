@@ -25,6 +25,7 @@ from tests.gateway.wire import (
     assert_same,
     by,
     closes_in,
+    go_round,
     mask_of,
     open_place,
     open_tls_place,
@@ -188,6 +189,80 @@ async def test_all_that_a_side_said_before_it_hung_up_reaches_a_slow_reader(
             reason = Close(1001, "client disconnected")
             lost = Close(1011, "server_error.upstream_lost")
             assert closes_in(rest) == [reason if leaving == "client" else lost]
+
+
+async def fill(speaker: Wire, leg: Leg, mask: bytes) -> bytes:
+    """Says as much as it takes until something waits in the gateway, and no more; what was said."""
+    said = b""
+    while not leg.transport.get_write_buffer_size():
+        frame = numbered(len(said), mask)
+        await speaker.send(frame)
+        said += frame
+        await go_round(5)
+    return said
+
+
+async def leave_something(place: Place, client: Wire, upstream: Wire, leaving: Side) -> bytes:
+    """That side says what the other does not read yet, closes and hangs up; all that it said. Afterwards the
+    call is over for the gateway but for what waits."""
+    speaker, reader, mask = by(leaving, client, upstream)
+    reader.narrow(NARROW_BYTES)
+    said = await fill(speaker, leg_of(running_call(place.gateway, client), other(leaving)), mask)
+    end = write_close(4000, b"gone", mask=mask)
+    await speaker.send(end)
+    speaker.hang_up()
+    await until(lambda: place.gateway.worker.gateway.calls.running == 0)
+    return said + end
+
+
+@pytest.mark.parametrize("leaving", SIDES)
+async def test_what_waits_in_the_gateway_when_a_side_ends_is_still_written_to_the_other(
+    place: Place, leaving: Side
+) -> None:
+    async with place.join() as (client, upstream):
+        said = await leave_something(place, client, upstream, leaving)
+        _, reader, _ = by(leaving, client, upstream)
+        assert_same(await reader.receive_exactly(len(said)), said, f"from the {leaving}")
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        pytest.param(b"", id="between two messages"),
+        pytest.param(
+            b"\x82\xfe\x08\0\0\0\0\0",
+            id="inside a message",
+            marks=pytest.mark.xfail(
+                reason="what is left of a message is taken for frames, so for a close frame"
+            ),
+        ),
+    ],
+)
+async def test_a_client_that_speaks_while_its_provider_leaves_gets_all_that_it_said(
+    plain_place: Place, begun: bytes
+) -> None:
+    """`begun` is the beginning of a frame of 2,048 bytes."""
+    rest = b"\x88\x80mask" + b"x" * 2042 if begun else b""
+    async with plain_place.join() as (client, upstream):
+        await client.send(begun)
+        assert await upstream.receive_exactly(len(begun)) == begun
+        said = await leave_something(plain_place, client, upstream, "provider")
+        await client.send(rest)
+        for number in range(10):
+            await go_round(20)
+            client.writer.write(numbered(number, MASK))
+        assert_same(await client.receive_exactly(len(said)), said, "from the provider")
+
+
+@pytest.mark.xfail(reason="it is not read any more, so closing its connection resets it and drops what waits")
+async def test_a_provider_that_speaks_while_its_client_leaves_gets_all_that_it_said(
+    plain_place: Place,
+) -> None:
+    async with plain_place.join() as (client, upstream):
+        said = await leave_something(plain_place, client, upstream, "client")
+        for number in range(10):
+            upstream.writer.write(numbered(number, b""))
+        assert_same(await upstream.receive_exactly(len(said)), said, "from the client")
 
 
 @pytest.mark.xfail(reason="a failed write resumes reading from the side that is paused, up to its last byte")
