@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,25 +74,25 @@ class Bench:
         self._absent: set[str] = set()
 
     def round(self, number: int, rounds: int, wanted: dict[str, Scenario]) -> None:
-        for load, scenario in wanted.items():
-            taking_part = [peer for peer in scenario.peers if peer in self._peers]
-            first = number % max(1, len(taking_part))
-            for peer in taking_part[first:] + taking_part[:first]:
-                if peer in self._absent:
-                    continue
-                if (result := self._measure(peer, scenario)) is not None:
+        starts: dict[str, dict[str, Scenario]] = {}
+        for name, scenario in wanted.items():
+            starts.setdefault(scenario.start or name, {})[name] = scenario
+        for loads in starts.values():
+            peers = [peer for peer in next(iter(loads.values())).peers if peer in self._peers - self._absent]
+            first = number % max(1, len(peers))
+            for peer in peers[first:] + peers[:first]:
+                for load, result in self._measure(peer, loads):
                     self._keep(load, peer, {**result, "round": number})
                     print(f"{load:10} {number + 1}/{rounds} {peer:18} {_line(result)}", flush=True)
 
-    def _measure(self, peer: str, scenario: Scenario) -> Result | None:
+    def _measure(self, peer: str, loads: dict[str, Scenario]) -> Iterator[tuple[str, Result]]:
         try:
-            return measure(peer, scenario, self._certificate)
+            yield from measure(peer, loads, self._certificate)
         except NotHere as error:
             print(f"{peer} is left out: {error}", file=sys.stderr, flush=True)
             self._absent.add(peer)
         except (LoadFailed, OSError) as error:
             print(f"{peer}: this measurement failed: {error}", file=sys.stderr, flush=True)
-        return None
 
     def _keep(self, load: str, peer: str, result: Result) -> None:
         self.results.setdefault(load, {}).setdefault(peer, []).append(result)

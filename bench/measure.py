@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -28,35 +28,43 @@ class LoadFailed(Exception):
     """The load could not do its work; the message says what it met."""
 
 
-def measure(peer: str, scenario: Scenario, certificate: Certificate) -> Result:
+def measure(peer: str, loads: dict[str, Scenario], certificate: Certificate) -> Iterator[tuple[str, Result]]:
+    """Starts the peer once and has it carry the loads one after the other. They need the same start: all with
+    TLS or all without."""
     workers = 2 if peer == TWO_WORKERS else 1
-    setup = Setup(free_port(), certificate if scenario.tls else None, workers)
+    with_tls = any(scenario.tls for scenario in loads.values())
+    setup = Setup(free_port(), certificate if with_tls else None, workers)
     with PEERS["voxgate" if workers == 2 else peer](setup) as running:
-        orders = {
-            **scenario.orders, "provider": setup.provider, "port": running.port, "path": PATH,
-            "key": running.key, "calls": scenario.calls(peer), "relay_cores": workers,
-        }  # fmt: skip
-        if setup.certificate:
-            orders["certificate"] = str(setup.certificate.path)
-            orders["certificate_key"] = str(setup.certificate.key_path)
-        with subprocess.Popen(
-            [sys.executable, "-m", "bench.drive", json.dumps(orders)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT,
-        ) as load:  # fmt: skip
-            try:
-                return _observe(load, running, orders, catch_up=scenario.catch_up)
-            except LoadFailed as error:
-                said = last_words(running.log) if running.log else ""
-                raise LoadFailed(f"{error}. The relay said: {said or 'nothing'}") from None
-            finally:
-                if load.poll() is None:
-                    load.kill()
+        for name, scenario in loads.items():
+            wait_until_quiet(running.recording, _CATCH_UP_SECONDS)  # what an earlier load left
+            orders = {
+                **scenario.orders, "provider": setup.provider, "port": running.port, "path": PATH,
+                "key": running.key, "calls": scenario.calls(peer), "relay_cores": workers,
+            }  # fmt: skip
+            if setup.certificate:
+                orders["certificate"] = str(setup.certificate.path)
+                orders["certificate_key"] = str(setup.certificate.key_path)
+            yield name, _carry(running, orders, catch_up=scenario.catch_up)
+
+
+def _carry(running: Running, orders: Result, *, catch_up: bool) -> Result:
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.drive", json.dumps(orders)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT,
+    ) as load:  # fmt: skip
+        try:
+            return _observe(load, running, orders, catch_up=catch_up)
+        except LoadFailed as error:
+            said = last_words(running.log) if running.log else ""
+            raise LoadFailed(f"{error}. The relay said: {said or 'nothing'}") from None
+        finally:
+            if load.poll() is None:
+                load.kill()
 
 
 def _observe(load: subprocess.Popen[str], running: Running, orders: Result, *, catch_up: bool) -> Result:
-    beside = [pid for pids in running.beside.values() for pid in pids]
     base = Memory(running.relay)
-    memory = {"base_kb": base.kb, "base_beside_kb": memory_kb(beside)}
+    memory = {"base_kb": base.kb, "base_beside_kb": memory_kb(running.recording)}
     _tell(load, "open")
     if _hear(load) != "opened\n":
         raise LoadFailed("the load could not open its calls; its traceback is above")
@@ -69,7 +77,7 @@ def _observe(load: subprocess.Popen[str], running: Running, orders: Result, *, c
     result: Result = {**json.loads(line), **memory, "calls": orders["calls"]}
     after = Reading(running)
     if catch_up:  # what those beside the relay have put off is their cost too
-        wait_until_quiet(beside, _CATCH_UP_SECONDS)
+        wait_until_quiet(running.recording, _CATCH_UP_SECONDS)
     result |= _figures(running, result, before, after, Reading(running))
     _tell(load, "close")
     load.wait(60)
@@ -112,7 +120,7 @@ class Reading:
     def __init__(self, running: Running) -> None:
         self.at = time.monotonic()
         self._busy = busy_seconds()
-        everyone = [*running.relay, *(pid for pids in running.beside.values() for pid in pids)]
+        everyone = [*running.relay, *running.recording]
         self._cpu = {pid: cpu_seconds(pid) for pid in everyone}
 
     def since(self, earlier: Reading, pids: Iterable[int]) -> float:

@@ -20,6 +20,8 @@ class Scenario:
     peers: tuple[str, ...]
     fewer_calls: dict[str, int] = field(default_factory=dict)
     tls: bool = False
+    start: str | None = None
+    """Loads of the same name here are carried one after the other by a relay that is started once."""
     catch_up: bool = False
     """Whether to wait, after the load, until those beside the relay have done what it left them."""
 
@@ -45,4 +47,4 @@ def scenarios(*, quick: bool) -> dict[str, Scenario]:
 
 def _saturated(size: int, seconds: float) -> Scenario:
     orders = {"kind": "saturate", "calls": 8, "burst": 1, "seconds": seconds}
-    return Scenario({**orders, "up_bytes": size, "down_bytes": size}, _ALL)
+    return Scenario({**orders, "up_bytes": size, "down_bytes": size}, _ALL, start="saturated")

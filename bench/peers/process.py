@@ -41,6 +41,10 @@ class Running:
     log: Path | None = None
     unrecorded_bytes: Callable[[], int | None] = lambda: None
 
+    @property
+    def recording(self) -> list[int]:
+        return [pid for pids in self.beside.values() for pid in pids]
+
 
 class NotHere(Exception):
     """A peer that this machine does not have, or that cannot do what is asked; the message says what is
