@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,13 +76,18 @@ async def _pause() -> None:
 
 
 def start_voxgate(
-    data_dir: Path, *flags: str, environ: dict[str, str] | None = None, **options: Any
+    data_dir: Path,
+    *flags: str,
+    environ: dict[str, str] | None = None,
+    launcher: Sequence[str] = (),
+    **options: Any,
 ) -> Voxgate:
     """Starts on a free port and waits until it says where it is. AssertionError, with its words, if not.
-    The options are Popen's."""
+    `launcher` is a command that replaces itself with the one behind it. The options are Popen's."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("VOXGATE_")}
+    serve = [sys.executable, "-m", "voxgate", "serve", "--port", "0", "--data-dir", str(data_dir), *flags]
     process = subprocess.Popen(
-        [sys.executable, "-m", "voxgate", "serve", "--port", "0", "--data-dir", str(data_dir), *flags],
+        [*launcher, *serve],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
