@@ -125,7 +125,11 @@ def build_worker(
         largest_message_bytes=settings.largest_message_bytes,
     )
     api = build_api(
-        store=store, blobs=FolderBlobs(settings.blobs_dir), keys=keys, sign_in=sign_in, models=router.models
+        store=store,
+        blobs=FolderBlobs(settings.blobs_dir),
+        keys=keys,
+        sign_in=sign_in,
+        models=functools.partial(router.models, aliases=False),
     )
     app = ForwardedHeaders(_compose(endpoints, api), proxies)
     return Worker(settings, store, gateway, app, place, revoked, last_signal)

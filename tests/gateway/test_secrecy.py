@@ -19,7 +19,7 @@ from voxgate.realtime.handshake import new_key, parse_request, upgrade_request
 from voxgate.recording.wirelog import FACT, WireLogReader, wire_logs
 from voxgate.testing.provider import ScriptedProvider
 
-_CARRIERS = ("Authorization", "api-key", "x-api-key", "subprotocol", "query")
+_CARRIERS = ("Authorization", "api-key", "x-api-key", "subprotocol", "xai", "query")
 """Where a client's key may stand; of several the first counts."""
 _HEADERS = (
     "Cookie", "Cookie2", "Proxy-Authorization", "X-Auth-Token", "X-Amz-Security-Token", "Referer", "Link",
@@ -41,7 +41,8 @@ _PARAMETERS = (
     "session",
     "x",
 )
-_SUBPROTOCOLS = ("xai-client-secret.{}", "{}", "token.{}", "bearer-{}")
+_SUBPROTOCOLS = ("{}", "token.{}", "bearer-{}", "openai-ephemeral-key.{}")
+_PATHS = ("/v1/realtime", "/openai/v1/realtime", "/openai/realtime")
 
 
 @dataclass
@@ -60,7 +61,7 @@ class _Planter:
         self._random = random
         self._key = key
         self._headers: list[tuple[str, str]] = []
-        self._query = [("model", "fake")]
+        self._query = [(random.choice(["model", "deployment"]), "fake"), ("api-version", "2026-07-15")]
         self._subprotocols: list[str] = []
         self.secrets: set[str] = {key}
         self.hidden: set[str] = {key}
@@ -90,6 +91,8 @@ class _Planter:
     def _carry(self, carrier: str, key: str) -> None:
         if carrier == "subprotocol":
             self._subprotocols.append(f"openai-insecure-api-key.{key}")
+        elif carrier == "xai":
+            self._subprotocols.append(f"xai-client-secret.{key}")
         elif carrier == "query":
             self._query.append(("api-key", key))
         else:
@@ -114,7 +117,9 @@ class _Planter:
 
     def _head(self) -> bytes:
         self._random.shuffle(self._query)
-        target = "/v1/realtime?" + "&".join(f"{name}={value}" for name, value in self._query)
+        target = f"{self._random.choice(_PATHS)}?" + "&".join(
+            f"{name}={value}" for name, value in self._query
+        )
         client_key = new_key()
         self.secrets.add(client_key)
         self.hidden.add(client_key)

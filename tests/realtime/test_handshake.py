@@ -41,11 +41,57 @@ def test_a_parameter_that_nobody_knows_is_kept_by_name_only(query: str, kept: st
 
 
 def test_a_subprotocol_that_nobody_knows_may_be_a_key() -> None:
-    offered = "realtime, openai-insecure-api-key.s3cret, xai-client-secret.s3cret, openai-agents-sdk.0.20.0"
+    offered = "realtime, openai-insecure-api-key.s3cret, xai-client-secret.s3cret, s3cret, openai-project.p"
     kept = dict(request("/", f"Sec-WebSocket-Protocol: {offered}").public_headers())
-    assert (
-        kept["sec-websocket-protocol"] == "realtime, openai-insecure-api-key.…, …, openai-agents-sdk.0.20.0"
+    assert kept["sec-websocket-protocol"] == (
+        "realtime, openai-insecure-api-key.…, xai-client-secret.…, …, openai-project.p"
     )
+
+
+CARRIERS = (
+    "Authorization: Bearer {}",
+    "api-key: {}",
+    "x-api-key: {}",
+    "Sec-WebSocket-Protocol: realtime, openai-insecure-api-key.{}",
+    "Sec-WebSocket-Protocol: xai-client-secret.{}",
+    "?api-key={}",
+)
+
+
+def carrying(*carriers: str) -> Request:
+    queries = "&".join(each[1:] for each in carriers if each.startswith("?"))
+    return request(f"/v1/realtime?{queries}", *(each for each in carriers if not each.startswith("?")))
+
+
+@pytest.mark.parametrize("first", range(len(CARRIERS)))
+def test_of_several_keys_the_first_in_the_documented_order_counts(first: int) -> None:
+    keys = [carrier.format(f"key{place}") for place, carrier in enumerate(CARRIERS)]
+    assert carrying(*reversed(keys[first:])).key == f"key{first}"
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_an_empty_key_is_none_and_hides_no_other(carrier: str) -> None:
+    assert carrying(carrier.format("")).key is None
+    assert carrying(carrier.format(""), "?api-key=k" if "?" not in carrier else "api-key: k").key == "k"
+
+
+def test_an_authorization_that_is_no_bearer_token_is_no_key() -> None:
+    assert carrying("Authorization: Basic dXNlcg==", "api-key: k").key == "k"
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        ("openai-insecure-api-key.k, realtime", "realtime"),
+        ("xai-client-secret.k", "xai-client-secret.k"),
+        ("openai-insecure-api-key.k", None),
+        ("", None),
+    ],
+)
+def test_realtime_is_chosen_and_without_it_only_what_xais_clients_offer(
+    offered: str, chosen: str | None
+) -> None:
+    assert carrying(f"Sec-WebSocket-Protocol: {offered}").chosen_subprotocol == chosen
 
 
 def test_no_key_of_a_recorded_handshake_is_kept_but_what_says_which_client_it_is(shared: Path) -> None:

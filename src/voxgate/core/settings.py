@@ -119,6 +119,9 @@ class Settings(_Section):
     """Whose forwarded headers are believed: addresses and networks."""
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     routes: list[RouteSettings] = Field(default_factory=list)
+    aliases: dict[Annotated[str, Field(min_length=1)], str] = Field(default_factory=dict)
+    """Names or patterns of models that clients ask for, and the model that serves each; an empty text leaves
+    them as they are. They come before those that are shipped."""
     projects: dict[str, ProjectSettings] = Field(default_factory=dict)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     local: dict[str, Any] = Field(default_factory=dict)
@@ -182,7 +185,7 @@ _OPENAI: Final = {
 _DEFAULT_ROUTES: Final = [RouteSettings(model="gpt-*", providers=["openai"])]
 _MOST_ERRORS: Final = 8
 _WORDS: Final = {"extra_forbidden": "unknown key", "missing": "this key is missing"}
-_SECTIONS: Final = {"providers", "routes", "projects", "limits", "local"}
+_SECTIONS: Final = {"providers", "routes", "aliases", "projects", "limits", "local"}
 _PLAIN_KEYS: Final = [name for name in Settings.model_fields if name not in {*_SECTIONS, "api_key"}]
 
 

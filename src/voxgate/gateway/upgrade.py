@@ -17,7 +17,14 @@ import orjson
 from voxgate.auth.credentials import ExpiredCredential, Grant
 from voxgate.auth.places import Places
 from voxgate.core import clock
-from voxgate.core.errors import BetaDisabled, InvalidRequest, MissingModel, RequestError, VoxgateError
+from voxgate.core.errors import (
+    BetaDisabled,
+    InvalidRequest,
+    MissingModel,
+    NotFound,
+    RequestError,
+    VoxgateError,
+)
 from voxgate.core.ids import new_id
 from voxgate.core.networks import Address
 from voxgate.gateway.admission import Admission
@@ -28,11 +35,14 @@ from voxgate.gateway.leases import Leases
 from voxgate.gateway.limits import CallLimits
 from voxgate.gateway.relay import Call, say_farewell
 from voxgate.gateway.sockets import take_over
+from voxgate.providers.openai import TRANSCRIPTION
 from voxgate.providers.routes import Router
 from voxgate.realtime.handshake import BadHandshake, Request, accept_answer, parse_request
 from voxgate.recording.spool import UNRECORDED, Log, Spool
 
 REALTIME_PATHS: Final = frozenset({"/v1/realtime", "/openai/v1/realtime", "/openai/realtime"})
+_OTHER_APIS: Final = ("/v1/realtime/translations", "/openai/v1/realtime/translations", "/v1/live/")
+"""Whose clients are told so in the way that they understand."""
 SESSION_HEADER: Final = "x-voxgate-session-id"
 _MOST_EARLY_BYTES: Final = 256 << 10
 
@@ -106,10 +116,14 @@ class UpgradeProtocol(asyncio.Protocol):
         except BadHandshake as error:
             self._answer_http(400, str(error))
             return
-        if request.path not in REALTIME_PATHS:
-            self._answer_http(404, f"There is no WebSocket endpoint at {request.path}; use /v1/realtime.")
-            return
         opening = _Opening(new_id("sess"), request, self._address(request))
+        if request.path not in REALTIME_PATHS:
+            message = f"There is no WebSocket endpoint at {request.path}; use /v1/realtime."
+            if request.path.startswith(_OTHER_APIS):
+                self._refuse(opening, NotFound(f"This gateway does not serve that API. {message}"))
+            else:
+                self._answer_http(404, message)
+            return
         try:
             dialled = await self._authorise_and_dial(opening)
             try:
@@ -150,6 +164,8 @@ class UpgradeProtocol(asyncio.Protocol):
             gateway.places.check(opening.grant, request.header("origin"), opening.address)
             self._check_request(request)
             opening.model = opening.grant.choose_model(opening.model)
+            if opening.model is None and request.is_transcription:
+                opening.model = opening.grant.choose_model(TRANSCRIPTION)
         finally:
             self._open_log(opening)
         if not opening.model:

@@ -1,9 +1,10 @@
-"""Facts about OpenAI: which Realtime models it has. Source: the types of the official SDK, November 2026; the
-live service was not asked.
+"""Facts about OpenAI: which Realtime models it has and which it has retired. Source: the types of the
+official SDK, November 2026; the live service was not asked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 REALTIME_MODELS: Final = (
@@ -14,3 +15,23 @@ REALTIME_MODELS: Final = (
     "gpt-realtime",
     "gpt-realtime-mini",
 )
+RETIRED_MODELS: Final = (
+    "gpt-4o-realtime-preview",
+    "gpt-4o-realtime-preview-2024-10-01",
+    "gpt-4o-realtime-preview-2024-12-17",
+    "gpt-4o-realtime-preview-2025-06-03",
+    "gpt-4o-mini-realtime-preview",
+    "gpt-4o-mini-realtime-preview-2024-12-17",
+)
+"""Names that went with the beta in May 2026; applications still ask for them."""
+
+TRANSCRIPTION: Final = "transcription"
+"""What a call with `?intent=transcription` and without a model is routed by; no provider is told it."""
+
+ALIASES: Final[Mapping[str, str]] = {
+    "gpt-4o-realtime-preview*": "gpt-realtime-2.1",
+    "gpt-4o-mini-realtime-preview*": "gpt-realtime-2.1-mini",
+    TRANSCRIPTION: "gpt-realtime-whisper",
+}
+"""Name or pattern → the live model that serves it. Not to `gpt-realtime` and `gpt-realtime-mini`: their end
+is announced for 20 January 2027."""

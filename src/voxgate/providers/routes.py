@@ -10,7 +10,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from voxgate.core.errors import Forbidden, InvalidModel, UpstreamRefused
 from voxgate.core.settings import LOCAL, ProviderSettings, RouteSettings, Settings
-from voxgate.providers.openai import REALTIME_MODELS
+from voxgate.providers.openai import ALIASES, REALTIME_MODELS, RETIRED_MODELS, TRANSCRIPTION
+from voxgate.realtime.dialects import Dialect
 from voxgate.realtime.handshake import PUBLIC_QUERY
 
 _FORWARDED_HEADERS: Final = ("user-agent", "openai-safety-identifier", "x-openai-agents-sdk")
@@ -34,6 +35,8 @@ class Upstream:
     rest_seconds: float
     callers_key: bool = False
     """Whether it is dialled with the caller's own key: then being out of quota is the caller's fault."""
+    dialect: Dialect = Dialect.GA
+    """What it speaks."""
 
     @property
     def authority(self) -> str:
@@ -60,6 +63,8 @@ class Router:
         self._settings = settings
         self._environ = environ
         self._providers = {**settings.providers, **({LOCAL: local} if local else {})}
+        shipped = {name: live for name, live in ALIASES.items() if name not in settings.aliases}
+        self._aliases = {**settings.aliases, **shipped}
 
     def upstreams(
         self,
@@ -71,15 +76,15 @@ class Router:
         """The upstreams of a model's route, in order. InvalidModel when no route serves it, Forbidden when a
         provider's own key was given and no provider of the route takes such keys, UpstreamRefused when no
         provider of the route has a key."""
-        route = self._settings.route_for(model)
+        route, upstream_model = self._resolve(model)
         if route is None:
-            known = ", ".join(entry["id"] for entry in self.models()) or "none; no provider has a key"
+            listed = ", ".join(entry["id"] for entry in self.models(aliases=False))
+            known = listed or "none; no provider has a key"
             raise InvalidModel(
                 f'Model "{model}" is not supported in realtime mode: it has no route on this gateway. Models '
                 f"that have one: {known}."
             )
-        upstream_model = route.upstream_model or model
-        found: list[Upstream] = []
+        query, found = list(query), list[Upstream]()
         missing: list[str] = []
         for name in route.providers:
             provider = self._providers.get(name)
@@ -109,22 +114,39 @@ class Router:
         for model in models:
             self.upstreams(model, provider_key=key)
 
-    def models(self) -> list[dict[str, Any]]:
+    def models(self, *, aliases: bool = True) -> list[dict[str, Any]]:
         """What a caller can ask for now, for `GET /v1/models` (OpenAI's list items): the embedded provider's
-        model, the routes' names, and for a route's pattern the known models that match it. Routes whose
-        providers have no key are left out."""
-        names = [(LOCAL, LOCAL)] if LOCAL in self._providers else []
-        for route in self._settings.routes_in_force:
-            usable = [name for name in route.providers if self._is_usable(name)]
-            if usable:
-                names += [(model, usable[0]) for model in _names(route)]
-        listed: dict[str, str] = {}
-        for model, provider in names:
-            listed.setdefault(model, provider)
-        return [
-            {"id": model, "object": "model", "created": 0, "owned_by": provider, "provider": provider}
-            for model, provider in listed.items()
-        ]
+        model, the routes' names, for a route's pattern the known models that match it, and the names that an
+        alias leads to a route. Routes whose providers have no key are left out. `served_by` is the name by
+        which the provider knows the model."""
+        names = [LOCAL] if LOCAL in self._providers else []
+        names += [name for route in self._settings.routes_in_force for name in _names(route)]
+        if aliases:
+            exact = [name for name in self._aliases if not _is_pattern(name) and name != TRANSCRIPTION]
+            names += [name for name in (*exact, *RETIRED_MODELS) if self._alias_of(name)]
+        return [entry for name in dict.fromkeys(names) if (entry := self._entry(name))]
+
+    def _entry(self, name: str) -> dict[str, Any] | None:
+        route, live = self._resolve(name)
+        provider = next((each for each in route.providers if self._is_usable(each)), None) if route else None
+        if provider is None:
+            return None
+        owner = {"owned_by": provider, "provider": provider}
+        return {"id": name, "object": "model", "created": 0, **owner, "served_by": live}
+
+    def _resolve(self, model: str) -> tuple[RouteSettings | None, str]:
+        """The route of a model, and the name by which the route's providers know it. An alias counts unless
+        the model's own route says otherwise: by `upstream_model`, or by naming no more than the alias."""
+        route, alias = self._settings.route_for(model), self._alias_of(model)
+        if alias and (route is None or not (route.upstream_model or fnmatchcase(route.model, alias[0]))):
+            model = alias[1]
+            route = self._settings.route_for(model) or route
+        return route, (route.upstream_model if route else None) or model
+
+    def _alias_of(self, model: str) -> tuple[str, str] | None:
+        """The first alias that fits, with its pattern."""
+        found = next((each for each in self._aliases.items() if fnmatchcase(model, each[0])), None)
+        return found if found and found[1] else None
 
     def _is_usable(self, name: str) -> bool:
         provider = self._providers.get(name)
@@ -159,7 +181,8 @@ class Router:
         tls = base.scheme == "https"
         known = PUBLIC_QUERY | {name.lower() for name in provider.query_parameters}
         rest = [(key, value) for key, value in query if key.lower() in known - _NEVER_FORWARDED]
-        parameters = urlencode([("model", model), *rest], quote_via=quote)
+        named = [] if _is_transcription(query) and name != LOCAL else [("model", model)]
+        parameters = urlencode([*named, *rest], quote_via=quote)
         return Upstream(
             provider=name,
             host=base.hostname or "",
@@ -174,6 +197,17 @@ class Router:
 
 
 def _names(route: RouteSettings) -> list[str]:
-    if not any(sign in route.model for sign in "*?["):
+    if not _is_pattern(route.model):
         return [route.model]
     return [model for model in REALTIME_MODELS if fnmatchcase(model, route.model)]
+
+
+def _is_pattern(name: str) -> bool:
+    return any(sign in name for sign in "*?[")
+
+
+def _is_transcription(query: Iterable[tuple[str, str]]) -> bool:
+    """A transcription session without a model in its URL: what transcribes is named in the session, and the
+    live service refuses both together."""
+    named = {key.lower(): value for key, value in query if value}
+    return named.get("intent") == TRANSCRIPTION and not named.keys() & {"model", "deployment"}

@@ -16,6 +16,9 @@ from urllib.parse import parse_qsl, quote, urlsplit
 Headers = Sequence[tuple[str, str]]
 
 KEY_SUBPROTOCOL: Final = "openai-insecure-api-key."
+_XAI_SUBPROTOCOL: Final = "xai-client-secret."
+"""xAI's browser clients offer this one alone, key and all."""
+_KEY_SUBPROTOCOLS: Final = (KEY_SUBPROTOCOL, _XAI_SUBPROTOCOL)
 REALTIME_SUBPROTOCOL: Final = "realtime"
 BETA_SUBPROTOCOL: Final = "openai-beta.realtime-v1"
 BETA_VALUE: Final = "realtime=v1"
@@ -64,16 +67,18 @@ class Request:
 
     @property
     def key(self) -> str | None:
-        """The caller's key, from whichever place carries it: header first, then subprotocol, then query."""
+        """The caller's key, from whichever place carries it. Of several the first counts: `Authorization`,
+        `api-key`, `x-api-key`, subprotocol, query."""
         scheme, _, bearer = (self.header("authorization") or "").partition(" ")
         if scheme.lower() == "bearer" and bearer.strip():
             return bearer.strip()
         if plain := self.header("api-key") or self.header("x-api-key"):
             return plain
-        for token in self.subprotocols:
-            if token.startswith(KEY_SUBPROTOCOL):
-                return token.removeprefix(KEY_SUBPROTOCOL)
-        return self.parameter("api-key")
+        for prefix in _KEY_SUBPROTOCOLS:
+            for token in self.subprotocols:
+                if token.startswith(prefix) and token != prefix:
+                    return token.removeprefix(prefix)
+        return self.parameter("api-key") or None
 
     @property
     def is_beta(self) -> bool:
@@ -89,9 +94,16 @@ class Request:
 
     @property
     def chosen_subprotocol(self) -> str | None:
-        """What our 101 selects: a browser that offered subprotocols fails when none comes back."""
+        """What our 101 selects, because a browser that offered subprotocols fails when none comes back."""
         offered = self.subprotocols
-        return REALTIME_SUBPROTOCOL if REALTIME_SUBPROTOCOL in offered else None
+        if REALTIME_SUBPROTOCOL in offered:
+            return REALTIME_SUBPROTOCOL
+        return next((token for token in offered if token.startswith(_XAI_SUBPROTOCOL)), None)
+
+    @property
+    def is_transcription(self) -> bool:
+        """Whether it asks for a transcription session, whose URL needs no model."""
+        return self.parameter("intent") == "transcription"
 
     def public_headers(self) -> list[list[str]]:
         """For the record of the call: values only of headers that are known to hold no secret."""
@@ -116,8 +128,9 @@ def _public_name(name: str) -> str:
 
 
 def _public_subprotocol(token: str) -> str:
-    if token.startswith(KEY_SUBPROTOCOL):
-        return KEY_SUBPROTOCOL + _HIDDEN
+    for prefix in _KEY_SUBPROTOCOLS:
+        if token.startswith(prefix):
+            return prefix + _HIDDEN
     return token if _PUBLIC_SUBPROTOCOL.fullmatch(token) else _HIDDEN
 
 
