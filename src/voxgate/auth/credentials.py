@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from voxgate.auth import scopes
 from voxgate.auth.keys import ApiKey, KeyRing, masked
 from voxgate.auth.tokens import ExpiredToken, TokenBox
 from voxgate.core import clock
@@ -33,6 +34,16 @@ CREDENTIAL_PREFIX: Final = "ek_"
 """OpenAI's own prefix: the browser SDKs insist on it."""
 DEFAULT_PROJECT: Final = "default"
 _PURPOSE: Final = "call"
+_LARGEST_KEY: Final = 56 << 10
+_SCOPES: Final = (
+    "allowed_origins",
+    "allowed_ips",
+    "max_concurrent",
+    "max_session_seconds",
+    "allowed_events",
+    "allowed_tools",
+)
+"""What goes into the key as it was given."""
 
 ProjectName = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[\w .:/@-]+$")]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -63,6 +74,12 @@ class CredentialRequest(BaseModel):
     """Calls at once, over all workers."""
     max_session_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
     """For each call; the time to live is for its start."""
+    session: scopes.SessionScope | None = None
+    """Settings that every call begins with, and what of them its client may change."""
+    allowed_events: Annotated[list[scopes.EventPattern], Field(max_length=64)] | None = None
+    """What its client may send, by the type of the event; none with an empty list."""
+    allowed_tools: Annotated[list[scopes.ToolPattern], Field(max_length=128)] | None = None
+    """The tools that its client may bring along; none with an empty list."""
 
     @property
     def models(self) -> list[str]:
@@ -72,6 +89,11 @@ class CredentialRequest(BaseModel):
     metadata: Annotated[dict[str, Text | int | float | bool | list[Text]], Field(max_length=32)] = Field(
         default_factory=dict
     )
+
+    def shown(self) -> dict[str, Any]:
+        """What is kept and shown of it."""
+        body = self.model_dump(exclude={"session"})
+        return {**body, "session": self.session.shown() if self.session else None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +115,12 @@ class Grant:
     allowed_ips: tuple[str, ...] | None = None
     max_concurrent: int | None = None
     max_session_seconds: float | None = None
+    session: dict[str, Any] = field(default_factory=dict)
+    """Settings that the gateway opens the session with."""
+    locked: tuple[str, ...] = ()
+    """Fields of a session that the client may not change, as `audio.output.voice`."""
+    allowed_events: tuple[str, ...] | None = None
+    allowed_tools: tuple[str, ...] | None = None
 
     def choose_model(self, requested: str | None) -> str | None:
         """The model of the call: the requested one if it is allowed, else the credential's only one.
@@ -100,13 +128,17 @@ class Grant:
         if requested is None:
             only = self.models[0] if self.models and len(self.models) == 1 else None
             return None if only is None or any(sign in only for sign in "*?[") else only
-        if self.models is None or any(fnmatchcase(requested, pattern) for pattern in self.models):
-            return requested
-        raise ModelNotAllowed(
-            f"This temporary credential does not allow the model {requested!r}; it allows "
-            f"{', '.join(self.models)}.",
-            param="model",
-        )
+        self.check_model(requested, "model")
+        return requested
+
+    def check_model(self, name: str, param: str) -> None:
+        """ModelNotAllowed, with the field that named it."""
+        if self.models is not None and not any(fnmatchcase(name, pattern) for pattern in self.models):
+            raise ModelNotAllowed(
+                f"This temporary credential does not allow the model {name[:200]!a}; it allows "
+                f"{', '.join(self.models)}.",
+                param=param,
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +157,7 @@ class Minted:
             "key": self.key,
             "created_at": self.created_at,
             "expires_at": self.expires_at,
-            **self.request.model_dump(),
+            **self.request.shown(),
         }
 
 
@@ -159,7 +191,7 @@ def _path(location: tuple[int | str, ...], kind: str) -> list[str]:
     return [str(part) for part in location if isinstance(part, int) or part in _FIELDS] or [str(location[0])]
 
 
-_FIELDS: Final = {*CredentialRequest.model_fields, *LoggingRequest.model_fields}
+_FIELDS: Final = {*CredentialRequest.model_fields, *LoggingRequest.model_fields, *scopes.FIELDS}
 
 
 class Minter:
@@ -185,6 +217,11 @@ class Minter:
         credential_id, expires_at = new_id("cred"), now + request.ttl_seconds
         claims = self._claims(credential_id, expires_at, request, by)
         key = CREDENTIAL_PREFIX + self._tokens.seal(claims, purpose=_PURPOSE)
+        if len(key) > _LARGEST_KEY:
+            raise InvalidRequest(
+                f"The key would be {len(key):,} letters long; the head of a request has room for "
+                f"{_LARGEST_KEY:,}. Shorten the session's instructions or the lists."
+            )
         if isinstance(by, ApiKey):  # nobody could list those of a provider's key, and anybody could make them
             self._remember(credential_id, now, expires_at, request, by)
         return Minted(credential_id, key, now, expires_at, request)
@@ -208,12 +245,9 @@ class Minter:
             claims["project"] = request.logging.project_name
         if request.metadata:
             claims["metadata"] = request.metadata
-        for place in ("allowed_origins", "allowed_ips"):
-            if (allowed := getattr(request, place)) is not None:
-                claims[place] = allowed
-        for scope in ("max_concurrent", "max_session_seconds"):
-            if (most := getattr(request, scope)) is not None:
-                claims[scope] = most
+        claims |= {scope: value for scope in _SCOPES if (value := getattr(request, scope)) is not None}
+        if request.session is not None:
+            claims |= {"session": request.session.settings, "locked": request.session.locked}
         if isinstance(by, Grant):
             claims["provider_key"] = by.provider_key
         elif by.project:
@@ -237,6 +271,9 @@ class Minter:
                 "allowed_ips": request.allowed_ips,
                 "max_concurrent": request.max_concurrent,
                 "max_session_seconds": request.max_session_seconds,
+                "session": request.session.shown() if request.session else None,
+                "allowed_events": request.allowed_events,
+                "allowed_tools": request.allowed_tools,
             }
         )
 
@@ -305,6 +342,10 @@ class Gatekeeper:
             allowed_ips=_tuple(claims.get("allowed_ips")),
             max_concurrent=claims.get("max_concurrent"),
             max_session_seconds=claims.get("max_session_seconds"),
+            session=claims.get("session", {}),
+            locked=tuple(claims.get("locked", ())),
+            allowed_events=_tuple(claims.get("allowed_events")),
+            allowed_tools=_tuple(claims.get("allowed_tools")),
         )
 
 
