@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ pytestmark = pytest.mark.anyio
 UNSHARE = ["unshare", "--user", "--map-root-user", "--mount"]
 """A mount namespace, which needs no privileges where user namespaces are allowed."""
 MOUNT = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"'
+LOST_RECORDS = "voxgate_recording_lost_records_total"
 ADMIN_KEY = "vg_admin_key_of_the_faults_000000000000000"
 
 
@@ -50,7 +52,7 @@ def _mounts() -> None:
 async def start_on_small_disk(
     folder: Path, provider: ScriptedProvider, place: str, size: str, settings: str = ""
 ) -> AsyncIterator[tuple[Voxgate, Path]]:
-    """A Voxgate with a filesystem of that size in a place of its data folder, and that place seen from here."""
+    """A Voxgate with a filesystem of that size in a place of its data folder, and the way there."""
     data_dir = folder / "data"
     (data_dir / place).mkdir(parents=True)
     config = write_config(folder, provider, settings)
@@ -80,12 +82,13 @@ def full(disk: Path) -> Iterator[None]:
     filler.unlink()
 
 
-def fill(file, data: bytes) -> None:
+def fill(file: FileIO, data: bytes) -> None:
     try:
         while file.write(data):
             pass
     except OSError as error:
-        assert error.errno == errno.ENOSPC
+        if error.errno != errno.ENOSPC:
+            raise
 
 
 async def test_a_full_disk_costs_no_call_anything_and_what_waits_is_recorded_afterwards(
@@ -110,7 +113,7 @@ async def test_a_full_disk_costs_no_call_anything_and_what_waits_is_recorded_aft
             await calls.traces_are_whole()
             assert calls.delay(broke, mended) < calls.delay(began, broke) * MUCH_SLOWER
         assert await metric(gateway, "voxgate_recording_waiting_bytes") == 0
-        assert await metric(gateway, "voxgate_recording_lost_records_total") == 0
+        assert await metric(gateway, LOST_RECORDS) == 0
 
 
 async def test_what_is_too_much_for_memory_is_lost_counted_and_marked_and_the_rest_is_right(
@@ -122,20 +125,18 @@ async def test_what_is_too_much_for_memory_is_lost_counted_and_marked_and_the_re
             await calls.go_on(5)
             for _ in range(2):
                 with full(disk):
-                    before = await metric(gateway, "voxgate_recording_lost_records_total")
-                    await until_metric(
-                        gateway, "voxgate_recording_lost_records_total", lambda n: n > before + CALLS * 10
-                    )
+                    lost = await metric(gateway, LOST_RECORDS) + CALLS * 10
+                    await until_metric(gateway, LOST_RECORDS, lost.__le__)
                     await calls.go_on(5)
                 await until_metric(gateway, "voxgate_recording_waiting_bytes", lambda n: n < 1_000_000)
                 await calls.go_on(10)
             await calls.begin(2)
             await calls.end()
             calls.nothing_was_lost_on_the_way()
-            lost = [await lost_of(gateway, caller) for caller in calls.callers]
-        assert sum(lost) == await metric(gateway, "voxgate_recording_lost_bytes_total") > 0
-        assert lost[-2:] == [0, 0]
-        assert min(lost[:CALLS]) > 0
+            lacks = [await lost_of(gateway, caller) for caller in calls.callers]
+        assert sum(lacks) == await metric(gateway, "voxgate_recording_lost_bytes_total")
+        assert min(lacks[:CALLS]) > 0
+        assert lacks[CALLS:] == [0, 0]
 
 
 async def lost_of(gateway: Voxgate, caller: Caller) -> int:
@@ -144,12 +145,11 @@ async def lost_of(gateway: Voxgate, caller: Caller) -> int:
     assert trace["status"] == "complete"
     marks = [each for each in trace["events"] if each["type"] == "gateway.lost"]
     client, server = await recorded(gateway, caller.session_id)
-    for direction, messages, passed in (
-        ("client", client, caller.sent),
-        ("provider", server, caller.received),
-    ):
+    for side, messages, passed in (("client", client, caller.sent), ("provider", server, caller.received)):
         gaps = gaps_of(messages, [json.loads(text) for text in passed])
-        assert gaps == len([mark for mark in marks if mark["side"] == direction])
+        told = len([mark for mark in marks if mark["side"] == side])
+        assert gaps <= told  # two may follow each other with no whole message between them
+        assert bool(gaps) == bool(told)
     lost = trace["lost"] or {"records": 0, "bytes": 0}
     for name, total in lost.items():
         assert sum(mark[name] for mark in marks) == total
