@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,17 @@ pytestmark = pytest.mark.anyio
 HASTY = {"handshake_seconds": 0.3}
 
 
+@contextlib.asynccontextmanager
+async def connection(
+    gateway: RunningGateway,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
 async def dribble(writer: asyncio.StreamWriter, text: bytes) -> None:
     with contextlib.suppress(ConnectionError):
         for byte in text:
@@ -28,14 +40,13 @@ async def dribble(writer: asyncio.StreamWriter, text: bytes) -> None:
 
 async def answer_of(gateway: RunningGateway, start: bytes, slowly: bytes) -> tuple[int, Any]:
     """Status and JSON of the answer to a request of which a part comes a byte at a time."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-    writer.write(start)
-    slow = asyncio.create_task(dribble(writer, slowly))
-    try:
-        return await read_answer(reader)
-    finally:
-        slow.cancel()
-        writer.close()
+    async with connection(gateway) as (reader, writer):
+        writer.write(start)
+        slow = asyncio.create_task(dribble(writer, slowly))
+        try:
+            return await read_answer(reader)
+        finally:
+            slow.cancel()
 
 
 async def read_answer(reader: asyncio.StreamReader) -> tuple[int, Any]:
@@ -76,25 +87,23 @@ async def test_a_body_that_dribbles_is_answered_408(
 async def test_the_second_request_of_a_connection_has_its_own_time(start_gateway: StartGateway) -> None:
     request = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
     async with start_gateway(limits=HASTY) as gateway:
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        for _ in range(3):
-            writer.write(request)
+        async with connection(gateway) as (reader, writer):
+            for _ in range(3):
+                writer.write(request)
+                assert (await read_answer(reader))[0] == 200
+                await asyncio.sleep(0.2)  # between two requests no time runs, and that of the first is over
+            writer.write(request + request[:20])
             assert (await read_answer(reader))[0] == 200
-            await asyncio.sleep(0.2)  # between two requests no time runs, and that of the first is over
-        writer.write(request + request[:20])
-        assert (await read_answer(reader))[0] == 200
-        assert (await read_answer(reader))[0] == 408
-        assert await ended(reader) == b""
-        writer.close()
+            assert (await read_answer(reader))[0] == 408
+            assert await ended(reader) == b""
 
 
 async def test_a_connection_on_which_nothing_comes_is_closed_without_a_word(
     start_gateway: StartGateway,
 ) -> None:
     async with start_gateway(limits=HASTY) as gateway:
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        assert await ended(reader) == b""
-        writer.close()
+        async with connection(gateway) as (reader, _):
+            assert await ended(reader) == b""
 
 
 async def test_empty_lines_do_not_keep_a_connection(start_gateway: StartGateway) -> None:
@@ -114,12 +123,11 @@ async def test_an_answer_that_takes_long_is_not_cut_off(start_gateway: StartGate
             await send({"type": "http.response.body", "body": b"{}"})
 
         gateway.server.config.loaded_app = slow
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-        loop = asyncio.get_running_loop()
-        loop.call_later(0.6, release.set)  # twice the time for a request
-        assert await read_answer(reader) == (200, {})
-        writer.close()
+        async with connection(gateway) as (reader, writer):
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            loop = asyncio.get_running_loop()
+            loop.call_later(0.6, release.set)  # twice the time for a request
+            assert await read_answer(reader) == (200, {})
 
 
 async def test_a_tls_handshake_that_does_not_go_on_is_given_up(
@@ -127,10 +135,9 @@ async def test_a_tls_handshake_that_does_not_go_on_is_given_up(
 ) -> None:
     certificate, key = make_certificate(tmp_path)
     async with start_gateway(limits=HASTY, tls_cert=certificate, tls_key=key) as gateway:
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        writer.write(b"\x16\x03\x01")  # the beginning of a ClientHello
-        await ended(reader)
-        writer.close()
+        async with connection(gateway) as (reader, writer):
+            writer.write(b"\x16\x03\x01")  # the beginning of a ClientHello
+            await ended(reader)
 
 
 async def test_a_head_that_is_too_large_counts_and_the_bound_is_a_setting(
@@ -138,19 +145,17 @@ async def test_a_head_that_is_too_large_counts_and_the_bound_is_a_setting(
 ) -> None:
     async with start_gateway(limits={"largest_head_bytes": 2000}) as gateway:
         for size, status in ((1000, 200), (2000, 431)):
-            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-            writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-large: " + b"y" * size + b"\r\n\r\n")
-            answer = await read_answer(reader)
-            assert answer[0] == status
-            writer.close()
+            async with connection(gateway) as (reader, writer):
+                writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-large: " + b"y" * size + b"\r\n\r\n")
+                answer = await read_answer(reader)
+                assert answer[0] == status
         assert answer[1]["error"]["code"] == "head_too_large"
         assert await metric(gateway, "voxgate_calls_refused_total", "head_too_large") == 1
 
 
 async def test_what_is_no_http_is_answered_in_openais_shape(start_gateway: StartGateway) -> None:
     async with start_gateway() as gateway:
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        writer.write(b"\x16\x03\x01 hello\r\n\r\n")
-        status, body = await read_answer(reader)
-        assert (status, body["error"]["type"]) == (400, "invalid_request_error")
-        writer.close()
+        async with connection(gateway) as (reader, writer):
+            writer.write(b"\x16\x03\x01 hello\r\n\r\n")
+            status, body = await read_answer(reader)
+            assert (status, body["error"]["type"]) == (400, "invalid_request_error")
