@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.conftest import REPOSITORY
@@ -23,6 +24,16 @@ def test_every_setting_of_the_embedded_provider_is_documented() -> None:
     text = (DOCS / "local.md").read_text()
     for name in LocalSettings.model_fields:
         assert name in text, name
+
+
+def test_every_metric_is_documented() -> None:
+    text = (DOCS / "operations.md").read_text()
+    names = set()
+    for path in (REPOSITORY / "src" / "voxgate").rglob("*.py"):
+        names |= set(re.findall(r"\.(?:counter|counted|\w*gauge)\(\s*\"(voxgate_\w+)\"", path.read_text()))
+    assert len(names) > 10
+    assert {name for name in names if f"`{name}`" not in text} == set()
+    assert set(re.findall(r"`(voxgate_\w+)`", text)) == names
 
 
 def test_every_package_has_its_row_in_the_architecture() -> None:
