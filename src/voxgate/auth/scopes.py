@@ -111,8 +111,8 @@ class SessionScope(SessionSettings):
 
     def shown(self) -> _Body:
         """As the operator wrote it, but without the credentials of MCP servers: those are only in the key."""
-        session = {**self.settings, "lock": self.lock}
-        return (redact({"session": session}) or {"session": session})["session"]
+        message: dict[str, _Body] = {"session": {**self.settings, "lock": self.lock}}
+        return (redact(message) or message)["session"]
 
 
 def _given(settings: _Body, before: str = "") -> Iterator[str]:

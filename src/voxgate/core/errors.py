@@ -4,6 +4,7 @@
     ├── RequestError            what a caller sent is wrong or not allowed (HTTP 4xx, OpenAI shape)
     │   ├── InvalidRequest      400  4000  a field is wrong; `param` names it
     │   │   ├── MissingModel    400  4000
+    │   │   ├── InvalidEvent    400  4000  a message that a credential's rules cannot judge
     │   │   ├── InvalidModel    400  4000  no route serves this model
     │   │   └── BetaDisabled    400  4000  the client speaks the retired beta protocol
     │   ├── Unauthenticated     401  3000  no key
@@ -13,6 +14,9 @@
     │   │   ├── ModelNotAllowed 403  4003  the credential names another model
     │   │   ├── OriginNotAllowed 403 4003  a page of an origin that may not call
     │   │   ├── AddressNotAllowed 403 4003 a client address that may not call
+    │   │   ├── FieldLocked     403  4003  a setting of the session that the credential keeps as it is
+    │   │   ├── EventNotAllowed 403  4003  a message that the credential does not let the client send
+    │   │   ├── ToolNotAllowed  403  4003  a tool that the credential does not let the client bring
     │   │   └── SessionEnded    403  4001  an operator ended the call, or its credential was revoked
     │   ├── NotFound            404
     │   ├── MethodNotAllowed    405
@@ -29,6 +33,7 @@
     ├── UpstreamError           the provider failed (HTTP 502, close 1011)
     │   ├── UpstreamRefused     502  1011  no connection, or the handshake was refused
     │   ├── UpstreamStalled     504  1011  it does not read what is sent to it
+    │   ├── SettingsRefused     502  1011  it did not take over the credential's session settings
     │   └── UpstreamLost        502  1011  it ended in the middle of a call
     ├── Overloaded              503  1013  the gateway has as many calls as it takes
     ├── StoreUnavailable        503  1013  the database is away or locked, and this cannot be done without it
@@ -88,6 +93,10 @@ class MissingModel(InvalidRequest):
     code = "missing_model"
 
 
+class InvalidEvent(InvalidRequest):
+    code = "invalid_event"
+
+
 class InvalidModel(InvalidRequest):
     code = "invalid_model"
 
@@ -125,6 +134,18 @@ class OriginNotAllowed(Forbidden):
 
 class AddressNotAllowed(Forbidden):
     code = "address_not_allowed"
+
+
+class FieldLocked(Forbidden):
+    code = "session_field_locked"
+
+
+class EventNotAllowed(Forbidden):
+    code = "event_not_allowed"
+
+
+class ToolNotAllowed(Forbidden):
+    code = "tool_not_allowed"
 
 
 class SessionEnded(Forbidden):
@@ -214,6 +235,10 @@ class UpstreamRefused(UpstreamError):
 class UpstreamStalled(UpstreamError):
     status = 504
     code = "upstream_stalled"
+
+
+class SettingsRefused(UpstreamError):
+    code = "session_settings_refused"
 
 
 class UpstreamLost(UpstreamError):

@@ -1,1 +1,26 @@
 """The rules of credentials that are enforced on messages, one file each."""
+
+from __future__ import annotations
+
+from voxgate.auth.credentials import Grant
+from voxgate.gateway.policies.allowed import Allowed, EventRule, ModelRule, ToolRule
+from voxgate.gateway.policies.ruling import Stage
+from voxgate.gateway.policies.session_lock import SessionLock
+
+
+def stages_for(grant: Grant) -> list[Stage]:
+    """What this credential's calls have to pass through, from the client's side to the provider's; nothing
+    if it restricts nothing."""
+    stages: list[Stage] = []
+    if grant.allowed_events is not None:
+        stages.append(Allowed([], EventRule(grant.allowed_events)))
+    if grant.allowed_tools is not None:
+        stages.append(Allowed([ToolRule(grant.allowed_tools, grant.session.get("tools") or ())]))
+    if grant.session or grant.locked:
+        stages.append(SessionLock(grant.session, grant.locked))
+    return stages
+
+
+def stages_before_translation(grant: Grant) -> list[Stage]:
+    """Those that judge names as the client writes them, before a translation replaces them."""
+    return [Allowed([ModelRule(grant)])] if grant.models is not None else []
