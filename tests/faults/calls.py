@@ -26,7 +26,6 @@ from voxgate.testing.provider import ScriptedProvider, Upstreamed
 CALLS = 6
 MUCH_SLOWER = 5
 """So many times the usual delay is more than what a busy machine does to a median."""
-PAUSE_SECONDS = 0.05
 PATIENCE_SECONDS = 30.0
 CLOSING = "input_audio_buffer.commit"
 
@@ -59,6 +58,7 @@ class Caller:
     key: str
     sound_bytes: int = 2400
     """In each message: 50 ms of PCM at 24 kHz."""
+    pause_seconds: float = 0.05
     session_id: str = ""
     sent: list[str] = field(default_factory=list)
     received: list[str] = field(default_factory=list)
@@ -94,7 +94,7 @@ class Caller:
         while not self.enough.is_set():
             sound = base64.b64encode(random.randbytes(self.sound_bytes)).decode()
             await self._send(socket, "input_audio_buffer.append", audio=sound)
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(self.pause_seconds)
         await self._send(socket, CLOSING)
 
     async def _send(self, socket: ClientConnection, kind: str, **fields: Any) -> None:
@@ -123,12 +123,13 @@ class Load:
     gateway: Voxgate
     provider: ScriptedProvider
     key: str
-    sound_bytes: int
+    talk: dict[str, Any]
+    """How its calls talk."""
     callers: list[Caller] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def begin(self, count: int) -> None:
-        new = [Caller(self.gateway, self.key, self.sound_bytes) for _ in range(count)]
+        new = [Caller(self.gateway, self.key, **self.talk) for _ in range(count)]
         self.callers += new
         self._tasks += [asyncio.create_task(caller.run()) for caller in new]
         await self.go_on(3, new)
@@ -176,12 +177,10 @@ class Load:
 
 
 @asynccontextmanager
-async def load(
-    gateway: Voxgate, provider: ScriptedProvider, count: int, *, sound_bytes: int = 2400
-) -> AsyncIterator[Load]:
+async def load(gateway: Voxgate, provider: ScriptedProvider, count: int, **talk: Any) -> AsyncIterator[Load]:
     """So many calls, with a temporary credential, that have begun to talk."""
     key = (await gateway.mint(logging={"project_name": "faults"}))["key"]
-    made = Load(gateway, provider, key, sound_bytes)
+    made = Load(gateway, provider, key, talk)
     try:
         await made.begin(count)
         yield made
