@@ -17,6 +17,7 @@ from tests.gateway.conftest import ADMIN_KEY
 from tests.gateway.streams import over_one_gateway, parts, seeded_bytes
 from tests.gateway.wire import (
     MASK,
+    PATIENCE_SECONDS,
     SIDES,
     Part,
     Place,
@@ -106,7 +107,8 @@ class Flood:
         self._stopping = True
 
     async def all_of_it(self) -> bytes:
-        await self._task
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self._task
         return b"".join(numbered(number, self._mask) for number in range(self.sent))
 
 
