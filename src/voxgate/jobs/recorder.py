@@ -161,8 +161,8 @@ class Recorder:
                 return
             if not busy:
                 at_once.wait(self._poll_seconds)
-        left = len(wire_logs(self._wire_dir))
-        logger.warning("%d sessions are not finished; the next start does that", left)
+        if left := len(wire_logs(self._wire_dir)):
+            logger.warning("%d sessions are not finished; the next start does that", left)
 
     @contextmanager
     def _only_one(self, stop: threading.Event) -> Iterator[bool]:
