@@ -122,11 +122,11 @@ async def test_what_is_too_much_for_memory_is_lost_counted_and_marked_and_the_re
     """The messages are so large that gaps begin and end in the middle of them."""
     settings, count = "recording_buffer_bytes = 4194304\n", 3
     async with start_on_small_disk(tmp_path, provider, "wire", "96m", settings) as (gateway, disk):
-        async with load(gateway, provider, count, sound_bytes=60_000, pause_seconds=0.1) as calls:
+        async with load(gateway, provider, count, sound_bytes=60_000, pause_seconds=0.07) as calls:
             await calls.go_on(5)
             for _ in range(2):
                 with full(disk):
-                    lost = await metric(gateway, LOST_RECORDS) + count * 20
+                    lost = await metric(gateway, LOST_RECORDS) + count * 8
                     await until_metric(gateway, LOST_RECORDS, lost.__le__)
                     await calls.go_on(5)
                 await until_metric(gateway, "voxgate_recording_waiting_bytes", lambda n: n < 1_000_000)
