@@ -231,6 +231,23 @@ def test_a_running_call_is_shown_as_live_and_grows(bench: Bench) -> None:
     bench.record_until("sess_1", "complete")
 
 
+def test_a_recorder_that_is_behind_finishes_the_oldest_sessions_first(bench: Bench) -> None:
+    """And keeps few at a time, so that little is begun again if it is killed."""
+    writer = bench.writer()
+    for number in range(30):
+        log = begin(writer, f"sess_{number:02}")
+        talk(log, pcm(20_000), b"")
+        end(log)
+    wait_for(lambda: len(wire_logs(bench.wire)) == 30 and not writer.waiting_bytes, writer.turn)
+    done: list[str] = []
+    while logs := wire_logs(bench.wire):
+        bench.recorder.step()
+        assert len(bench.recorder._recordings) <= 8
+        done += sorted({path.stem for path in logs} - {path.stem for path in wire_logs(bench.wire)})
+    assert done == [f"sess_{number:02}" for number in range(30)]
+    assert bench.session("sess_29")["status"] == "complete"
+
+
 def test_a_worker_that_was_killed_leaves_an_interrupted_session(bench: Bench) -> None:
     script = (
         "import sys, os, json\n"

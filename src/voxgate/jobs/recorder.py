@@ -37,6 +37,9 @@ _PASSING: Final = frozenset(
 """What is wrong with the machine and not with a log: it is tried again until somebody has put it right."""
 _LONGEST_PAUSE: Final = 30.0
 _TIDY_SECONDS: Final = 60.0
+_MOST_BEHIND: Final = 8
+"""While so many sessions are behind, no others are begun: they are finished, oldest first, with little
+memory, and a recorder that is killed begins these few again and not hundreds."""
 _PORTIONS_PER_STEP: Final = 4
 """So many portions of one session in a row; then the others have their turn."""
 
@@ -85,11 +88,15 @@ class Recorder:
 
     def _find(self) -> None:
         now = time.monotonic()
+        behind = sum(recording.behind for recording in self._recordings.values())
         for path in wire_logs(self._wire_dir):
+            if behind >= _MOST_BEHIND:
+                return
             setback = self._setbacks.get(path)
             if path not in self._recordings and (setback is None or now >= setback.again_at):
                 try:
                     self._recordings[path] = SessionRecording(path, self._store, self._blobs)
+                    behind += self._recordings[path].behind
                 except OSError as error:
                     self._begin_again_later(path, error)
 

@@ -32,7 +32,7 @@ _MOST_SAVE_PAUSE: Final = 30.0
 _step_aside: Final[Callable[[], None]] = getattr(os, "sched_yield", lambda: None)
 """Offers the processor to whoever waits for it. Calls come first: where cores are few, a relay that has to
 wait until the scheduler takes the core from us is felt, a trace that comes a little later is not."""
-_BEHIND_NS: Final = 2_000_000_000
+_BEHIND_BYTES: Final = 1 << 20
 """When so much of a call waits to be read, the recorder steps aside no more: else it may never catch up."""
 
 logger = logging.getLogger(__name__)
@@ -43,6 +43,8 @@ class SessionRecording:
         self.path = path
         self.session_id = path.stem
         self.finished = False
+        self.behind = path.stat().st_size > _BEHIND_BYTES
+        """Whether much of it waits to be read, or to be finished."""
         self._store = store
         self._blobs = blobs
         self._prefix = f"sessions/{self.session_id}"
@@ -70,7 +72,7 @@ class SessionRecording:
         if self._read():
             return True
         if self._reader.closed or self._is_abandoned():
-            self._finishing = self._finish()
+            self._finishing, self.behind = self._finish(), True
             return True
         return False
 
@@ -84,12 +86,12 @@ class SessionRecording:
             return False
         lines: list[bytes] = []
         chunks: list[AudioChunk] = []
-        in_time = records[-1].t_ns - records[0].t_ns < _BEHIND_NS
+        self.behind = size - self._reader.offset > _BEHIND_BYTES
         for record in records:
             for line, event in self._log.entries(record):
                 lines.append(line)
                 chunks += self._builder.feed(event)
-            if in_time:
+            if not self.behind:
                 _step_aside()
         self._blobs.append(f"{self._prefix}/events.jsonl", b"".join(lines))
         self._tracks.write(chunks)

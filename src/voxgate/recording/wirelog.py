@@ -51,20 +51,21 @@ class WireLogReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.closed = False
-        self._offset = 0
+        self.offset = 0
+        """How far it is read."""
 
     def read(self) -> list[WireRecord]:
         """The next records, about 4 MiB at most (one larger record comes whole); empty when none is new.
         ValueError when the file is no wire log of a known version."""
         with self.path.open("rb") as file:
-            if not self._offset:
+            if not self.offset:
                 magic = file.read(len(MAGIC))
                 if magic != MAGIC:
                     if MAGIC.startswith(magic):
                         return []
                     raise ValueError(f"{self.path.name} is not a wire log of version {MAGIC[-1]}")
-                self._offset = len(MAGIC)
-            file.seek(self._offset)
+                self.offset = len(MAGIC)
+            file.seek(self.offset)
             buffer = file.read(_READ_BYTES)
             needed = self._first_record_size(buffer)
             if needed > len(buffer):
@@ -84,7 +85,7 @@ class WireLogReader:
         while at + RECORD.size <= len(buffer):
             t_ns, kind, length = RECORD.unpack_from(buffer, at)
             if kind > FACT or length > _LARGEST_RECORD:
-                raise ValueError(f"{self.path.name} is damaged at byte {self._offset + at}")
+                raise ValueError(f"{self.path.name} is damaged at byte {self.offset + at}")
             end = at + RECORD.size + length
             if end > len(buffer):
                 break
@@ -93,7 +94,7 @@ class WireLogReader:
             at = end
             if kind == FACT and orjson.loads(data).get("type") == "gateway.closed":
                 self.closed = True
-        self._offset += at
+        self.offset += at
         return records
 
 
