@@ -38,8 +38,11 @@ from voxgate.core.errors import MethodNotAllowed, NotFound, RequestError, Voxgat
 from voxgate.core.ids import new_id
 from voxgate.core.settings import ProviderSettings, Settings
 from voxgate.gateway.admission import Admission
-from voxgate.gateway.app import Endpoints, error_response
+from voxgate.gateway.answers import error_response
+from voxgate.gateway.app import Endpoints
+from voxgate.gateway.callers import Callers
 from voxgate.gateway.calls import Calls
+from voxgate.gateway.cors import CrossOrigin
 from voxgate.gateway.dial import Dialler
 from voxgate.gateway.forwarded import ForwardedHeaders, Proxies
 from voxgate.gateway.head import HeadLimiter
@@ -111,7 +114,8 @@ def build_worker(
     spool = Spool(settings.wire_dir, new_id("worker"), buffer_bytes=settings.recording_buffer_bytes)
     _count_recording(metrics, spool)
     place = Place(board or Scoreboard(), number, metrics)
-    endpoints = Endpoints(store, gatekeeper, Minter(store, tokens), sign_in, router, calls, place.text)
+    callers = Callers(gatekeeper, sign_in)
+    endpoints = Endpoints(store, callers, Minter(store, tokens), router, calls, place.text)
     gateway = Gateway(
         admission=Admission(gatekeeper),
         places=Places(settings.projects),
@@ -131,7 +135,7 @@ def build_worker(
         sign_in=sign_in,
         models=functools.partial(router.models, aliases=False),
     )
-    app = ForwardedHeaders(_compose(endpoints, api), proxies)
+    app = ForwardedHeaders(CrossOrigin(_compose(endpoints, api), settings.cors_origins), proxies)
     return Worker(settings, store, gateway, app, place, revoked, last_signal)
 
 

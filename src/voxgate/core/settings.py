@@ -117,6 +117,10 @@ class Settings(_Section):
     drain_seconds: Annotated[float, Field(ge=0)] = 5.0
     trusted_proxies: Annotated[list[NetworkText], BeforeValidator(_split)] = Field(default_factory=list)
     """Whose forwarded headers are believed: addresses and networks."""
+    cors_origins: Annotated[list[OriginPattern], BeforeValidator(_split)] = Field(
+        default_factory=lambda: ["*"]
+    )
+    """The pages whose scripts may read the answers of `/v1` over HTTP."""
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     routes: list[RouteSettings] = Field(default_factory=list)
     aliases: dict[Annotated[str, Field(min_length=1)], str] = Field(default_factory=dict)

@@ -4,75 +4,41 @@ OpenAI's JSON shape, whatever the cause.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
-import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from voxgate.auth.credentials import Gatekeeper, Grant, Minter, parse_request
+from voxgate.auth.credentials import Grant, Minter, parse_request
 from voxgate.auth.keys import ApiKey
-from voxgate.auth.web import COOKIE, CSRF_HEADER, WebSignIn, check_own_page
-from voxgate.core.errors import (
-    BodyTooLarge,
-    Forbidden,
-    InvalidRequest,
-    MethodNotAllowed,
-    NotFound,
-    VoxgateError,
-)
+from voxgate.core.errors import Forbidden, InvalidRequest, MethodNotAllowed, NotFound
+from voxgate.gateway.answers import Json, guarded, json_body
+from voxgate.gateway.callers import Callers
 from voxgate.gateway.calls import Calls
+from voxgate.gateway.client_secrets import SECRET_PATHS, ClientSecrets
 from voxgate.providers.routes import Router
 from voxgate.store import Store
 
+_REALTIME: Final = ("/v1/realtime", "/openai/v1/realtime", "/openai/realtime")
 _ALL_METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-_LARGEST_BODY: Final = 64 << 10
-
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class Json(Response):
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:
-        return orjson.dumps(content)
-
-
-def error_response(error: VoxgateError) -> Response:
-    headers = {"www-authenticate": "Bearer"} if error.status == 401 else None
-    return Json(error.body(), status_code=error.status, headers=headers)
-
-
-def guarded(endpoint: Endpoint) -> Endpoint:
-    """An endpoint whose VoxgateErrors become answers."""
-
-    async def run(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except VoxgateError as error:
-            return error_response(error)
-
-    return run
 
 
 class Endpoints:
     def __init__(
         self,
         store: Store,
-        gatekeeper: Gatekeeper,
+        callers: Callers,
         minter: Minter,
-        sign_in: WebSignIn,
         router: Router,
         calls: Calls,
         metrics_text: Callable[[], str],
     ) -> None:
         self._store = store
-        self._gatekeeper = gatekeeper
+        self._callers = callers
         self._minter = minter
-        self._sign_in = sign_in
         self._router = router
         self._calls = calls
         self._metrics_text = metrics_text
@@ -85,7 +51,13 @@ class Endpoints:
             Route(one, guarded(self.show_credential), methods=["GET"]),
             Route(one, guarded(self.revoke_credential), methods=["DELETE"]),
             Route("/v1/models", guarded(self.list_models), methods=["GET"]),
-            Route("/v1/realtime", guarded(self.explain_realtime), methods=["GET", "POST"]),
+            *ClientSecrets(self._callers, self._minter, self._router).routes(),
+            *(Route(path, guarded(self.explain_realtime), methods=["GET", "POST"]) for path in _REALTIME),
+            *(
+                Route(path + rest, guarded(self.explain_webrtc), methods=["POST"])
+                for path in _REALTIME
+                for rest in ("/calls", "/calls/{path:path}")
+            ),
             Route("/v1/{path:path}", guarded(self.nothing_here), methods=_ALL_METHODS),
             Route("/openai/{path:path}", guarded(self.nothing_here), methods=_ALL_METHODS),
             Route("/healthz", self.healthz, methods=["GET"]),
@@ -94,8 +66,8 @@ class Endpoints:
         ]
 
     async def create_credential(self, request: Request) -> Response:
-        caller = await self._caller(request)
-        wanted = parse_request(await _json_body(request))
+        caller = await self._callers.of(request)
+        wanted = parse_request(await json_body(request))
         if isinstance(caller, Grant) and caller.provider_key:
             self._router.check_client_key(wanted.models, caller.provider_key)
         minted = await run_in_threadpool(self._minter.mint, wanted, caller)
@@ -121,7 +93,7 @@ class Endpoints:
         return Json({"id": row["id"], "object": "credential", "revoked": True})
 
     async def list_models(self, request: Request) -> Response:
-        await self._caller(request)
+        await self._callers.of(request)
         return Json({"object": "list", "data": self._router.models()})
 
     async def explain_realtime(self, request: Request) -> Response:
@@ -130,8 +102,15 @@ class Endpoints:
             f"ws://{request.url.netloc}/v1/realtime?model=local."
         )
 
+    async def explain_webrtc(self, request: Request) -> Response:
+        raise NotFound(
+            "This gateway serves Realtime calls over WebSocket and not over WebRTC or SIP: there is no "
+            f"{request.url.path}. Connect a WebSocket to ws://{request.url.netloc}/v1/realtime with the same "
+            "key."
+        )
+
     async def nothing_here(self, request: Request) -> Response:
-        if request.url.path in {"/v1/credentials", "/v1/models", "/v1/realtime"}:
+        if request.url.path in {"/v1/credentials", "/v1/models", *_REALTIME, *SECRET_PATHS}:
             raise MethodNotAllowed(f"{request.url.path} does not take {request.method}.")
         raise NotFound(f"There is no endpoint {request.method} {request.url.path} on this gateway.")
 
@@ -154,42 +133,11 @@ class Endpoints:
         return _credential(row)
 
     async def _key_owner(self, request: Request) -> ApiKey:
-        caller = await self._caller(request)
+        caller = await self._callers.of(request)
         if not isinstance(caller, ApiKey):
             raise Forbidden("This needs a Voxgate API key.")
         caller.require("mint")
         return caller
-
-    async def _caller(self, request: Request) -> Grant | ApiKey:
-        """Who asks: by a key, or by the web app's cookie (which works from our own pages only)."""
-        key = request_key(request)
-        cookie = request.cookies.get(COOKIE)
-        if key is None and cookie is not None:
-            headers = request.headers
-            check_own_page(
-                request.method, headers.get("host"), headers.get("origin"), headers.get(CSRF_HEADER)
-            )
-            return await run_in_threadpool(self._sign_in.open_cookie, cookie)
-        return await run_in_threadpool(self._gatekeeper.caller, key)
-
-
-def request_key(request: Request) -> str | None:
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and bearer.strip():
-        return bearer.strip()
-    return request.headers.get("x-api-key") or request.headers.get("api-key")
-
-
-async def _json_body(request: Request) -> Any:
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _LARGEST_BODY:
-            raise BodyTooLarge(f"The body is larger than {_LARGEST_BODY:,} bytes.")
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
 
 
 def _limit(text: str | None) -> int:

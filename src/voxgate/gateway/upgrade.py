@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -164,7 +165,8 @@ class UpgradeProtocol(asyncio.Protocol):
             gateway.places.check(opening.grant, request.header("origin"), opening.address)
             self._check_request(request)
             opening.model = opening.grant.choose_model(opening.model)
-            if opening.model is None and request.is_transcription:
+            query = _query(request, opening.grant)
+            if opening.model is None and ("intent", TRANSCRIPTION) in query:
                 opening.model = opening.grant.choose_model(TRANSCRIPTION)
         finally:
             self._open_log(opening)
@@ -174,7 +176,7 @@ class UpgradeProtocol(asyncio.Protocol):
                 f"ws://{request.header('host')}{request.path}?model=local"
             )
         upstreams = gateway.router.upstreams(
-            opening.model, request.query, request.headers, opening.grant.provider_key
+            opening.model, query, request.headers, opening.grant.provider_key
         )
         await gateway.leases.take(opening.session_id, opening.grant)
         return await gateway.dialler.dial(upstreams, opening.log.fact)
@@ -264,3 +266,10 @@ class UpgradeProtocol(asyncio.Protocol):
             + body
         )
         self._transport.close()
+
+
+def _query(request: Request, grant: Grant) -> Sequence[tuple[str, str]]:
+    """The client's; a credential for transcription says so by itself."""
+    if grant.session.get("type") != TRANSCRIPTION or request.parameter("intent"):
+        return request.query
+    return (*request.query, ("intent", TRANSCRIPTION))

@@ -78,12 +78,7 @@ class Router:
         provider of the route has a key."""
         route, upstream_model = self._resolve(model)
         if route is None:
-            listed = ", ".join(entry["id"] for entry in self.models(aliases=False))
-            known = listed or "none; no provider has a key"
-            raise InvalidModel(
-                f'Model "{model}" is not supported in realtime mode: it has no route on this gateway. Models '
-                f"that have one: {known}."
-            )
+            raise self._no_route(model)
         query, found = list(query), list[Upstream]()
         missing: list[str] = []
         for name in route.providers:
@@ -98,7 +93,8 @@ class Router:
                 missing.append(f"{name} has no key (set {provider.api_key_env or 'api_key_env'})")
                 continue
             sent = self._headers(headers, key, own=provider_key is None)
-            upstream = self._upstream(name, provider, upstream_model, query, sent)
+            known_as = model if _is_transcription(query) and name != LOCAL else upstream_model
+            upstream = self._upstream(name, provider, known_as, query, sent)
             found.append(replace(upstream, callers_key=provider_key is not None))
         if not found and provider_key is not None:
             raise Forbidden(
@@ -108,6 +104,19 @@ class Router:
         if not found:
             raise UpstreamRefused(f"No provider can serve the model {model!r}: {'; '.join(missing)}.")
         return found
+
+    def check_model(self, model: str, param: str) -> None:
+        """InvalidModel, with the field that named it, unless this is one model that a route serves."""
+        if _is_pattern(model) or self._resolve(model)[0] is None:
+            raise self._no_route(model, param)
+
+    def _no_route(self, model: str, param: str | None = None) -> InvalidModel:
+        listed = ", ".join(entry["id"] for entry in self.models(aliases=False))
+        return InvalidModel(
+            f'Model "{model[:200]}" is not supported in realtime mode: it has no route on this gateway. '
+            f"Models that have one: {listed or 'none; no provider has a key'}.",
+            param=param,
+        )
 
     def check_client_key(self, models: Iterable[str], key: str) -> None:
         """Forbidden or InvalidModel when a caller's own key could not be used for one of the models."""

@@ -100,11 +100,6 @@ class Request:
             return REALTIME_SUBPROTOCOL
         return next((token for token in offered if token.startswith(_XAI_SUBPROTOCOL)), None)
 
-    @property
-    def is_transcription(self) -> bool:
-        """Whether it asks for a transcription session, whose URL needs no model."""
-        return self.parameter("intent") == "transcription"
-
     def public_headers(self) -> list[list[str]]:
         """For the record of the call: values only of headers that are known to hold no secret."""
         return [[_public_name(name), self._public_value(name, value)] for name, value in self.headers]
