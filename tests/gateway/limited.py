@@ -22,7 +22,8 @@ def call_of(gateway: RunningGateway, key: str = ADMIN_KEY, **options: Any) -> An
 
 async def works(socket: ClientConnection) -> None:
     await socket.send("still here")
-    assert await socket.recv() == "still here"
+    answer = await socket.recv()
+    assert answer == "still here", answer
 
 
 async def end_of(socket: ClientConnection) -> tuple[dict[str, Any], int | None, str | None]:

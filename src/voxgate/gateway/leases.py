@@ -29,7 +29,7 @@ _LEASE_SECONDS: Final = 20
 _WAIT_SECONDS: Final = 2.0
 _SHORT_WAIT_SECONDS: Final = 0.2
 """When it did not answer the last time."""
-_SECOND_LOOK_SECONDS: Final = 0.25
+_LOOK_AGAIN_SECONDS: Final = (0.1, 0.4)
 """A client that hangs up and calls again at once may reach another worker before its first call is over."""
 
 logger = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Leases:
             return
         lease = allowed.scope, session_id
         try:
-            taken = await self._take(lease, allowed.most) or await self._look_again(lease, allowed.most)
+            taken = await self._try(lease, allowed.most)
         except asyncio.CancelledError:
             self._return(lease)
             raise
@@ -113,8 +113,11 @@ class Leases:
         """Waits until everything is given back, unless the database is away: then it expires."""
         self._thread.shutdown(cancel_futures=self._away)
 
-    async def _look_again(self, lease: Lease, most: int) -> bool:
-        await asyncio.sleep(_SECOND_LOOK_SECONDS)
+    async def _try(self, lease: Lease, most: int) -> bool:
+        for pause_seconds in _LOOK_AGAIN_SECONDS:
+            if await self._take(lease, most):
+                return True
+            await asyncio.sleep(pause_seconds)
         return await self._take(lease, most)
 
     async def _take(self, lease: Lease, most: int) -> bool:

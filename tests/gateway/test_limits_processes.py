@@ -1,0 +1,240 @@
+"""Limits with whole worker processes: what two of them count together, and what a hundred stalled calls cost
+the healthy ones beside them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.gateway.limited import until, works
+from tests.running import Voxgate, start_voxgate
+from voxgate.testing.provider import ScriptedProvider, Upstreamed
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(sys.platform != "linux", reason="finds the worker processes in /proc"),
+]
+STALLED = 100
+HEALTHY = 20
+STALL_SECONDS = 8
+TOML = """\
+workers = 2
+drain_seconds = 0
+
+[limits]
+stall_seconds = {stall}
+calls_per_api_key = 1
+
+[providers.fake]
+base_url = "http://127.0.0.1:{port}/v1"
+
+[[routes]]
+model = "fake"
+providers = ["fake"]
+"""
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@contextlib.contextmanager
+def running(folder: Path, provider: ScriptedProvider) -> Iterator[Voxgate]:
+    config = folder / "limits.toml"
+    config.write_text(TOML.format(stall=STALL_SECONDS, port=provider.port))
+    voxgate = start_voxgate(folder, "--config", str(config))
+    try:
+        yield voxgate
+    finally:
+        assert voxgate.stop() == 0, "".join(voxgate.output)
+
+
+def workers_of(voxgate: Voxgate) -> list[int]:
+    """Their process ids."""
+    parent = voxgate.process.pid
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in children if b"\0worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def memory_of(pid: int) -> int:
+    """Resident bytes."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextlib.contextmanager
+def sleeping(pid: int) -> Iterator[None]:
+    """A worker that sleeps takes no call, so that the other one gets it."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def leases_in(voxgate: Voxgate) -> int:
+    with contextlib.closing(sqlite3.connect(voxgate.data_dir / "voxgate.db")) as database:
+        count: int = database.execute("SELECT count(*) FROM leases").fetchone()[0]
+        return count
+
+
+def call_of(voxgate: Voxgate, key: str) -> connect:
+    return connect(f"{voxgate.ws_url}?model=fake", additional_headers={"Authorization": f"Bearer {key}"})
+
+
+async def refused(voxgate: Voxgate, key: str) -> tuple[str, int | None]:
+    async with call_of(voxgate, key) as call:
+        code = json.loads(await call.recv())["error"]["code"]
+        with pytest.raises(ConnectionClosed):
+            await call.recv()
+        return code, call.close_code
+
+
+async def test_two_workers_count_the_calls_of_a_key_and_of_a_credential_together(tmp_path: Path) -> None:
+    async with ScriptedProvider() as provider:
+        with running(tmp_path, provider) as voxgate:
+            first, second = workers_of(voxgate)
+            once = (await voxgate.mint(model="fake", max_concurrent=1))["key"]
+            for key in (once, voxgate.key):
+                for here, there in ((first, second), (second, first)):
+                    with sleeping(there):
+                        call = await call_of(voxgate, key)
+                        await works(call)
+                    with sleeping(here):
+                        assert await refused(voxgate, key) == ("too_many_calls", 4029)
+                    await works(call)
+                    await call.close()
+                    await until(lambda: not leases_in(voxgate))  # before its worker is put to sleep
+            assert len(provider.calls) == 4
+
+
+# A hundred stalled calls beside healthy ones
+
+
+class Load:
+    """The provider's side of the load: it floods whoever asks for it and echoes everybody else."""
+
+    def __init__(self) -> None:
+        self.offered_bytes = 0
+        self.flooded: list[Upstreamed] = []
+        self.blocked = 0
+
+    async def serve(self, call: Upstreamed) -> None:
+        async for message in call:
+            if message == "flood":
+                # Otherwise the kernel itself takes megabytes, which are none of the gateway's.
+                call.socket.transport.get_extra_info("socket").setsockopt(
+                    socket.SOL_SOCKET, socket.SO_SNDBUF, 64 << 10
+                )
+                self.flooded.append(call)
+                await self._flood(call)
+            else:
+                await call.send(message)
+
+    async def _flood(self, call: Upstreamed) -> None:
+        message = "z" * 32_000
+        for _ in range(2_000):
+            sending = asyncio.ensure_future(call.send(message))
+            done, _ = await asyncio.wait([sending], timeout=1)
+            if not done:
+                self.blocked += 1
+            await sending
+            self.offered_bytes += len(message)
+
+
+async def open_stalled(voxgate: Voxgate, key: str) -> socket.socket:
+    """A client that opens a call and asks for a flood, and then never reads."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 10)
+    sock.setblocking(False)
+    host, port = voxgate.url.removeprefix("http://").split(":")
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(sock, (host, int(port)))
+    head = (
+        f"GET /v1/realtime?model=fake HTTP/1.1\r\nhost: {host}:{port}\r\nconnection: upgrade\r\n"
+        f"upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {'A' * 22}==\r\n"
+        f"authorization: Bearer {key}\r\n\r\n"
+    )
+    await loop.sock_sendall(sock, head.encode())
+    answer = b""
+    while not answer.endswith(b"\r\n\r\n"):
+        answer += await loop.sock_recv(sock, 1)
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    await loop.sock_sendall(sock, b"\x81\x85\0\0\0\0flood")
+    return sock
+
+
+class Healthy:
+    """Calls that go on all the while: every message comes back, in order."""
+
+    def __init__(self, voxgate: Voxgate, key: str) -> None:
+        self._voxgate, self._key = voxgate, key
+        self.echoed = 0
+        self.over = asyncio.Event()
+
+    async def talk(self) -> None:
+        async with call_of(self._voxgate, self._key) as call:
+            number = 0
+            while not self.over.is_set():
+                await call.send(str(number))
+                assert await call.recv() == str(number)
+                number += 1
+                self.echoed += 1
+                await asyncio.sleep(0.05)
+
+    @contextlib.asynccontextmanager
+    async def all_the_while(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(HEALTHY):
+                group.create_task(self.talk())
+            await until(lambda: self.echoed > HEALTHY)
+            try:
+                yield
+            finally:
+                self.over.set()
+
+
+async def ended_with(voxgate: Voxgate, code: str) -> float:
+    text = (await voxgate.request("GET", "/metrics")).decode()
+    wanted = f'voxgate_calls_ended_total{{code="{code}"}} '
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(wanted))
+
+
+async def test_a_hundred_stalled_calls_cost_the_healthy_ones_nothing_and_end(tmp_path: Path) -> None:
+    load = Load()
+    async with ScriptedProvider(load.serve) as provider:
+        with running(tmp_path, provider) as voxgate:
+            key = (await voxgate.mint(model="fake"))["key"]
+            healthy = Healthy(voxgate, key)
+            async with healthy.all_the_while():
+                before = {pid: memory_of(pid) for pid in workers_of(voxgate)}
+                stalled = [await open_stalled(voxgate, key) for _ in range(STALLED)]
+                await until(lambda: load.blocked == STALLED, seconds=30)
+                echoed, offered = healthy.echoed, load.offered_bytes
+                assert not any(call.socket.close_code for call in load.flooded)
+                more = sum(memory_of(pid) - was for pid, was in before.items())
+                print(f"{offered / STALLED / 1e6:.2f} MB offered and {more / STALLED / 1e3:.0f} KB held each")
+                assert more < STALLED * (200 << 10)
+                await until(lambda: healthy.echoed >= echoed + 10 * HEALTHY)
+                await until(lambda: all(call.socket.close_code for call in load.flooded), seconds=30)
+                assert {(call.socket.close_code, call.socket.close_reason) for call in load.flooded} == {
+                    (4008, "invalid_request_error.client_stalled")
+                }
+                assert len(load.flooded) == STALLED
+                assert await ended_with(voxgate, "client_stalled") == STALLED
+            assert load.offered_bytes == offered
+            for sock in stalled:
+                sock.close()
