@@ -15,9 +15,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from bench.soak.conductor import Conductor
+from bench.soak.conductor import BrokenOff, Conductor
 from bench.soak.criteria import Criterion, criteria
-from bench.soak.house import ROOT, House, free_port
+from bench.soak.house import ROOT, DidNotStart, House, free_port
 from bench.soak.ledger import Ledger
 from bench.soak.orders import SHORTEST_STALL_SECONDS, Orders
 from bench.soak.report import write_report
@@ -93,6 +93,9 @@ def main() -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+    except (BrokenOff, DidNotStart) as error:
+        print(f"broken off: {error}", file=sys.stderr)
+        return 1
     finally:
         _tidy(work, keep=chosen.keep, held=held)
     _say(found)

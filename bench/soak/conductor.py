@@ -44,8 +44,8 @@ class Ended:
     at: float
 
 
-class OutOfDisk(Exception):
-    """The run was broken off, because it would have filled the disk."""
+class BrokenOff(Exception):
+    """The run cannot go on; the message says why."""
 
 
 class Conductor:
@@ -165,8 +165,10 @@ class Conductor:
             await asyncio.sleep(_SAMPLE_SECONDS - self._now() % _SAMPLE_SECONDS)
             family = [*self._house.family(), *self._house.load()]
             self.watch.look(family, self._running(), self._unchecked)
+            if not self._house.log.exists():
+                raise BrokenOff(f"somebody removed the run's folder, {self._house.work}")
             if free_bytes(self._house.work) < _LEAST_FREE_BYTES:
-                raise OutOfDisk(f"less than {_LEAST_FREE_BYTES >> 30} GB of disk are left")
+                raise BrokenOff(f"less than {_LEAST_FREE_BYTES >> 30} GB of disk are left")
             if self._now() >= next_words:
                 next_words += _SAY_SECONDS
                 print(self._words(), flush=True)
