@@ -53,21 +53,21 @@ def masks(masked: bool) -> SearchStrategy[bytes]:
 
 
 @st.composite
-def control_frames(draw: DrawFn, masked: bool) -> bytes:
+def control_frames(draw: DrawFn, masked: bool, lawful: bool = False) -> bytes:
     """A ping or a pong, and rarely an opcode that means nothing."""
-    opcode = draw(st.sampled_from([PING, PONG, PING, PONG, 0xB, 0xF]))
+    opcode = draw(st.sampled_from([PING, PONG] if lawful else [PING, PONG, PING, PONG, 0xB, 0xF]))
     return write_frame(opcode, draw(st.binary(max_size=125)), mask=draw(masks(masked)))
 
 
 @st.composite
-def messages(draw: DrawFn, masked: bool) -> bytes:
+def messages(draw: DrawFn, masked: bool, lawful: bool = False) -> bytes:
     """One message in one to five frames, with control frames in between."""
     payload = draw(payloads)
     cuts = draw(st.lists(st.integers(0, len(payload)), max_size=4).map(sorted))
     opcode, stream = draw(st.sampled_from([TEXT, BINARY])), b""
     for number, (start, end) in enumerate(itertools.pairwise([0, *cuts, len(payload)])):
         if number:
-            stream += b"".join(draw(st.lists(control_frames(masked), max_size=2)))
+            stream += b"".join(draw(st.lists(control_frames(masked, lawful), max_size=2)))
         stream += write_frame(
             CONTINUATION if number else opcode,
             payload[start:end],
@@ -96,11 +96,13 @@ def _turns(values: SearchStrategy[int]) -> SearchStrategy[list[int]]:
 
 
 @st.composite
-def parts(draw: DrawFn, masked: bool, most: int = 6) -> Part:
-    """A side that sends messages and then a close frame."""
-    said = st.one_of(messages(masked), messages(masked), control_frames(masked), strange_frames(masked))
+def parts(draw: DrawFn, masked: bool, lawful: bool = False) -> Part:
+    """A side that sends messages and then a close frame. `lawful`: nothing that RFC 6455 forbids."""
+    said = st.one_of(messages(masked, lawful), messages(masked, lawful), control_frames(masked, lawful))
+    if not lawful:
+        said |= strange_frames(masked)
     end = write_close(draw(st.sampled_from([None, 1000, 4321])), mask=draw(masks(masked)))
-    stream = b"".join(draw(st.lists(said, max_size=most))) + end
+    stream = b"".join(draw(st.lists(said, max_size=6))) + end
     smallest = 1 if len(stream) < 3000 else 1 + len(stream) // 300  # or it takes too long
     sizes = st.one_of(st.just(smallest), st.integers(smallest, smallest + 20), st.integers(smallest, 200_000))
     return Part(

@@ -22,6 +22,8 @@ from tests.gateway.wire import (
     Part,
     Place,
     Wire,
+    assert_same,
+    assert_same_messages,
     exchange,
     joined,
     open_place,
@@ -31,7 +33,7 @@ from tests.gateway.wire import (
     write_frame,
 )
 from voxgate.realtime.frames import BINARY, CONTINUATION, PING, PONG, TEXT, FrameDecoder
-from voxgate.recording.wirelog import wire_logs
+from voxgate.recording.wirelog import CLIENT, SERVER, wire_logs
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
 pytestmark = pytest.mark.anyio
@@ -76,6 +78,18 @@ async def test_all_bytes_come_out_unchanged_where_nothing_is_recorded(
     assert not [path for path in wire_logs(wire_dir) if path.name.startswith(session_id)]
 
 
+@settings(over_one_gateway, max_examples=10)
+@given(client=parts(masked=True, lawful=True), provider=parts(masked=False, lawful=True))
+async def test_all_messages_come_out_unchanged_while_it_is_not_known_which_dialect_a_client_speaks(
+    place: Place, client: Part, provider: Part
+) -> None:
+    session_id = await replace(place, path="/v1/realtime").carries(client, provider, assert_same_messages)
+    records = await place.gateway.records(session_id)
+    for kind, part in ((CLIENT, client), (SERVER, provider)):
+        logged = b"".join(record.data for record in records if record.kind == kind)
+        assert_same_messages(logged, part.stream, "in the log")
+
+
 @settings(over_one_gateway, max_examples=8)
 @given(calls=st.lists(st.tuples(parts(masked=True), parts(masked=False)), min_size=2, max_size=4))
 async def test_calls_at_the_same_time_keep_their_bytes_apart(
@@ -84,9 +98,13 @@ async def test_calls_at_the_same_time_keep_their_bytes_apart(
     async with contextlib.AsyncExitStack() as stack:
         ends = [await stack.enter_async_context(place.join()) for _ in calls]
         late = [[replace(part, early_bytes=0) for part in both] for both in calls]
-        await asyncio.gather(*(exchange(*wires, *both) for wires, both in zip(ends, late, strict=True)))
-        for (client, _), both in zip(ends, calls, strict=True):
-            await place.logged(client.session_id, *(part.stream for part in both))
+        got = await asyncio.gather(*(exchange(*wires, *both) for wires, both in zip(ends, late, strict=True)))
+        for (client, _), (of_client, of_provider), (at_client, at_provider) in zip(
+            ends, calls, got, strict=True
+        ):
+            assert_same(at_provider, of_client.stream, "at the provider")
+            assert_same(at_client, of_provider.stream, "at the client")
+            await place.logged(client.session_id, of_client.stream, of_provider.stream)
 
 
 async def test_bytes_that_come_one_by_one_come_out_unchanged(place: Place) -> None:

@@ -35,6 +35,8 @@ Side = Literal["client", "provider"]
 SIDES: list[Side] = ["client", "provider"]
 MASK = b"mask"
 """With it the clients of the tests write, where the mask does not matter."""
+GA_PATH = "/openai/v1/realtime"
+"""Its clients all speak the dialect of today: such a call is never looked into."""
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 PATIENCE_SECONDS = 10.0
 """After so long a test says that something did not come."""
@@ -261,9 +263,11 @@ def answer_head(request: bytes, headers: str = "") -> bytes:
     ).encode()
 
 
-def upgrade_head(*, connection: str = "Upgrade", headers: str = "", key: str = ADMIN_KEY) -> bytes:
+def upgrade_head(
+    *, connection: str = "Upgrade", headers: str = "", key: str = ADMIN_KEY, path: str = GA_PATH
+) -> bytes:
     return (
-        f"GET /v1/realtime?model=fake HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\n"
+        f"GET {path}?model=fake HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\n"
         f"Connection: {connection}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n"
         f"Authorization: Bearer {key}\r\n{headers}\r\n"
     ).encode()
@@ -309,6 +313,26 @@ def running_call(gateway: RunningGateway, client: Wire) -> Call:
     return gateway.worker.gateway.calls.get(client.session_id)
 
 
+def assert_same_messages(got: bytes, sent: bytes, where: str) -> None:
+    """The same messages, pings, pongs and close frames, in whatever frames."""
+    for number, (one, other) in enumerate(itertools.zip_longest(decode(got), decode(sent))):
+        assert one == other, f"{where}: message {number} differs"
+
+
+def assert_same(got: bytes, sent: bytes, where: str) -> None:
+    """Says where two streams part, instead of showing megabytes."""
+    if got == sent:
+        return
+    at = next(
+        (n for n, (a, b) in enumerate(zip(got, sent, strict=False)) if a != b), min(len(got), len(sent))
+    )
+    near = slice(max(0, at - 8), at + 24)
+    raise AssertionError(
+        f"{where}: {len(got):,} bytes for {len(sent):,}, different from byte {at:,}: "
+        f"{got[near].hex(' ')} for {sent[near].hex(' ')}"
+    )
+
+
 @dataclass(frozen=True, repr=False)
 class Place:
     """One gateway with one provider, for all examples of a test. `trusted` is for clients of its TLS."""
@@ -318,15 +342,20 @@ class Place:
     trusted: ssl.SSLContext | None = None
     key: str = ADMIN_KEY
     """With which its clients call: calls of the admin key are recorded."""
+    path: str = GA_PATH
 
     def __repr__(self) -> str:
         return "place"
 
-    async def carries(self, client_part: Part, provider_part: Part) -> str:
+    async def carries(
+        self, client_part: Part, provider_part: Part, same: Callable[[bytes, bytes, str], None] = assert_same
+    ) -> str:
         """A whole call, compared at both far ends. Its id."""
         early = [part.stream[: part.early_bytes] for part in (client_part, provider_part)]
         async with self.join(*early) as (client, upstream):
-            await exchange(client, upstream, client_part, provider_part)
+            at_client, at_provider = await exchange(client, upstream, client_part, provider_part)
+            same(at_provider, client_part.stream, "at the provider")
+            same(at_client, provider_part.stream, "at the client")
             return client.session_id
 
     async def carries_and_logs(self, client_part: Part, provider_part: Part) -> None:
@@ -354,7 +383,7 @@ class Place:
         return joined(
             self.gateway,
             self.provider,
-            request=upgrade_head(key=self.key) + of_client,
+            request=upgrade_head(key=self.key, path=self.path) + of_client,
             early_from_provider=of_provider,
             tls=self.trusted,
         )
@@ -381,8 +410,10 @@ async def open_tls_place(folder: Path, legs: str) -> AsyncIterator[Place]:
                 yield Place(gateway, provider, trusted if own else None)
 
 
-async def exchange(client: Wire, upstream: Wire, client_part: Part, provider_part: Part) -> None:
-    """Both sides send and read at once until the gateway ends the call, and each gets what the other sent.
+async def exchange(
+    client: Wire, upstream: Wire, client_part: Part, provider_part: Part
+) -> tuple[bytes, bytes]:
+    """Both sides send and read at once until the gateway ends the call; what the client and the provider got.
     Both streams have to end with a close frame, or the call has no end."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         _, _, at_client, at_provider = await asyncio.gather(
@@ -391,19 +422,4 @@ async def exchange(client: Wire, upstream: Wire, client_part: Part, provider_par
             client.hear(client_part),
             upstream.hear(provider_part),
         )
-    assert_same(at_provider, client_part.stream, "at the provider")
-    assert_same(at_client, provider_part.stream, "at the client")
-
-
-def assert_same(got: bytes, sent: bytes, where: str) -> None:
-    """Says where two streams part, instead of showing megabytes."""
-    if got == sent:
-        return
-    at = next(
-        (n for n, (a, b) in enumerate(zip(got, sent, strict=False)) if a != b), min(len(got), len(sent))
-    )
-    near = slice(max(0, at - 8), at + 24)
-    raise AssertionError(
-        f"{where}: {len(got):,} bytes for {len(sent):,}, different from byte {at:,}: "
-        f"{got[near].hex(' ')} for {sent[near].hex(' ')}"
-    )
+    return at_client, at_provider
