@@ -26,7 +26,7 @@ from voxgate.testing.provider import ScriptedProvider, Upstreamed
 CALLS = 6
 MUCH_SLOWER = 5
 """So many times the usual delay is more than what a busy machine does to a median."""
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 CLOSING = "input_audio_buffer.commit"
 
 

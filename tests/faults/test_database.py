@@ -40,6 +40,13 @@ async def status_of(gateway: Voxgate, method: str, path: str) -> tuple[int, str]
         return answer.status, (await answer.json())["error"]["code"]
 
 
+async def follow(gateway: Voxgate, session_id: str) -> str:
+    """What the live stream of a session says last."""
+    url = f"{gateway.url}/api/sessions/{session_id}/stream"
+    async with aiohttp.ClientSession(headers=gateway.auth) as http, http.get(url) as answer:
+        return (await answer.read()).decode().strip().splitlines()[-1]
+
+
 async def all_is_well_afterwards(calls: Load, began: float, broke: float, mended: float) -> None:
     await calls.go_on(5)
     await calls.end()
@@ -76,6 +83,9 @@ async def test_a_database_that_is_away_is_needed_by_no_call_with_a_temporary_cre
     async with load(gateway, provider, CALLS) as calls:
         began = time.monotonic()
         await calls.go_on(15)
+        watched = calls.callers[-1].session_id
+        following = asyncio.create_task(follow(gateway, watched))
+        await calls.go_on(5)
         path.rename(away)
         path.mkdir()
         try:
@@ -90,5 +100,7 @@ async def test_a_database_that_is_away_is_needed_by_no_call_with_a_temporary_cre
         finally:
             path.rmdir()
             away.rename(path)
+        assert not following.done()
         await all_is_well_afterwards(calls, began, broke, mended)
+        assert json.loads((await following).removeprefix("data: ")) == {"id": watched, "status": "complete"}
     assert not [line for line in gateway.output if "Traceback" in line]

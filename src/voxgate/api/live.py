@@ -19,7 +19,7 @@ from voxgate.api.sessions import find_session, page_of_sessions
 from voxgate.api.shapes import SessionPage, Trace, trace_shape
 from voxgate.auth.keys import ApiKey
 from voxgate.core.clock import monotonic_ns
-from voxgate.core.errors import NotFound
+from voxgate.core.errors import NotFound, StoreUnavailable
 
 router = APIRouter(prefix="/api", tags=["live"])
 
@@ -119,7 +119,10 @@ async def _with_heartbeats(request: Request, source: _Following | _Watching) -> 
     sent_ns = monotonic_ns()
     while not await request.is_disconnected():
         looked_ns = monotonic_ns()
-        events = await to_thread.run_sync(source.look)
+        try:
+            events = await to_thread.run_sync(source.look)
+        except StoreUnavailable:  # a browser would not ask again: the stream stays and waits
+            events = []
         took_seconds = (monotonic_ns() - looked_ns) / 1e9
         for event in events:
             yield event

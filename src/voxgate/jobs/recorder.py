@@ -35,7 +35,7 @@ _PASSING: Final = frozenset(
     }
 )
 """What is wrong with the machine and not with a log: it is tried again until somebody has put it right."""
-_LONGEST_PAUSE: Final = 30.0
+_LONGEST_PAUSE: Final = 10.0
 _TIDY_SECONDS: Final = 60.0
 _MOST_BEHIND: Final = 8
 """While so many sessions are behind, no others are begun: they are finished, oldest first, with little
