@@ -67,7 +67,7 @@ async def refusal(gateway: Voxgate) -> tuple[str, int | None, str | None]:
         return event["error"]["code"], socket.close_code, socket.close_reason
 
 
-async def ended(gateway: Voxgate, seconds: float = 45) -> int:
+async def ended(gateway: Voxgate, seconds: float = 90) -> int:
     return await asyncio.to_thread(gateway.process.wait, seconds)
 
 
