@@ -87,6 +87,20 @@ async def test_an_api_key_has_so_many_calls_at_once_and_others_have_theirs(
         assert len(provider.calls) == 4
 
 
+async def test_each_providers_own_key_has_its_calls(start_gateway: StartGateway) -> None:
+    async with ScriptedProvider() as provider:
+        providers = {"own": {"base_url": provider.base_url, "accepts_client_keys": True}}
+        routes = [{"model": "fake", "providers": ["own"]}]
+        settings = {"providers": providers, "routes": routes, "limits": {"calls_per_api_key": 1}}
+        async with start_gateway(**settings) as gateway:
+            async with call_of(gateway, "sk-first"), call_of(gateway, "sk-second") as second:
+                await works(second)
+                assert (await refusal_of(gateway, "sk-first"))[0] == "too_many_calls"
+            database = (gateway.worker.settings.data_dir / "voxgate.db-wal").read_bytes()
+            assert b"provider_key:" in database
+            assert b"sk-first" not in database
+
+
 async def test_a_refused_call_too_many_leaves_its_trace(start_gateway: StartGateway) -> None:
     async with (
         ScriptedProvider() as provider,

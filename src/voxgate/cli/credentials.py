@@ -27,6 +27,8 @@ def create(
     ip: Annotated[
         list[str] | None, typer.Option(help="Address or network that may use it; may be repeated [any].")
     ] = None,
+    max_concurrent: Annotated[int | None, typer.Option(help="Calls at once [any].")] = None,
+    max_session_seconds: Annotated[int | None, typer.Option(help="Duration of each call [any].")] = None,
 ) -> None:
     """Make a temporary credential and print its key."""
     body = {
@@ -36,6 +38,8 @@ def create(
         "metadata": {"user_id": user} if user else {},
         "allowed_origins": origin or None,
         "allowed_ips": ip or None,
+        "max_concurrent": max_concurrent,
+        "max_session_seconds": max_session_seconds,
     }
     made = Client().call("POST", "/v1/credentials", body)
     typer.echo(made["key"])
