@@ -1,4 +1,4 @@
-"""`/client_secrets`, `/sessions` and `/transcription_sessions` of `/v1/realtime`: OpenAI's shapes, our keys."""
+"""`client_secrets`, `sessions`, `transcription_sessions` of `/v1/realtime`: OpenAI's shapes, our keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a body, as the live service says it: pydantic's errors in; message, code and param out."""
+"""What is wrong with a body, in the live service's words: pydantic's errors in; message, code, param out."""
 
 from __future__ import annotations
 
