@@ -16,8 +16,10 @@ from voxgate.gateway.relay import Call
 
 
 def call_of(gateway: RunningGateway, key: str = ADMIN_KEY, **options: Any) -> Any:
+    """With `ssl` over TLS."""
     headers = {"Authorization": f"Bearer {key}"}
-    return connect(f"{gateway.url}?model=fake", additional_headers=headers, **options)
+    url = gateway.url.replace("ws:", "wss:") if "ssl" in options else gateway.url
+    return connect(f"{url}?model=fake", additional_headers=headers, **options)
 
 
 async def works(socket: ClientConnection) -> None:
@@ -51,7 +53,8 @@ async def until(condition: Callable[[], Any], seconds: float = 10) -> None:
 
 
 async def metric(gateway: RunningGateway, name: str, code: str) -> float:
-    async with gateway.http.get(f"http://127.0.0.1:{gateway.port}/metrics") as answer:
+    scheme = "https" if gateway.worker.settings.tls_cert else "http"
+    async with gateway.http.get(f"{scheme}://127.0.0.1:{gateway.port}/metrics", ssl=False) as answer:
         lines = (await answer.text()).splitlines()
     values = [float(line.split()[-1]) for line in lines if line.startswith(name) and f'code="{code}"' in line]
     return sum(values)
