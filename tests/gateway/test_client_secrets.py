@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +31,7 @@ def anyio_backend() -> str:
 GA = "/v1/realtime/client_secrets"
 BETA = "/v1/realtime/sessions"
 TRANSCRIPTION = "/v1/realtime/transcription_sessions"
+ANYTHING = [{"model": "*", "providers": ["fake0"]}]
 RECORDED: dict[str, Any] = {
     "type": "realtime",
     "model": "fake",
@@ -354,3 +357,36 @@ async def test_webrtc_says_what_to_do_instead(start_gateway: StartGateway) -> No
             assert status == 404
             assert "WebRTC" in answer["error"]["message"]
             assert "WebSocket" in answer["error"]["message"]
+
+
+async def test_the_recorded_requests_of_the_sdks_are_answered(
+    start_gateway: StartGateway, shared: Path
+) -> None:
+    """Word for word but for their keys; those for what this gateway does not do say so."""
+    served = 0
+    async with start_gateway("http://127.0.0.1:9/v1", routes=ANYTHING) as gateway:
+        for path in sorted((shared / "fixtures/realtime/handshakes").glob("*rest*.http")):
+            head, _, rest = path.read_text().partition("\n\n")
+            head = head.partition("\n")[2].replace("sk-test-key", ADMIN_KEY)
+            target, length = head.split(" ")[1], int(re.findall(r"(?i)content-length: (\d+)", head)[0])
+            request = head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + rest.encode()[:length].ljust(length)
+            status, answer = await raw(gateway, request)
+            if target in {GA, BETA, TRANSCRIPTION}:
+                served += 1
+                assert status == 200, (path.name, answer)
+                assert answer["value"] if target == GA else answer["client_secret"]["value"]
+            else:
+                assert (status, answer["error"]["code"]) == (404, "not_found"), path.name
+    assert served >= 5
+
+
+async def raw(gateway: RunningGateway, request: bytes) -> tuple[int, Any]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(request)
+    async with asyncio.timeout(10):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = int(re.findall(r"(?i)content-length: (\d+)", head)[0])
+        body = await reader.readexactly(length)
+    writer.close()
+    await writer.wait_closed()
+    return int(head.split(" ")[1]), json.loads(body)
