@@ -318,6 +318,22 @@ async def test_who_may_make_secrets(start_gateway: StartGateway) -> None:
             assert (await gateway.post(GA, {}, key=new["key"]))[0] == status
 
 
+async def test_of_several_keys_the_first_in_the_documented_order_counts(start_gateway: StartGateway) -> None:
+    carriers = ("authorization", "api-key", "x-api-key")
+    async with start_gateway() as gateway:
+        url = f"http://127.0.0.1:{gateway.port}{GA}"
+        bad = {name: "Bearer vg_wrong" if name == "authorization" else "vg_wrong" for name in carriers}
+        good = {name: text.replace("vg_wrong", ADMIN_KEY) for name, text in bad.items()}
+        for place, carrier in enumerate(carriers):
+            later = carriers[place + 1 :]
+            for first, others, expected in ((good, bad, 200), (bad, good, 401)):
+                headers = {carrier: first[carrier]} | {name: others[name] for name in later}
+                async with gateway.http.post(url, json={}, headers=headers) as answer:
+                    assert answer.status == expected, headers
+        async with gateway.http.post(f"{url}?api-key={ADMIN_KEY}", json={}) as answer:
+            assert answer.status == 401
+
+
 async def test_a_providers_own_key_makes_secrets_for_its_own_models(start_gateway: StartGateway) -> None:
     async with start_gateway() as gateway:
         session = {"type": "realtime", "model": "gpt-4o-realtime-preview"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from voxgate.core.settings import ProviderSettings, Settings
 from voxgate.providers.openai import ALIASES, REALTIME_MODELS, RETIRED_MODELS, TRANSCRIPTION
@@ -60,6 +61,11 @@ def test_the_configuration_wins_over_what_is_shipped() -> None:
     assert served("gpt-4o-realtime-preview", aliases=aliases)[1] == LIVE
     assert served("voice", aliases=aliases)[1] == "gpt-realtime-1.5"
     assert served(OLD, aliases={"gpt-4o-realtime-preview*": ""})[1] == OLD
+
+
+def test_an_alias_leads_to_one_model() -> None:
+    with pytest.raises(ValidationError, match="write the name of one model"):
+        router(aliases={"voice": "gpt-*"})
 
 
 def test_an_alias_can_lead_to_the_embedded_provider() -> None:

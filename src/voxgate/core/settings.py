@@ -43,6 +43,15 @@ OriginPattern = Annotated[str, AfterValidator(origin_pattern)]
 NetworkText = Annotated[str, AfterValidator(network_text)]
 
 
+def _no_pattern(name: str) -> str:
+    if any(sign in name for sign in "*?["):
+        raise ValueError(f"{name!r} is a pattern; write the name of one model")
+    return name
+
+
+_OneModel = Annotated[str, AfterValidator(_no_pattern)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -123,7 +132,7 @@ class Settings(_Section):
     """The pages whose scripts may read the answers of `/v1` over HTTP."""
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     routes: list[RouteSettings] = Field(default_factory=list)
-    aliases: dict[Annotated[str, Field(min_length=1)], str] = Field(default_factory=dict)
+    aliases: dict[Annotated[str, Field(min_length=1)], _OneModel] = Field(default_factory=dict)
     """Names or patterns of models that clients ask for, and the model that serves each; an empty text leaves
     them as they are. They come before those that are shipped."""
     projects: dict[str, ProjectSettings] = Field(default_factory=dict)
