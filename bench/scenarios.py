@@ -36,11 +36,11 @@ def scenarios(*, quick: bool) -> dict[str, Scenario]:
             calls, seconds = calls // 10, min(seconds, 3.0)
         return Scenario({"kind": "voice", "calls": calls, "seconds": seconds}, peers, **options)
 
-    found = {f"{size // 1024} KB": _saturated(size, 1.5 if quick else 3.0) for size in SIZES}
-    found[VOICE] = voice(500, 10.0, ("direct", *_ALL), fewer_calls={"litellm": 150}, catch_up=True)
-    found[CROWD] = voice(1500, 10.0, _FAST)
-    found[TLS] = voice(150, 8.0, _FAST, tls=True)
-    found[WORKERS] = voice(600, 8.0, ("voxgate", TWO_WORKERS), fewer_calls={"voxgate": 300})
+    found = {f"{size // 1024} KB": _saturated(size, 1.5 if quick else 2.5) for size in SIZES}
+    found[VOICE] = voice(500, 8.0, ("direct", *_ALL), fewer_calls={"litellm": 150}, catch_up=True)
+    found[CROWD] = voice(1500, 8.0, _FAST)
+    found[TLS] = voice(400, 6.0, _FAST, tls=True)
+    found[WORKERS] = voice(600, 6.0, ("voxgate", TWO_WORKERS), fewer_calls={"voxgate": 300})
     found[IDLE] = voice(2000, 0.0, _ALL, fewer_calls={"litellm": 300})
     return found
 
