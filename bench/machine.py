@@ -7,6 +7,7 @@ import platform
 import resource
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,8 @@ def pin_to(core: int, pids: list[int]) -> None:
     """All threads that the processes have now; those that they start later inherit it."""
     for pid in pids:
         for task in Path(f"/proc/{pid}/task").iterdir():
-            os.sched_setaffinity(int(task.name), {core % CORES})
+            with suppress(ProcessLookupError):  # a thread that has just ended
+                os.sched_setaffinity(int(task.name), {core % CORES})
 
 
 def children(pid: int) -> list[int]:
