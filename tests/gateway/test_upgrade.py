@@ -226,7 +226,6 @@ async def test_a_client_that_gives_up_while_dialling_leaves_nothing_running(
 @pytest.mark.parametrize(
     ("query", "headers", "code"),
     [
-        ("?model=fake", {"OpenAI-Beta": "realtime=v1"}, "beta_api_shape_disabled"),
         ("?model=fake&model=other", {}, "invalid_value"),
         ("?model=fake&deployment=other", {}, "invalid_value"),
         ("?model=fake&call_id=rtc_1", {}, "invalid_value"),

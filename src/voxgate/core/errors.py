@@ -5,8 +5,7 @@
     │   ├── InvalidRequest      400  4000  a field is wrong; `param` names it
     │   │   ├── MissingModel    400  4000
     │   │   ├── InvalidEvent    400  4000  a message that a credential's rules cannot judge
-    │   │   ├── InvalidModel    400  4000  no route serves this model
-    │   │   └── BetaDisabled    400  4000  the client speaks the retired beta protocol
+    │   │   └── InvalidModel    400  4000  no route serves this model
     │   ├── Unauthenticated     401  3000  no key
     │   │   ├── InvalidKey      401  3000  a key that is not known, was altered or was revoked
     │   │   └── ExpiredKey      401  3000  a temporary credential past its time
@@ -99,10 +98,6 @@ class InvalidEvent(InvalidRequest):
 
 class InvalidModel(InvalidRequest):
     code = "invalid_model"
-
-
-class BetaDisabled(InvalidRequest):
-    code = "beta_api_shape_disabled"
 
 
 class Unauthenticated(RequestError):

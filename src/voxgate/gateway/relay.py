@@ -22,8 +22,14 @@ from voxgate.auth.credentials import Grant
 from voxgate.core.errors import MessageTooLarge, UpstreamLost, VoxgateError
 from voxgate.core.ids import new_id
 from voxgate.gateway.sockets import SocketTransport
-from voxgate.realtime.frames import TEXT, Close, FrameFollower, encode_close, encode_frame
-from voxgate.recording.spool import Log
+from voxgate.realtime.frames import (
+    TEXT,
+    Close,
+    FrameFollower,
+    encode_close,
+    encode_frame,
+)
+from voxgate.recording.spool import UNRECORDED, Log
 from voxgate.recording.wirelog import CLIENT, SERVER
 
 _CLOSE_SECONDS: Final = 5.0
@@ -74,8 +80,10 @@ class Leg(asyncio.Protocol):
         "_on_lost",
         "_on_notice",
         "_send",
+        "_take",
         "follower",
         "peer",
+        "received",
         "received_bytes",
         "refused",
         "room",
@@ -107,6 +115,8 @@ class Leg(asyncio.Protocol):
         self._kind = kind
         self._log = log
         self.room = log.buffer
+        self.received = self._pass_room
+        self._take: Callable[[bytes], None] | None = None
         self._on_notice = on_notice
         self._on_lost = on_lost
 
@@ -119,7 +129,25 @@ class Leg(asyncio.Protocol):
         """To a transport that may keep what it was given for a while."""
         self.peer.write(bytes(data))
 
-    def received(self, data: memoryview) -> None:
+    def mediate(self, take: Callable[[bytes], None]) -> None:
+        """From now on `take` is given what is received, and nothing goes on by itself. It lets only whole
+        messages go on."""
+        self._take = take
+        self.room, self.received = UNRECORDED.buffer, self._received_copy
+
+    def relay(self) -> None:
+        """The opposite."""
+        self._take = None
+        self.room, self.received = self._log.buffer, self._pass_room
+        if self.transport.get_protocol() is self:
+            self.transport.set_protocol(self)  # it has looked up where to put what it reads
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether what this side sent on ends with a whole message."""
+        return self._take is not None or self.follower.at_boundary
+
+    def _pass_room(self, data: memoryview) -> None:
         """What was received into the `room`, which is the log's own memory."""
         follower, log = self.follower, self._log
         if follower.oversized:
@@ -137,8 +165,12 @@ class Leg(asyncio.Protocol):
         if self.watched or follower.ended:
             self._on_notice(self)
 
+    def _received_copy(self, data: memoryview) -> None:
+        self.data_received(bytes(data))
+
     def data_received(self, data: bytes) -> None:
-        """What came in memory of its own: by TLS, or before the two sides were joined."""
+        """What came in memory of its own: by TLS, or before the two sides were joined; or what has to be
+        looked at."""
         follower = self.follower
         if follower.oversized:
             return
@@ -149,10 +181,14 @@ class Leg(asyncio.Protocol):
         if passed != len(data):
             self.refused = data[passed:]
             data = data[:passed]
-        self._send(data)
-        self._log.append(self._kind, data)
+        (self._take or self.pass_on)(data)
         if self.watched or follower.ended:
             self._on_notice(self)
+
+    def pass_on(self, data: bytes) -> None:
+        """To the other side and to the log."""
+        self._send(data)
+        self._log.append(self._kind, data)
 
     def _mend(self, data: memoryview) -> memoryview:
         """Once there is room again: says where the log goes on, which moves its `room`."""
@@ -160,7 +196,7 @@ class Leg(asyncio.Protocol):
         if self._kind not in log.gaps or not log.has_room:
             return data
         moved = bytes(data)
-        skip, header, torn = self.follower.position
+        skip, header, torn = self.follower.position if self._take is None else (0, b"", False)
         log.mend(self._kind, _SIDES[self._kind], skip, torn)
         if header:
             log.append(self._kind, header)
@@ -232,14 +268,14 @@ class Call:
     @property
     def nothing_passes(self) -> bool:
         """Whether both directions are between two messages."""
-        return self.upstream.follower.at_boundary and self.client.follower.at_boundary
+        return self.upstream.at_boundary and self.client.at_boundary
 
     def end(self, error: VoxgateError) -> None:
         """Ends the call for a reason of ours, at the next message boundary of what the client receives."""
         if self._finished or self._ending is not None:
             return
         self._ending = error
-        if self.upstream.follower.at_boundary or self._close is not None:
+        if self.upstream.at_boundary or self._close is not None:
             self._tell_and_finish()
             return
         self.client.transport.pause_reading()
@@ -250,7 +286,7 @@ class Call:
         if self._finished:
             return
         if self._ending is not None:
-            if leg is self.upstream and leg.follower.at_boundary:
+            if leg is self.upstream and leg.at_boundary:
                 self._tell_and_finish()
         elif leg.follower.oversized:
             self._refuse_size(leg)
@@ -287,7 +323,7 @@ class Call:
             return
         if self._close is None:
             self._close = (Close(_NO_CLOSE_FRAME, "the client vanished"), "client")
-            if self.client.follower.at_boundary:
+            if self.client.at_boundary:
                 self.upstream.transport.write(encode_close(1001, "client disconnected", masked=True))
         self._finish()
 
@@ -298,9 +334,9 @@ class Call:
         if self._close is None:
             self._close = (Close(error.close_code, error.close_reason), "gateway")
         self.log.fact({"type": "gateway.error", **error.body(), "close_code": error.close_code})
-        if self.client.follower.at_boundary and not self.upstream.transport.is_closing():
+        if self.client.at_boundary and not self.upstream.transport.is_closing():
             self.upstream.transport.write(encode_close(error.close_code, error.close_reason, masked=True))
-        if self.upstream.follower.at_boundary and self.upstream.follower.close is None:
+        if self.upstream.at_boundary and self.upstream.follower.close is None:
             say_farewell(self.client.transport, error, self.client.refused)
             self._finish(client_stays=True)
         else:

@@ -18,14 +18,7 @@ import orjson
 from voxgate.auth.credentials import ExpiredCredential, Grant
 from voxgate.auth.places import Places
 from voxgate.core import clock
-from voxgate.core.errors import (
-    BetaDisabled,
-    InvalidRequest,
-    MissingModel,
-    NotFound,
-    RequestError,
-    VoxgateError,
-)
+from voxgate.core.errors import InvalidRequest, MissingModel, NotFound, RequestError, VoxgateError
 from voxgate.core.ids import new_id
 from voxgate.core.networks import Address
 from voxgate.gateway.admission import Admission
@@ -34,10 +27,12 @@ from voxgate.gateway.dial import Dialled, Dialler
 from voxgate.gateway.forwarded import Proxies
 from voxgate.gateway.leases import Leases
 from voxgate.gateway.limits import CallLimits
+from voxgate.gateway.mediation import mediate
 from voxgate.gateway.relay import Call, say_farewell
 from voxgate.gateway.sockets import take_over
 from voxgate.providers.openai import TRANSCRIPTION
 from voxgate.providers.routes import Router
+from voxgate.realtime.dialects import Dialect, detect
 from voxgate.realtime.handshake import BadHandshake, Request, accept_answer, parse_request
 from voxgate.recording.spool import UNRECORDED, Log, Spool
 
@@ -184,10 +179,6 @@ class UpgradeProtocol(asyncio.Protocol):
     @staticmethod
     def _check_request(request: Request) -> None:
         """What this gateway does not do is refused, so that nobody believes it happened."""
-        if request.is_beta:
-            raise BetaDisabled(
-                "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."
-            )
         if len(request.models) > 1:
             raise InvalidRequest(f"The query names several models: {request.models}.", param="model")
         if request.parameter("call_id"):
@@ -206,7 +197,7 @@ class UpgradeProtocol(asyncio.Protocol):
                 "started_at": clock.iso_utc(clock.now_utc()),
                 "project": grant.project,
                 "model": opening.model,
-                "dialect": "ga",
+                "dialect": (detect(request) or Dialect.GA).value,
                 "transport": "ws",
                 "credential": {"id": grant.id, "kind": grant.kind},
                 "metadata": {key: value for key, value in grant.metadata.items() if key != "tags"},
@@ -239,6 +230,7 @@ class UpgradeProtocol(asyncio.Protocol):
         )
         gateway.calls.add(call)
         client.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
+        mediate(call, opening.request, opening.model or "", dialled.upstream, gateway.calls.end)
         call.start(from_client=self._early, from_provider=dialled.early)
 
     def _refuse(self, opening: _Opening, error: VoxgateError) -> None:

@@ -251,6 +251,11 @@ class FrameDecoder:
         self._opcode = CONTINUATION
         self._broken = False
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of a message is held."""
+        return not self._buffer and not self._opcode
+
     def feed(self, data: bytes) -> list[Message]:
         """The messages that these bytes complete. Bytes that are no frames give one `BROKEN` message with
         what was there, and nothing after it."""

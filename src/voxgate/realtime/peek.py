@@ -1,8 +1,8 @@
 """Recognises the messages that carry a call's sound, nearly all of them, without decoding: JSON text in, the
 event's type out.
 
-Strict on purpose: a rule that lets a message pass for what it looks like must not be talked into it. So all of
-the text is accounted for: members with plain strings or small numbers, and the type and the sound once each.
+Strict on purpose: a rule that lets a message pass for what it looks like must not be talked into it. So all
+of the text is accounted for: members with plain strings or small numbers, the type and the sound once each.
 Whatever is written in another way is None, and has to be decoded.
 """
 
