@@ -6,16 +6,14 @@ import functools
 import json
 import unicodedata
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
 
-Pairs = list[tuple[str, Any]]
-"""An object whose members keep their order and may be named twice; a plain list is a JSON list."""
-
 
 class Members(list[tuple[str, Any]]):
-    pass
+    """An object whose members keep their order and may be named twice; a plain list is a JSON list."""
 
 
 NAMES = (
@@ -29,54 +27,77 @@ WORDS = (
 )  # fmt: skip
 
 
-def _disguised(name: str) -> st.SearchStrategy[str]:
+def _disguised(chance: Random, name: str) -> str:
     """As it is nearly always; else in another case, with letters that fold to it, or with letters that some
     readers drop."""
-    places = st.integers(0, len(name))
-    return st.one_of(
-        *[st.just(name)] * 12,
-        st.sampled_from([name.upper(), name.title(), name.replace("s", "ſ"), name + " "]),
-        places.map(lambda at: f"{name[:at]}\ud800{name[at:]}"),
-        places.map(lambda at: f"{name[:at]}\u200b{name[at:]}"),
-        st.just(f"{name}\0x"),
+    if chance.random() < 0.9:
+        return name
+    at = chance.randrange(len(name) + 1)
+    forms = (
+        name.upper(),
+        name.title(),
+        name.replace("s", "ſ"),
+        f"{name} ",
+        f"{name[:at]}\ud800{name[at:]}",
+        f"{name[:at]}\u200b{name[at:]}",
+        f"{name}\0x",
     )
+    return chance.choice(forms)
 
 
-names = st.sampled_from(NAMES).flatmap(_disguised)
-leaves = st.one_of(
-    st.sampled_from(WORDS), st.none(), st.booleans(), st.integers(-3, 3), st.text(max_size=3), st.floats()
-)
-values = st.recursive(
-    leaves,
-    lambda inner: st.lists(st.tuples(names, inner), max_size=4).map(Members) | st.lists(inner, max_size=3),
-    max_leaves=12,
-)
+def _value(chance: Random, depth: int) -> Any:
+    kind = chance.randrange(8) if depth else chance.randrange(6)
+    if kind == 6:
+        return Members((_name(chance), _value(chance, depth - 1)) for _ in range(chance.randrange(4)))
+    if kind == 7:
+        return [_value(chance, depth - 1) for _ in range(chance.randrange(3))]
+    return chance.choice(WORDS) if kind < 3 else chance.choice((None, True, 0, -1.5, float("nan"), "é\0"))
 
 
-def _holder(name: str, within: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[str, Any]]:
-    return st.tuples(_disguised(name), within)
+def _name(chance: Random) -> str:
+    return _disguised(chance, chance.choice(NAMES))
 
 
-_settings = st.one_of(
-    _holder("voice", values),
-    _holder("instructions", values),
-    _holder("tools", values),
-    st.tuples(names, values),
-)
-_audio = _holder(
-    "audio",
-    st.lists(_holder("output", st.lists(_settings, max_size=3).map(Members)), max_size=2).map(Members),
-)
-_body = st.lists(st.one_of(_settings, _audio), max_size=4).map(Members)
-events = st.lists(
-    st.one_of(
-        _holder("session", _body | values),
-        _holder("response", _body | values),
-        _holder("type", st.sampled_from(WORDS[:4])),
-        st.tuples(names, values),
-    ),
-    max_size=5,
-).map(lambda pairs: Members([*pairs, ("type", "session.update")]))
+def _body(chance: Random) -> Members:
+    """A session or a response, with what is judged in it more often than not."""
+    body = Members()
+    for _ in range(chance.randrange(4)):
+        name = chance.choice(("voice", "instructions", "tools", "model", "audio", "audio", None)) or _name(
+            chance
+        )
+        value = _value(chance, 3)
+        if name == "audio" and chance.random() < 0.8:
+            outputs = [Members([("voice", _value(chance, 1)), (_name(chance), 1)]) for _ in range(2)]
+            value = Members((_disguised(chance, "output"), each) for each in outputs[: chance.randrange(3)])
+        if name == "tools" and chance.random() < 0.8:
+            value = [
+                Members([("type", "function"), ("name", chance.choice(WORDS)), (_name(chance), "steal")])
+            ]
+        body.append((_disguised(chance, name), value))
+    return body
+
+
+def _event(chance: Random) -> Members:
+    event = Members([("type", chance.choice(WORDS[:4]))])
+    for _ in range(chance.randrange(4)):
+        name = chance.choice(("session", "session", "response", "type", None)) or _name(chance)
+        value = chance.choice(WORDS[:4]) if name == "type" else _value(chance, 2)
+        if name in ("session", "response") and chance.random() < 0.9:
+            value = _body(chance)
+        event.append((_disguised(chance, name), value))
+    chance.shuffle(event)
+    return event
+
+
+def _text_of(seed: int) -> bytes:
+    chance = Random(seed)
+    value = _event(chance) if chance.random() < 0.95 else _value(chance, 3)
+    escapes = chance.sample("sieta_", chance.randrange(3)) if chance.random() < 0.5 else []
+    return _written(value, escapes.__contains__).encode()
+
+
+texts = st.integers(0, 1 << 64).map(_text_of)
+"""Events as text: with members named twice, escaped letters, and members in disguise."""
 
 
 def _written(value: Any, escape: Callable[[str], bool]) -> str:
@@ -95,13 +116,6 @@ def _text(text: str, escape: Callable[[str], bool]) -> str:
 def _must(letter: str) -> bool:
     return letter in '"\\' or ord(letter) < 0x20 or 0xD800 <= ord(letter) < 0xE000
 
-
-def _write(value: Any, escapes: frozenset[str]) -> bytes:
-    return _written(value, lambda letter: letter in escapes and ord(letter) < 0x10000).encode()
-
-
-texts = st.builds(_write, events | values, st.frozensets(st.sampled_from("sieta_"), max_size=2))
-"""Events as text: with members named twice, escaped letters, and members in disguise."""
 
 Reader = Callable[[bytes], Any]
 

@@ -217,7 +217,7 @@ def _writable(value: Any) -> bool:
     return True
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=5000, deadline=None)
 @given(texts)
 def test_no_reader_finds_a_changed_lock_in_what_goes_on(text: bytes) -> None:
     ruling = SessionLock(SETTINGS, ALL).to_provider(text)
@@ -238,7 +238,7 @@ def test_the_readers_of_that_test_find_changes() -> None:
         assert any(changes_a_lock(read(text)) for read in READERS)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.binary(max_size=200) | texts)
 def test_no_message_makes_a_stage_fail(text: bytes) -> None:
     lock = SessionLock(SETTINGS, ALL)
