@@ -72,7 +72,7 @@ async def test_all_bytes_come_out_unchanged_with_tls(tls_place: Place, client: P
 async def test_all_bytes_come_out_unchanged_where_nothing_is_recorded(
     place: Place, client: Part, provider: Part
 ) -> None:
-    unrecorded = replace(place, key=await place.gateway.mint(model="fake"))
+    unrecorded = replace(place, key=await place.gateway.mint())
     session_id = await unrecorded.carries(client, provider)
     wire_dir = place.gateway.worker.settings.wire_dir
     assert not [path for path in wire_logs(wire_dir) if path.name.startswith(session_id)]

@@ -64,7 +64,7 @@ async def tls_place(anyio_backend: object, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module")
 async def unrecorded_place(plain_place: Place) -> Place:
-    return replace(plain_place, key=await plain_place.gateway.mint(model="fake"))
+    return replace(plain_place, key=await plain_place.gateway.mint())
 
 
 @pytest.fixture(params=["plain", "tls", "unrecorded"])
