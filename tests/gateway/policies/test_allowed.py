@@ -255,7 +255,8 @@ def test_no_reader_finds_a_model_that_is_not_allowed(text: bytes) -> None:
     (names,) = stages_before_translation(grant(models=("fake",)))
     for forwarded in names.to_provider(text).forward:
         for event in (read(forwarded) for read in READERS):
-            bodies = (event, event.get("session"), event.get("response"))
+            found = event if isinstance(event, dict) else {}
+            bodies = (found, found.get("session"), found.get("response"))
             assert all(body.get("model") in (None, "fake") for body in bodies if isinstance(body, dict))
 
 
@@ -282,3 +283,18 @@ def test_sound_costs_no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     text = b'{"type":"input_audio_buffer.append","audio":"' + b"A" * 4000 + b'"}'
     for each in (*stages_before_translation(everything), *stages_for(everything)):
         assert each.to_provider(text).forward[0] is text
+
+
+@pytest.mark.parametrize("text", [b"no JSON", b"{}", b'{"type":"response.create"}'])
+def test_a_message_that_cannot_name_a_model_is_not_judged(text: bytes) -> None:
+    (names,) = stages_before_translation(grant(models=("fake",)))
+    assert names.to_provider(text).forward[0] is text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b'{"MODEL":"x"', b'{"\\u006dodel":"x"}', b'{"mo\xe2\x80\x8bdel":1}', '{"model":1}'.encode("utf-16-le")],
+)
+def test_one_that_may_name_it_in_some_reading_is(text: bytes) -> None:
+    (names,) = stages_before_translation(grant(models=("fake",)))
+    assert error_of(names.to_provider(text))

@@ -23,4 +23,4 @@ def stages_for(grant: Grant) -> list[Stage]:
 
 def stages_before_translation(grant: Grant) -> list[Stage]:
     """Those that judge names as the client writes them, before a translation replaces them."""
-    return [Allowed([ModelRule(grant)])] if grant.models is not None else []
+    return [Allowed([ModelRule(grant)], word=b"model")] if grant.models is not None else []
