@@ -78,7 +78,7 @@ async def test_an_api_key_has_so_many_calls_at_once_and_others_have_theirs(
             for key in (ADMIN_KEY, other):
                 code = await refusal_of(gateway, key)
                 assert code == ("too_many_calls", 4029, "rate_limit_error.too_many_calls")
-            credential = await gateway.mint(model="fake")
+            credential = await gateway.mint()
             async with call_of(gateway, credential) as third:
                 for socket in (first, second, third):
                     await works(socket)
@@ -106,7 +106,7 @@ async def test_a_refused_call_too_many_leaves_its_trace(start_gateway: StartGate
         ScriptedProvider() as provider,
         start_gateway(provider.base_url, limits={"calls_per_credential": 1}) as gateway,
     ):
-        key = await gateway.mint(model="fake", logging={"project_name": "shop"})
+        key = await gateway.mint(logging={"project_name": "shop"})
         async with call_of(gateway, key), call_of(gateway, key) as second:
             assert second.response is not None
             session_id = second.response.headers["x-voxgate-session-id"]
@@ -120,7 +120,7 @@ async def test_a_credential_with_max_concurrent_has_so_many_calls_at_once(
     start_gateway: StartGateway,
 ) -> None:
     async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
-        key = await gateway.mint(model="fake", max_concurrent=2)
+        key = await gateway.mint(max_concurrent=2)
         for _ in range(3):  # what ended is given back
             async with call_of(gateway, key) as first, call_of(gateway, key) as second:
                 await works(first)
@@ -133,7 +133,7 @@ async def test_the_settings_bound_what_a_credential_may_ask_for(start_gateway: S
         ScriptedProvider() as provider,
         start_gateway(provider.base_url, limits={"calls_per_credential": 1}) as gateway,
     ):
-        key = await gateway.mint(model="fake", max_concurrent=5)
+        key = await gateway.mint(max_concurrent=5)
         async with call_of(gateway, key):
             assert (await refusal_of(gateway, key))[0] == "too_many_calls"
 
@@ -192,8 +192,8 @@ async def test_a_database_that_is_away_lets_the_settings_limits_wait_and_refuses
     monkeypatch.setattr(leases, "_WAIT_SECONDS", 0.1)
     settings = {"calls_per_credential": 1, "calls_per_api_key": 1}
     async with ScriptedProvider() as provider, start_gateway(provider.base_url, limits=settings) as gateway:
-        plain = await gateway.mint(model="fake")
-        limited = await gateway.mint(model="fake", max_concurrent=1)
+        plain = await gateway.mint()
+        limited = await gateway.mint(max_concurrent=1)
         with locked_database(gateway):
             async with call_of(gateway, plain) as first, call_of(gateway, plain) as second:
                 await works(first)
@@ -215,12 +215,12 @@ async def test_a_call_without_such_a_limit_does_not_ask_the_database(
     async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
         with sqlite3.connect(gateway.worker.settings.data_dir / "voxgate.db") as other:
             other.execute("DROP TABLE leases")
-        key = await gateway.mint(model="fake")
+        key = await gateway.mint()
         async with call_of(gateway, key) as first, call_of(gateway) as second:
             await works(first)
             await works(second)
         assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
-        limited = await gateway.mint(model="fake", max_concurrent=1)
+        limited = await gateway.mint(max_concurrent=1)
         assert (await refusal_of(gateway, limited))[0] == "limit_unknown"
 
 

@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from tests.certificates import make_certificate
-from tests.gateway.conftest import StartGateway
+from tests.gateway.conftest import ADMIN_KEY, RunningGateway, StartGateway
 from tests.gateway.limited import call_of, end_of, metric, only_call, until, works
 from voxgate.gateway import limits, relay
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
@@ -86,7 +86,7 @@ async def test_a_credentials_own_duration_ends_its_calls_and_no_others(start_gat
         ScriptedProvider() as provider,
         start_gateway(provider.base_url, limits={"max_session_seconds": 3600}) as gateway,
     ):
-        key = await gateway.mint(model="fake", max_session_seconds=1)
+        key = await gateway.mint(max_session_seconds=1)
         async with call_of(gateway) as other, call_of(gateway, key) as socket:
             await works(socket)
             error, code, _ = await end_of(socket)
@@ -173,9 +173,9 @@ async def test_too_much_per_second_ends_a_call_and_bursts_do_not(
 # A side that does not read
 
 
-@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize(("tls", "scopes"), [(False, None), (True, None), (False, {"allowed_tools": []})])
 async def test_a_client_that_does_not_read_is_given_up(
-    start_gateway: StartGateway, tmp_path: Path, tls: bool
+    start_gateway: StartGateway, tmp_path: Path, tls: bool, scopes: dict[str, Any] | None
 ) -> None:
     settings: dict[str, Any] = {"limits": {"stall_seconds": 0.3}}
     options: dict[str, Any] = {"max_queue": 1, "max_size": None, "close_timeout": 0.1}
@@ -185,9 +185,9 @@ async def test_a_client_that_does_not_read_is_given_up(
     async with (
         ScriptedProvider(flood) as provider,
         start_gateway(provider.base_url, **settings) as gateway,
-        call_of(gateway, **options) as socket,
+        call_of(gateway, await key_of(gateway, scopes), **options) as socket,
     ):
-        await socket.send("go")
+        await socket.send('{"type":"response.create"}')
         call = await only_call(gateway)
         await until(call.client.transport.get_write_buffer_size)
         await until(lambda: not gateway.worker.gateway.calls.running)
@@ -229,6 +229,11 @@ async def test_a_provider_that_does_not_read_is_given_up_and_the_client_is_told(
         facts = [json.loads(fact) for fact in await gateway.facts()]
         assert facts[-2]["error"]["code"] == "upstream_stalled"
         assert facts[-1]["type"] == "gateway.closed"
+
+
+async def key_of(gateway: RunningGateway, scopes: dict[str, Any] | None) -> str:
+    """With scopes that of a credential whose calls are relayed message by message."""
+    return ADMIN_KEY if scopes is None else await gateway.mint(logging={"project_name": "x"}, **scopes)
 
 
 def is_held(transport: asyncio.Transport) -> bool:

@@ -94,7 +94,7 @@ def leases_in(voxgate: Voxgate) -> int:
 
 def made_by_command(voxgate: Voxgate, *flags: str) -> str:
     """The key of a temporary credential."""
-    command = [sys.executable, "-m", "voxgate", "credentials", "create", "--model", "fake", *flags]
+    command = [sys.executable, "-m", "voxgate", "credentials", "create", *flags]
     environ = {**os.environ, "VOXGATE_URL": voxgate.url, "VOXGATE_API_KEY": voxgate.key}
     return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -225,7 +225,7 @@ async def test_a_hundred_stalled_calls_cost_the_healthy_ones_nothing_and_end(tmp
     load = Load()
     async with ScriptedProvider(load.serve) as provider:
         with running(tmp_path, provider) as voxgate:
-            key = (await voxgate.mint(model="fake"))["key"]
+            key = (await voxgate.mint())["key"]
             healthy = Healthy(voxgate, key)
             async with healthy.all_the_while():
                 before = {pid: memory_of(pid) for pid in workers_of(voxgate)}
