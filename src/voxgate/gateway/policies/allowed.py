@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from voxgate.auth.credentials import Grant
 from voxgate.core.errors import EventNotAllowed, InvalidEvent, ToolNotAllowed, VoxgateError
-from voxgate.gateway.policies.judging import Body, a_list, an_object, read_event, refusal, shown
+from voxgate.gateway.policies.judging import Body, a_list, an_object, lacks, read_event, refusal, shown
 from voxgate.gateway.policies.ruling import NOTHING, Ruling
 from voxgate.realtime.peek import kind_of
 
@@ -40,7 +40,7 @@ class Allowed:
         kind = kind_of(text)
         if kind and (self._events is None or self._events.allows(kind.decode())):
             return Ruling((text,))
-        if self._word and _lacks(text, self._word):
+        if self._word and lacks(text, self._word):
             return Ruling((text,))
         try:
             event = read_event(text)
@@ -180,12 +180,6 @@ def _identity(tool: Any, at: str) -> tuple[str, str]:
     if not isinstance(kind, str) or not isinstance(name, str) or "function" in tool:
         raise InvalidEvent(f"Invalid event: {at} has no type or no name.", param=at)
     return kind, name
-
-
-def _lacks(text: bytes, word: bytes) -> bool:
-    """Whether no reader can find the word: not in another case, not behind escapes, not with letters between
-    that it would drop."""
-    return text.isascii() and b"\\" not in text and b"\0" not in text and word not in text.lower()
 
 
 def _tool_refused(what: str, at: str) -> ToolNotAllowed:

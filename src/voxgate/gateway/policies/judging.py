@@ -39,6 +39,12 @@ def read_event(text: bytes) -> Body:
     return event
 
 
+def lacks(text: bytes, word: bytes) -> bool:
+    """Whether no reader can find the word, which is in ASCII: not in another case, not behind escapes, not with letters between
+    that it would drop."""
+    return text.isascii() and b"\\" not in text and b"\0" not in text and word not in text.lower()
+
+
 def check_names(body: Body, at: str = "") -> None:
     """InvalidEvent for a name that no field of the protocol has: another reader might take it for one."""
     for name in body:
