@@ -40,8 +40,8 @@ def read_event(text: bytes) -> Body:
 
 
 def lacks(text: bytes, word: bytes) -> bool:
-    """Whether no reader can find the word, which is in ASCII: not in another case, not behind escapes, not with
-    letters between that it would drop."""
+    """Whether no reader can find the word, which is in ASCII: not in another case, not behind escapes, not
+    with letters between that it would drop."""
     return text.isascii() and b"\\" not in text and b"\0" not in text and word not in text.lower()
 
 
