@@ -195,6 +195,17 @@ class Wire:
             await self.writer.wait_closed()
 
 
+def frame_edges(stream: bytes) -> list[int]:
+    """Where each frame of a stream of whole frames begins, and where the last one ends."""
+    edges = [0]
+    while (at := edges[-1]) < len(stream):
+        second = stream[at + 1]
+        width = {126: 2, 127: 8}.get(second & 0x7F, 0)
+        length = int.from_bytes(stream[at + 2 : at + 2 + width], "big") if width else second & 0x7F
+        edges.append(at + 2 + width + (4 if second & 0x80 else 0) + length)
+    return edges
+
+
 def decode(stream: bytes | bytearray) -> list[Message]:
     return FrameDecoder().feed(bytes(stream))
 
