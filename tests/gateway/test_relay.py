@@ -122,7 +122,7 @@ async def test_a_provider_that_dies_inside_a_message_does_not_get_an_error_event
         call.socket.transport.close()
 
     async with ScriptedProvider(die) as provider, start_gateway(provider.base_url) as gateway:
-        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+        async with connect(f"{gateway.unseen_url}?model=fake", additional_headers=AUTH) as socket:
             await socket.send("{}")
             with pytest.raises(ConnectionClosed):
                 await socket.recv()
@@ -261,7 +261,7 @@ async def test_an_end_from_outside_waits_for_the_message_that_is_passing(start_g
         call.socket.transport.write(frame[20_000:])
 
     async with ScriptedProvider(halves) as provider, start_gateway(provider.base_url) as gateway:
-        async with connect(f"{gateway.url}?model=fake", additional_headers=AUTH) as socket:
+        async with connect(f"{gateway.unseen_url}?model=fake", additional_headers=AUTH) as socket:
             await socket.send("{}")
             await begun.wait()
             assert socket.response is not None

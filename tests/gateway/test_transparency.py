@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect
 from tests.gateway.conftest import ADMIN_KEY, StartGateway
 from tests.gateway.streams import EVENTS, over_one_gateway, parts, seeded_bytes, some_mask
 from tests.gateway.wire import (
+    GA_PATH,
     MASK,
     PATIENCE_SECONDS,
     Part,
@@ -39,9 +40,12 @@ from voxgate.testing.provider import ScriptedProvider, Upstreamed
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-async def place(anyio_backend: object, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    async with open_place(tmp_path_factory.mktemp("place")) as place:
+@pytest.fixture(scope="module", params=[GA_PATH, "/v1/realtime"])
+async def place(
+    request: pytest.FixtureRequest, anyio_backend: object, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Place]:
+    """Also where a client's dialect is not known before it speaks."""
+    async with open_place(tmp_path_factory.mktemp("place"), path=request.param) as place:
         yield place
 
 

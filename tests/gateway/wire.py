@@ -401,9 +401,9 @@ class Place:
 
 
 @contextlib.asynccontextmanager
-async def open_place(folder: Path, **settings: Any) -> AsyncIterator[Place]:
+async def open_place(folder: Path, path: str = GA_PATH, **settings: Any) -> AsyncIterator[Place]:
     async with RawProvider() as provider, run_gateway(folder, provider.base_url, **settings) as gateway:
-        yield Place(gateway, provider)
+        yield Place(gateway, provider, path=path)
 
 
 @contextlib.asynccontextmanager

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import orjson
 
 from voxgate.core.errors import InvalidRequest, VoxgateError
 from voxgate.core.ids import new_id
 from voxgate.gateway.policies import stages_before_translation, stages_for
+from voxgate.gateway.policies.judging import lacks
 from voxgate.gateway.policies.ruling import NOTHING, Ruling, Stage
 from voxgate.gateway.relay import Call
 from voxgate.providers.routes import Upstream
@@ -38,21 +39,35 @@ def mediate(
     client asked for."""
     dialect, before, policies = detect(request), stages_before_translation(call.grant), stages_for(call.grant)
 
-    def begin(dialect: Dialect | None) -> Mediation | None:
+    def begin(dialect: Dialect | None) -> Between | None:
         translator = Translator(
             dialect, upstream.dialect, requested_model=model, upstream_model=upstream.model
         )
         stages = [] if translator.transparent else [Translation(translator)]
-        if not (before or stages or policies):
+        between: Between
+        if stages or policies:
+            between = Mediation(call, [*before, *stages, *policies], functools.partial(end, call))
+        elif before:
+            between = Watch(call, before[0])
+        else:
             return None
-        mediation = Mediation(call, [*before, *stages, *policies], functools.partial(end, call))
-        mediation.begin()
-        return mediation
+        between.begin()
+        return between
 
-    if dialect is None and not (before or policies):
+    if dialect is None and not policies and model == upstream.model:
         Undecided(call, upstream.dialect, begin).begin()
     else:
         begin(dialect)
+
+
+class Between(Protocol):
+    """What stands between the two sides of a call."""
+
+    def begin(self) -> None: ...
+
+    def from_client(self, data: bytes) -> None: ...
+
+    def from_provider(self, data: bytes) -> None: ...
 
 
 class Translation:
@@ -73,9 +88,9 @@ class Translation:
 
 class Undecided:
     """A call whose client has not shown its dialect yet. Its bytes go on unchanged, message by message, until
-    the client says something of its session, or enough else."""
+    the client says something of its session or names a model, or has said enough else."""
 
-    def __init__(self, call: Call, provider: Dialect, begin: Callable[[Dialect], Mediation | None]) -> None:
+    def __init__(self, call: Call, provider: Dialect, begin: Callable[[Dialect], Between | None]) -> None:
         self._call = call
         self._provider = provider
         self._begin = begin
@@ -101,8 +116,8 @@ class Undecided:
         if message.opcode == TEXT and (dialect := detect_from_update(message.payload)) is not None:
             return dialect
         # A client that sends sound takes the session as it is.
-        sound = message.opcode != TEXT or kind_of(message.payload)
-        return self._provider if sound or self._messages >= _MOST_UNDECIDED else None
+        tells = message.opcode != TEXT or kind_of(message.payload) or not lacks(message.payload, b"model")
+        return self._provider if tells or self._messages >= _MOST_UNDECIDED else None
 
     def _from_provider(self, data: bytes) -> None:
         self._held[SERVER].extend(data)
@@ -120,16 +135,67 @@ class Undecided:
 
     def _decided(self, dialect: Dialect) -> None:
         call = self._call
-        mediation = self._begin(dialect)
-        from_client, from_provider = bytes(self._held[CLIENT]), bytes(self._held[SERVER])
-        if mediation is None:
-            call.client.relay()
-            call.upstream.relay()
-            call.client.pass_on(from_client)
-            call.upstream.pass_on(from_provider)
-        else:
-            mediation.from_client(from_client)
-            mediation.from_provider(from_provider)
+        call.client.relay()
+        call.upstream.relay()
+        between: Between | Relayed = self._begin(dialect) or Relayed(call)
+        between.from_client(bytes(self._held[CLIENT]))
+        between.from_provider(bytes(self._held[SERVER]))
+
+
+class Relayed:
+    """Nothing between."""
+
+    def __init__(self, call: Call) -> None:
+        self.from_client, self.from_provider = call.client.pass_on, call.upstream.pass_on
+
+
+class Watch:
+    """Of a call whose credential only names models: the client's messages go on as they are, whole ones, and
+    one that the stage refuses does not. The provider's are not looked at."""
+
+    def __init__(self, call: Call, stage: Stage) -> None:
+        self._call = call
+        self._stage = stage
+        self._decoder = FrameDecoder()
+        self._held = bytearray()
+        self._messages: list[Message] = []
+        self.from_provider = call.upstream.pass_on
+
+    def begin(self) -> None:
+        self._call.client.mediate(self.from_client)
+
+    def from_client(self, data: bytes) -> None:
+        self._held += data
+        self._messages += self._decoder.feed(data)
+        if not self._decoder.idle:
+            return
+        answers = [answer for message in self._messages if (answer := self._judge(message)) is not None]
+        if not answers:
+            self._call.client.pass_on(bytes(self._held))
+        self._held.clear()
+        messages, self._messages = self._messages, []
+        if answers:
+            self._pass_others(messages)
+            for answer in answers:
+                self._call.answer(answer)
+
+    def _judge(self, message: Message) -> bytes | None:
+        """The answer to a message that may not go on."""
+        if message.opcode in (BINARY, BROKEN):
+            return _text_only()
+        if message.opcode != TEXT or lacks(message.payload, b"model"):
+            return None
+        return next(iter(self._stage.to_provider(message.payload).back), None)
+
+    def _pass_others(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            if self._judge(message) is None:
+                self._call.client.pass_on(encode_frame(message.opcode, message.payload, masked=True))
+
+
+def _text_only() -> bytes:
+    error = InvalidRequest("With this credential a session takes text messages only.")
+    return orjson.dumps(error.event(new_id("event")))
 
 
 class Mediation:
@@ -169,8 +235,7 @@ class Mediation:
         if message.opcode == TEXT:
             self._up(0, (message.payload,))
         elif self._judges and message.opcode in (BINARY, BROKEN):
-            error = InvalidRequest("With this credential a session takes text messages only.")
-            self._answer(orjson.dumps(error.event(new_id("event"))))
+            self._answer(_text_only())
         else:
             self._pass_to_provider(message)
 

@@ -44,11 +44,17 @@ class Farewell(asyncio.Protocol):
     """What is left of a client that was told to go: its bytes are dropped until it hangs up, because closing
     at once would reset the connection and lose the close frame that we just sent."""
 
-    def __init__(self, transport: asyncio.Transport, unread: bytes = b"") -> None:
-        """`unread` begins a frame: what was received of a message that was too large."""
+    def __init__(
+        self, transport: asyncio.Transport, unread: bytes = b"", follower: FrameFollower | None = None
+    ) -> None:
+        """`unread` begins a frame: what was received of a message that was too large. Else the `follower`
+        knows where in the client's frames we are."""
         self._transport = transport
-        self._follower = FrameFollower(1 << 62)
-        self._follower.feed(unread)
+        if follower is None or follower.oversized:
+            follower = FrameFollower(1 << 62)
+            follower.feed(unread)
+        follower.largest_message = 1 << 62
+        self._follower = follower
         self._timer = asyncio.get_running_loop().call_later(_CLOSE_SECONDS, transport.abort)
         transport.resume_reading()
 
@@ -61,14 +67,22 @@ class Farewell(asyncio.Protocol):
         self._timer.cancel()
 
 
-def say_farewell(transport: asyncio.Transport, error: VoxgateError, unread: bytes = b"") -> None:
-    """The `error` event and the close frame, as the live service ends a call."""
+def say_farewell(
+    transport: asyncio.Transport,
+    error: VoxgateError,
+    unread: bytes = b"",
+    follower: FrameFollower | None = None,
+    *,
+    in_message: bool = False,
+) -> None:
+    """The `error` event and the close frame, as the live service ends a call; `in_message`, between two
+    fragments, the close frame only."""
     if transport.is_closing():
         _flush_and_close(transport)
         return
-    event = orjson.dumps(error.event(new_id("event")))
-    transport.write(encode_frame(TEXT, event) + encode_close(error.close_code, error.close_reason))
-    transport.set_protocol(Farewell(transport, unread))
+    event = b"" if in_message else encode_frame(TEXT, orjson.dumps(error.event(new_id("event"))))
+    transport.write(event + encode_close(error.close_code, error.close_reason))
+    transport.set_protocol(Farewell(transport, unread, follower))
 
 
 class Leg(asyncio.Protocol):
@@ -115,7 +129,7 @@ class Leg(asyncio.Protocol):
         self._kind = kind
         self._log = log
         self.room = log.buffer
-        self.received = self._pass_room
+        self.received: Callable[[memoryview], None] = self._pass_room
         self._take: Callable[[bytes], None] | None = None
         self._on_notice = on_notice
         self._on_lost = on_lost
@@ -133,12 +147,15 @@ class Leg(asyncio.Protocol):
         """From now on `take` is given what is received, and nothing goes on by itself. It lets only whole
         messages go on."""
         self._take = take
-        self.room, self.received = UNRECORDED.buffer, self._received_copy
+        self._read_by(UNRECORDED.buffer, self._received_copy)
 
     def relay(self) -> None:
         """The opposite."""
         self._take = None
-        self.room, self.received = self._log.buffer, self._pass_room
+        self._read_by(self._log.buffer, self._pass_room)
+
+    def _read_by(self, room: Callable[[], memoryview], received: Callable[[memoryview], None]) -> None:
+        self.room, self.received = room, received
         if self.transport.get_protocol() is self:
             self.transport.set_protocol(self)  # it has looked up where to put what it reads
 
@@ -146,6 +163,11 @@ class Leg(asyncio.Protocol):
     def at_boundary(self) -> bool:
         """Whether what this side sent on ends with a whole message."""
         return self._take is not None or self.follower.at_boundary
+
+    @property
+    def between_frames(self) -> bool:
+        """Whether a control frame may follow what this side sent on."""
+        return self._take is not None or self.follower.between_frames
 
     def _pass_room(self, data: memoryview) -> None:
         """What was received into the `room`, which is the log's own memory."""
@@ -244,6 +266,7 @@ class Call:
         self._close: tuple[Close, str] | None = None
         self._ending: VoxgateError | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._answers: list[bytes] = []
         self.client = Leg(client, CLIENT, largest_message, log, self._notice, self._lost)
         self.upstream = Leg(upstream, SERVER, largest_message, log, self._notice, self._lost)
         self.client.join(upstream)
@@ -270,6 +293,19 @@ class Call:
         """Whether both directions are between two messages."""
         return self.upstream.at_boundary and self.client.at_boundary
 
+    def answer(self, text: bytes) -> None:
+        """Puts a message of our own into what the client receives, at the next message boundary."""
+        self.log.fact({"type": "gateway.answered", "message": orjson.Fragment(text)})
+        self._answers.append(encode_frame(TEXT, text))
+        self.upstream.watched = True
+        self._give_answers()
+
+    def _give_answers(self) -> None:
+        if self._answers and self.upstream.at_boundary and self.upstream.follower.close is None:
+            self.client.transport.write(b"".join(self._answers))
+            self._answers.clear()
+            self.upstream.watched = self._ending is not None
+
     def end(self, error: VoxgateError) -> None:
         """Ends the call for a reason of ours, at the next message boundary of what the client receives."""
         if self._finished or self._ending is not None:
@@ -292,6 +328,8 @@ class Call:
             self._refuse_size(leg)
         elif leg.follower.close is not None:
             self._closing(leg, leg.follower.close)
+        else:
+            self._give_answers()
 
     def _refuse_size(self, leg: Leg) -> None:
         limit = f"{leg.follower.largest_message:,} bytes"
@@ -336,8 +374,10 @@ class Call:
         self.log.fact({"type": "gateway.error", **error.body(), "close_code": error.close_code})
         if self.client.at_boundary and not self.upstream.transport.is_closing():
             self.upstream.transport.write(encode_close(error.close_code, error.close_reason, masked=True))
-        if self.upstream.at_boundary and self.upstream.follower.close is None:
-            say_farewell(self.client.transport, error, self.client.refused)
+        if self.upstream.between_frames and self.upstream.follower.close is None:
+            client = self.client
+            in_message = not self.upstream.at_boundary
+            say_farewell(client.transport, error, client.refused, client.follower, in_message=in_message)
             self._finish(client_stays=True)
         else:
             self._finish()
@@ -371,7 +411,7 @@ class Call:
         transport = self.client.transport
         if transport.is_closing():
             return False
-        transport.set_protocol(Farewell(transport))
+        transport.set_protocol(Farewell(transport, follower=self.client.follower))
         return True
 
 

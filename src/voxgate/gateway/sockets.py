@@ -6,6 +6,7 @@ loop's own transports into this one. A TLS transport cannot be taken out and sta
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections import deque
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
 _CHUNK: Final = 64 << 10
+_LINGER_SECONDS: Final = 2.0
 _HIGH_WATER: Final = 64 << 10
 """So much may be pending before the other side is asked to pause."""
 
@@ -32,6 +34,7 @@ class SocketTransport(asyncio.Transport):
 
     __slots__ = (
         "_closing",
+        "_ended",
         "_fd",
         "_loop",
         "_lost",
@@ -47,6 +50,7 @@ class SocketTransport(asyncio.Transport):
         "_room",
         "_send",
         "_sock",
+        "_timer",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
@@ -63,6 +67,9 @@ class SocketTransport(asyncio.Transport):
         self._pending_bytes = 0
         self._reading = False
         self._closing = False
+        self._ended = False
+        """Whether the peer has ended its half."""
+        self._timer: asyncio.TimerHandle | None = None
         self._mute = False
         """Whether nothing can be written any more: closing, or the peer hears nothing."""
         self._lost = False
@@ -124,13 +131,37 @@ class SocketTransport(asyncio.Transport):
             self._protocol.pause_writing()
 
     def close(self) -> None:
-        """Ends reading now, and the connection when everything pending is written."""
+        """Ends reading now, and the connection when everything pending is written and the peer has had time
+        to take it: closing while something of the peer's is unread would reset the connection and lose it."""
         if self._closing:
             return
         self.pause_reading()
         self._closing = self._mute = True
         if not self._pending:
-            self._loop.call_soon(self._finish, None)
+            self._loop.call_soon(self._linger)
+
+    def _linger(self) -> None:
+        if self._lost:
+            return
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._finish(None)
+            return
+        if self._ended:
+            self._finish(None)
+            return
+        self._loop.add_reader(self._fd, self._discard)
+        self._timer = self._loop.call_later(_LINGER_SECONDS, self._finish, None)
+
+    def _discard(self) -> None:
+        with contextlib.suppress(BlockingIOError, InterruptedError):
+            try:
+                more = self._sock.recv(_CHUNK)
+            except ConnectionError:
+                more = b""
+            if not more:
+                self._finish(None)
 
     def abort(self) -> None:
         self._fail(None)
@@ -164,13 +195,14 @@ class SocketTransport(asyncio.Transport):
             self._end_of_file()
 
     def _end_of_file(self) -> None:
+        self._ended = True
         self.pause_reading()
         self._protocol.eof_received()
         self.close()
 
     def _stop_writing(self) -> None:
         """The peer hears nothing any more. What it said before may still be in our receive buffer, such as
-        why it hung up: it is read until its end, which ends the connection."""
+        why it hung up: it is read on until its end, which ends the connection."""
         self._mute = True
         if self._pending:
             self._loop.remove_writer(self._fd)
@@ -178,8 +210,6 @@ class SocketTransport(asyncio.Transport):
             self._pending_bytes = 0
         if self._closing:
             self._loop.call_soon(self._finish, None)
-        else:
-            self.resume_reading()
 
     def _write(self) -> None:
         while self._pending:
@@ -198,7 +228,7 @@ class SocketTransport(asyncio.Transport):
             self._pending.popleft()
         self._loop.remove_writer(self._fd)
         if self._closing:
-            self._finish(None)
+            self._linger()
         elif self._paused_peer:
             self._paused_peer = False
             self._protocol.resume_writing()
@@ -219,6 +249,9 @@ class SocketTransport(asyncio.Transport):
         if self._lost:
             return
         self._lost = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._loop.remove_reader(self._fd)
         self._sock.close()
         self._protocol.connection_lost(error)
 

@@ -149,7 +149,12 @@ class FrameFollower:
     @property
     def at_boundary(self) -> bool:
         """Whether a message of our own may be put into the stream here."""
-        return not (self._remaining or self._partial or self._fragmented or self._torn)
+        return self.between_frames and not self._fragmented
+
+    @property
+    def between_frames(self) -> bool:
+        """Whether a control frame may be put in here, if perhaps in the middle of a fragmented message."""
+        return not (self._remaining or self._partial or self._torn)
 
     @property
     def position(self) -> tuple[int, bytes, bool]:
