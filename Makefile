@@ -29,8 +29,9 @@ install: $(STAMPS)/env $(STAMPS)/ui ## environment in .venv, web app built
 run: install ## start Voxgate and print its URL and admin key (ARGS="--port 9000" adds flags)
 	$(BIN)/voxgate serve $(ARGS)
 
+# Four at a time: most tests wait for something most of the time.
 test: install ## the whole test suite (ARGS="-k relay" adds flags)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
 lint: install ## linters, types, import directions
 	$(BIN)/ruff check .

@@ -94,7 +94,7 @@ def test_more_than_fits_into_memory_goes_through_it(tmp_path: Path) -> None:
         for _ in range(20):
             for data in sent:
                 receive(log, SERVER, data)
-            wait_for(lambda: spool.waiting_bytes < SEGMENT * 2, spool.turn)
+            wait_for(lambda: spool.waiting_bytes < SEGMENT // 2, spool._announce)
         assert spool.lost_records == 0
         log.append(CLIENT, bytes(SEGMENT // 2 + 5))
         log.close(1000, "", "client")
