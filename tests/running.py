@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,3 +117,14 @@ def _collect(process: subprocess.Popen[str], lines: list[str], say_started: Call
         lines.append(line)
         if "Stop with Ctrl-C" in line:
             say_started()
+
+
+@contextlib.contextmanager
+def none_left_running() -> Iterator[None]:
+    """Ends every Voxgate that was started in it and still runs."""
+    before = len(STARTED)
+    yield
+    for each in STARTED[before:]:
+        if each.process.poll() is None:
+            each.process.kill()
+            each.process.wait(10)

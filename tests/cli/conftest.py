@@ -6,15 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.running import STARTED
+from tests.running import none_left_running
 
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_running() -> Iterator[None]:
     """After a test that failed; the children end with their parent."""
-    before = len(STARTED)
-    yield
-    for each in STARTED[before:]:
-        if each.process.poll() is None:
-            each.process.kill()
-            each.process.wait(10)
+    with none_left_running():
+        yield

@@ -9,19 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.faults.calls import answer
-from tests.running import STARTED, Voxgate, start_voxgate
+from tests.running import Voxgate, none_left_running, start_voxgate
 from voxgate.testing.provider import ScriptedProvider
 
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left_running() -> Iterator[None]:
     """After a test that failed; the children end with their parent."""
-    before = len(STARTED)
-    yield
-    for each in STARTED[before:]:
-        if each.process.poll() is None:
-            each.process.kill()
-            each.process.wait(10)
+    with none_left_running():
+        yield
 
 
 @pytest.fixture(scope="package")

@@ -272,18 +272,14 @@ class Mediation:
         upwards, downwards = (ruling.forward, ruling.back) if up else (ruling.back, ruling.forward)
         if up:
             for text in ruling.back:
-                self._tell_log(text)
+                self._call.note_answer(text)
         self._up(index + 1, upwards)
         self._down(index - 1, downwards)
         self._ending = self._ending or ruling.end
 
     def _answer(self, text: bytes) -> None:
-        self._tell_log(text)
+        self._call.note_answer(text)
         self._down(len(self._stages) - 1, (text,))
-
-    def _tell_log(self, text: bytes) -> None:
-        """What the gateway answered in the provider's stead."""
-        self._call.log.fact({"type": "gateway.answered", "message": orjson.Fragment(text)})
 
     # Out
 

@@ -295,10 +295,14 @@ class Call:
 
     def answer(self, text: bytes) -> None:
         """Puts a message of our own into what the client receives, at the next message boundary."""
-        self.log.fact({"type": "gateway.answered", "message": orjson.Fragment(text)})
+        self.note_answer(text)
         self._answers.append(encode_frame(TEXT, text))
         self.upstream.watched = True
         self._give_answers()
+
+    def note_answer(self, text: bytes) -> None:
+        """In the log: what the gateway answered in the provider's stead."""
+        self.log.fact({"type": "gateway.answered", "message": orjson.Fragment(text)})
 
     def _give_answers(self) -> None:
         if self._answers and self.upstream.at_boundary and self.upstream.follower.close is None:
