@@ -29,9 +29,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voxgate.api.app import build_api
+from voxgate.api.sessions import END_SIGNAL
 from voxgate.auth.credentials import Gatekeeper, Minter
 from voxgate.auth.keys import KeyRing
 from voxgate.auth.places import Places
+from voxgate.auth.revocation import END, END_MINTED, MINTED_REVOKED, REVOKED
 from voxgate.auth.tokens import TOKEN_KEYS_NAME, TokenBox, load_token_keys
 from voxgate.auth.web import WebSignIn
 from voxgate.core.errors import MethodNotAllowed, NotFound, RequestError, VoxgateError
@@ -409,11 +411,11 @@ async def _publish(place: Place) -> None:
 
 async def _follow_signals(worker: Worker) -> None:
     """What other processes ask of all workers, through the database."""
-    calls, last, away = worker.gateway.calls, worker.last_signal, False
+    last, away = worker.last_signal, False
     while True:
         await asyncio.sleep(_SIGNAL_POLL_SECONDS)
         try:
-            signals = await asyncio.to_thread(worker.store.signals_after, last)
+            signals, revoked = await asyncio.to_thread(_read_signals, worker.store, last)
         except Exception as error:  # noqa: BLE001 - the database is away: calls go on, and so does the asking
             if not away:  # said once, until it is back
                 logger.error("what others ask of the workers cannot be read now: %s", error)
@@ -422,14 +424,29 @@ async def _follow_signals(worker: Worker) -> None:
         if away:
             logger.info("what others ask of the workers can be read again")
         away = False
+        worker.revoked.update(revoked)
         for number, kind, target in signals:
             last = number
-            if kind == "end_session":
-                calls.end_session(target)
-            elif kind == "revoke_credential":
-                worker.revoked.add(target)
-            elif kind == "end_credential":
-                calls.end_credential(target)
+            _obey(worker, kind, target)
+
+
+def _read_signals(store: Store, last: int) -> tuple[list[tuple[int, str, str]], set[str]]:
+    """With what is revoked now, where one signal stands for many credentials."""
+    signals = store.signals_after(last)
+    many = any(kind == MINTED_REVOKED for _, kind, _ in signals)
+    return signals, store.revoked_credentials() if many else set()
+
+
+def _obey(worker: Worker, kind: str, target: str) -> None:
+    if kind == REVOKED:
+        worker.revoked.add(target)
+    endings: dict[str, Callable[[str], None]] = {
+        END_SIGNAL: worker.gateway.calls.end_session,
+        END: worker.gateway.calls.end_credential,
+        END_MINTED: worker.gateway.calls.end_minted_by,
+    }
+    if end := endings.get(kind):
+        end(target)
 
 
 def retire_process() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from voxgate.core import clock
 from voxgate.core.errors import InvalidRequest
-from voxgate.store import Store, credentials, signals
+from voxgate.store import Store, credentials, keys, signals
 
 NOW = "2026-11-22T18:00:00.000Z"
 
@@ -44,6 +46,7 @@ def test_an_api_key_is_found_by_its_hash_only(store: Store) -> None:
         "created_at": NOW,
         "expires_at": "2027-01-01T00:00:00.000Z",
         "last_used_at": None,
+        "old_secret_until": None,
     }
     assert store.find_api_key("key_ci") is None
 
@@ -145,3 +148,74 @@ def test_signals_older_than_a_day_are_forgotten_but_their_ids_never_come_again(
     monkeypatch.setattr(signals, "unix_seconds", lambda: later)
     store.add_signal("end_session", "new")
     assert store.signals_after(0) == [(2, "end_session", "new")]
+
+
+def moment(seconds_from_now: float) -> datetime:
+    return clock.now_utc() + timedelta(seconds=seconds_from_now)
+
+
+def test_a_replaced_secret_is_good_for_its_grace_time_and_no_longer(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_key(store, "ci")
+    assert store.rotate_api_key("key_ci", "hash 2", "vg_2", moment(60)) is True
+    assert store.rotate_api_key("key_ci", "hash 3", "vg_3", moment(30)) is True
+    found = [store.find_api_key(secret) for secret in ("hash of ci", "hash 2", "hash 3")]
+    assert [row and (row["id"], row["key_hint"]) for row in found] == [("key_ci", "vg_3")] * 3
+    (row,) = store.list_api_keys()
+    assert row["old_secret_until"] == found[0]["old_secret_until"] > clock.iso_utc(moment(50))  # type: ignore[index]
+    for seconds, good in ((40, [True, False, True]), (70, [False, False, True])):
+        later = moment(seconds)
+        monkeypatch.setattr(keys, "now_utc", lambda later=later: later)
+        secrets = ("hash of ci", "hash 2", "hash 3")
+        assert [store.find_api_key(secret) is not None for secret in secrets] == good
+    assert store.list_api_keys()[0]["old_secret_until"] is None
+
+
+def test_a_rotation_without_grace_ends_all_earlier_secrets(store: Store) -> None:
+    add_key(store, "ci")
+    add_key(store, "other")
+    store.rotate_api_key("key_other", "hash 9", "vg_9", moment(60))
+    store.rotate_api_key("key_ci", "hash 2", "vg_2", moment(60))
+    assert store.rotate_api_key("key_ci", "hash 3", "vg_3", None) is True
+    good = [store.find_api_key(secret) is not None for secret in ("hash of ci", "hash 2", "hash 3")]
+    assert good == [False, False, True]
+    assert store.find_api_key("hash of other") is not None
+
+
+def test_a_revoked_key_cannot_be_rotated_and_its_old_secrets_are_worth_nothing(store: Store) -> None:
+    add_key(store, "ci")
+    store.rotate_api_key("key_ci", "hash 2", "vg_2", moment(60))
+    store.revoke_api_key("key_ci")
+    assert [store.find_api_key(secret) for secret in ("hash of ci", "hash 2")] == [None, None]
+    assert store.rotate_api_key("key_ci", "hash 3", "vg_3", None) is False
+    assert store.find_api_key("hash 3") is None
+
+
+def test_a_database_from_before_gets_the_tables_that_were_added(store: Store, url: str) -> None:
+    add_key(store, "ci")
+    with store._database.writing() as connection:
+        connection.execute(text("DROP TABLE api_key_old_secrets"))
+    with Store(url) as opened:
+        assert opened.find_api_key("hash of ci") is not None
+
+
+def test_a_project_has_the_credentials_recorded_there_and_those_of_its_keys(store: Store) -> None:
+    store.add_api_key("key_1", "a", "mint", "shop", "hash", "hint", NOW)
+    add_credential(store, "recorded")
+    add_credential(store, "minted", project=None, minted_by="key_1")
+    add_credential(store, "foreign", project="other", minted_by="key_2")
+    assert {row["id"] for row in store.list_credentials(project="shop")[0]} == {"recorded", "minted"}
+    found = [store.get_credential(each, project="shop") for each in ("recorded", "minted", "foreign")]
+    assert [row is not None for row in found] == [True, True, False]
+
+
+def test_all_credentials_that_a_key_has_made_are_revoked_at_once(store: Store) -> None:
+    soon = clock.unix_seconds() + 60
+    for name, minted_by in (("a", "key_1"), ("b", "key_1"), ("c", "key_2")):
+        add_credential(store, name, minted_by=minted_by, expires_at=soon)
+    add_credential(store, "over", minted_by="key_1", expires_at=clock.unix_seconds() - 1)
+    store.revoke_credentials_of("key_1")
+    assert store.revoked_credentials() == {"a", "b"}
+    revoked = [name for name in ("a", "b", "c", "over") if store.get_credential(name)["revoked_at"]]  # type: ignore[index]
+    assert revoked == ["a", "b"]

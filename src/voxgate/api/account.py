@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from voxgate.api.access import Admin, Anyone, Control, Controlled, Reader, own_project
 from voxgate.api.shapes import (
@@ -16,6 +16,7 @@ from voxgate.api.shapes import (
     NewKeyRequest,
     ProjectPage,
     Revoked,
+    RotateRequest,
 )
 from voxgate.auth.keys import ApiKey
 from voxgate.auth.web import COOKIE, COOKIE_SECONDS
@@ -79,11 +80,29 @@ def create_key(body: NewKeyRequest, key: Admin, control: Controlled, response: R
     return {**_find_key(control, key, made.id), "key": raw}
 
 
+@router.post("/keys/{key_id}/rotate", tags=["keys"], response_model=NewKey)
+def rotate_key(
+    key_id: str, key: Admin, control: Controlled, response: Response, body: RotateRequest | None = None
+) -> dict[str, Any]:
+    """Give the key a new text, which is in this answer and nowhere else. The text before stays good for
+    `grace_seconds`."""
+    _find_key(control, key, key_id)
+    raw = control.keys.rotate(key_id, (body or RotateRequest()).grace_seconds)
+    response.headers["cache-control"] = "no-store"
+    return {**_find_key(control, key, key_id), "key": raw}
+
+
 @router.delete("/keys/{key_id}", tags=["keys"], response_model=Revoked)
-def revoke_key(key_id: str, key: Admin, control: Controlled) -> dict[str, Any]:
+def revoke_key(
+    key_id: str,
+    key: Admin,
+    control: Controlled,
+    credentials: Annotated[bool, Query(description="Also what it has made.")] = False,
+    end_sessions: Annotated[bool, Query(description="Also end the calls of what is revoked.")] = False,
+) -> dict[str, Any]:
     """The key stops working at once, and so do cookies that were made with it."""
     _find_key(control, key, key_id)
-    control.keys.revoke(key_id)
+    control.keys.revoke(key_id, credentials=credentials, end_sessions=end_sessions)
     return {"id": key_id}
 
 

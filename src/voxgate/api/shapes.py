@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from voxgate.auth.keys import Role
+from voxgate.auth.keys import DEFAULT_GRACE_SECONDS, LONGEST_GRACE_SECONDS, Role
 
 SessionStatus = Literal["live", "complete", "interrupted", "failed"]
 Track = Literal["user", "assistant", "heard", "mix"]
@@ -28,6 +28,15 @@ class NewKeyRequest(_Request):
     role: Role
     project: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     expires_at: AwareDatetime | None = None
+
+
+class RotateRequest(_Request):
+    grace_seconds: Annotated[
+        int,
+        Field(
+            ge=0, le=LONGEST_GRACE_SECONDS, description="How long the text before stays good; 0 ends it now."
+        ),
+    ] = DEFAULT_GRACE_SECONDS
 
 
 class ErrorDetail(BaseModel):
@@ -55,7 +64,10 @@ class Key(BaseModel):
     key_hint: str = Field(description="Enough of the key to recognise it.")
     created_at: str
     expires_at: str | None
-    last_used_at: str | None
+    last_used_at: str | None = Field(description="To the minute.")
+    old_secret_until: str | None = Field(
+        description="Until when a text that a rotation replaced is good; null when none is."
+    )
 
 
 class NewKey(Key):

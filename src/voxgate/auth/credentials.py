@@ -111,6 +111,8 @@ class Grant:
     """A provider's own key, which goes on to the provider in place of the configured one."""
     home: str | None = None
     """The project of the API key that made the credential: its rules hold where nothing is recorded."""
+    minted_by: str | None = None
+    """The id of that API key."""
     allowed_origins: tuple[str, ...] | None = None
     allowed_ips: tuple[str, ...] | None = None
     max_concurrent: int | None = None
@@ -206,7 +208,10 @@ class Minter:
             by.require("mint")
             self._check_project(request, by)
         elif by.kind != "provider_key":
-            raise Forbidden("A temporary credential cannot make another one. Use a Voxgate API key.")
+            raise Forbidden(
+                "A temporary credential cannot make another one. This needs a Voxgate API key with the role "
+                "'mint' or 'admin'."
+            )
         elif request.logging is not None:
             raise Forbidden(
                 "Calls with a provider's own key are not recorded; make the credential with a Voxgate API "
@@ -249,8 +254,9 @@ class Minter:
         if request.session is not None:
             claims |= {"session": request.session.settings, "locked": request.session.locked}
         if isinstance(by, Grant):
-            claims["provider_key"] = by.provider_key
-        elif by.project:
+            return {**claims, "provider_key": by.provider_key}
+        claims["by"] = by.id
+        if by.project:
             claims["home"] = by.project
         return claims
 
@@ -279,7 +285,8 @@ class Minter:
 
 
 class Gatekeeper:
-    """Decides who may call. `revoked` is the workers' shared knowledge of revoked credentials."""
+    """Decides who may call. `revoked` is what this worker knows of revoked credentials, and of API keys that
+    were revoked while it runs."""
 
     def __init__(self, keys: KeyRing, tokens: TokenBox, revoked: set[str]) -> None:
         self._keys = keys
@@ -301,6 +308,11 @@ class Gatekeeper:
             return owner
         owner.require("connect", "mint")
         return Grant("api_key", owner.id, project=owner.project or DEFAULT_PROJECT)
+
+    def check_not_revoked(self, grant: Grant) -> None:
+        """InvalidKey when what presented it was revoked since, in the time that it takes to open a call."""
+        if grant.id in self._revoked:
+            raise InvalidKey("The key of this call was revoked while the call was being opened.")
 
     def caller(self, key: str | None) -> Grant | ApiKey:
         """Who makes a management request such as minting: an API key, or the grant of another key."""
@@ -338,6 +350,7 @@ class Gatekeeper:
             metadata=claims.get("metadata", {}),
             provider_key=claims.get("provider_key"),
             home=claims.get("home"),
+            minted_by=claims.get("by"),
             allowed_origins=_tuple(claims.get("allowed_origins")),
             allowed_ips=_tuple(claims.get("allowed_ips")),
             max_concurrent=claims.get("max_concurrent"),

@@ -11,11 +11,12 @@ import os
 import secrets
 import threading
 import time
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
+from voxgate.auth.revocation import revoke_api_key
 from voxgate.core import clock
 from voxgate.core.errors import ExpiredKey, Forbidden, InvalidKey, InvalidRequest, SettingsError
 from voxgate.core.ids import new_id
@@ -27,23 +28,29 @@ Role = Literal["admin", "mint", "read", "connect"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 KEY_PREFIX: Final = "vg_"
 _TOUCH_SECONDS: Final = 60.0
-_LONGEST_TOUCH_SECONDS: Final = 0.2
+DEFAULT_GRACE_SECONDS: Final = 24 * 3600
+LONGEST_GRACE_SECONDS: Final = 30 * 24 * 3600
+"""That a secret may be good after a rotation."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """Who calls. `project` binds the key to one project; None means all."""
+    """Who calls. `project` binds the key to one project; None means all. `secret` is the hash of the text
+    that it came with."""
 
     id: str
     name: str
     role: Role
     project: str | None = None
+    secret: str = field(default="", repr=False, compare=False)
 
     def require(self, *roles: Role) -> None:
         """Forbidden unless the key has one of the roles; an admin has all."""
         if self.role not in (*roles, "admin"):
-            wanted = " or ".join(roles)
-            raise Forbidden(f"The API key {self.name!r} has the role {self.role!r}; this needs {wanted}.")
+            wanted = " or ".join(repr(role) for role in dict.fromkeys((*roles, "admin")))
+            raise Forbidden(
+                f"The API key {self.name!r} has the role {self.role!r}; this needs the role {wanted}."
+            )
 
 
 def new_raw_key() -> str:
@@ -62,7 +69,7 @@ class KeyRing:
         self._store = store
         self._admin_hash = key_hash(admin_key)
         # A part of the hash in the id: whoever signed in with an older admin key is signed out.
-        self._admin = ApiKey(f"key_admin_{self._admin_hash[:12]}", "admin", "admin")
+        self._admin = ApiKey(f"key_admin_{self._admin_hash[:12]}", "admin", "admin", secret=self._admin_hash)
         self._touched: dict[str, float] = {}
 
     def is_admin(self, raw: str) -> bool:
@@ -72,31 +79,34 @@ class KeyRing:
         """InvalidKey for an unknown or revoked key, ExpiredKey past its time."""
         if self.is_admin(raw):
             return self._admin
-        row = self._store.find_api_key(key_hash(raw))
-        if row is None:
+        if (key := self._find(key_hash(raw))) is None:
             raise InvalidKey(f"Incorrect API key provided: {masked(raw)}.")
-        key = _checked(row)
         self._touch(key.id)
         return key
 
-    def by_id(self, key_id: str) -> ApiKey:
-        """The key with this id, if it is still good; InvalidKey or ExpiredKey if not."""
-        if key_id == self._admin.id:
+    def by_secret(self, secret: str) -> ApiKey:
+        """The key whose text has this hash, if it is still good; InvalidKey or ExpiredKey if not."""
+        if hmac.compare_digest(secret, self._admin_hash):
             return self._admin
-        row = self._store.get_api_key(key_id)
-        if row is None:
+        if (key := self._find(secret)) is None:
             raise InvalidKey("The API key that signed in is no longer good. Sign in again.")
-        return _checked(row)
+        return key
+
+    def _find(self, secret: str) -> ApiKey | None:
+        row = self._store.find_api_key(secret)
+        if row is None:
+            return None
+        if row["expires_at"] and datetime.fromisoformat(row["expires_at"]) <= clock.now_utc():
+            raise ExpiredKey(f"The API key {row['name']!r} has expired.")
+        return ApiKey(row["id"], row["name"], row["role"], row["project"], secret)
 
     def _touch(self, key_id: str) -> None:
-        """Notes the use, once a minute at most: a busy key must not become a busy database. A database that
-        is locked keeps the note waiting and not the caller."""
+        """Notes the use, once a minute at most: a busy key must not become a busy database. The caller does
+        not wait for it."""
         now = time.monotonic()
         if now - self._touched.get(key_id, float("-inf")) > _TOUCH_SECONDS:
             self._touched[key_id] = now
-            note = threading.Thread(target=self._note, args=(key_id,), name="key-note", daemon=True)
-            note.start()
-            note.join(_LONGEST_TOUCH_SECONDS)
+            threading.Thread(target=self._note, args=(key_id,), name="key-note", daemon=True).start()
 
     def _note(self, key_id: str) -> None:
         try:
@@ -123,14 +133,15 @@ class KeyRing:
         )
         return key, raw
 
-    def revoke(self, key_id: str) -> bool:
-        return self._store.revoke_api_key(key_id)
+    def rotate(self, key_id: str, grace_seconds: int) -> str | None:
+        """The key's new text, shown once; None if there is no such key. The text before is good for
+        `grace_seconds`; with 0 it and all earlier ones end now."""
+        raw = new_raw_key()
+        until = clock.now_utc() + timedelta(seconds=grace_seconds) if grace_seconds else None
+        return raw if self._store.rotate_api_key(key_id, key_hash(raw), masked(raw), until) else None
 
-
-def _checked(row: dict[str, Any]) -> ApiKey:
-    if row["expires_at"] and datetime.fromisoformat(row["expires_at"]) <= clock.now_utc():
-        raise ExpiredKey(f"The API key {row['name']!r} has expired.")
-    return ApiKey(row["id"], row["name"], row["role"], row["project"])
+    def revoke(self, key_id: str, *, credentials: bool = False, end_sessions: bool = False) -> None:
+        revoke_api_key(self._store, key_id, credentials=credentials, end_sessions=end_sessions)
 
 
 def masked(raw: str) -> str:

@@ -24,14 +24,15 @@ class WebSignIn:
         self._tokens = tokens
 
     def make_cookie(self, key: ApiKey) -> str:
-        claims = {"key_id": key.id, "exp": clock.unix_seconds() + COOKIE_SECONDS}
+        """Bound to the text of the key: one that a rotation has ended opens nothing any more."""
+        claims = {"secret": key.secret, "exp": clock.unix_seconds() + COOKIE_SECONDS}
         return self._tokens.seal(claims, purpose=_PURPOSE)
 
     def open_cookie(self, cookie: str) -> ApiKey:
         """The key that signed in, as it is now; InvalidKey or ExpiredKey when it or the cookie is no longer
         good."""
         claims = self._tokens.open(cookie, purpose=_PURPOSE)
-        return self._keys.by_id(claims["key_id"])
+        return self._keys.by_secret(claims.get("secret", ""))
 
 
 def check_own_page(method: str, host: str | None, origin: str | None, csrf: str | None) -> None:

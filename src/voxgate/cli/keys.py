@@ -1,45 +1,131 @@
-"""`voxgate keys create|list|revoke`."""
+"""`voxgate keys create|list|rotate|revoke`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
 from voxgate.cli.client import Client
+from voxgate.core.clock import iso_utc, now_utc
+from voxgate.core.errors import InvalidRequest
 
-app = typer.Typer(help="API keys: make, list, revoke.", no_args_is_help=True)
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+app = typer.Typer(help="API keys: make, list, rotate, revoke.", no_args_is_help=True)
 
 
-@app.command(epilog="Example:  voxgate keys create backend --role mint --project support")
+@app.command(
+    epilog="Examples:  voxgate keys create backend --role mint --project support   ·   "
+    "voxgate keys create auditor --role read --expires 90d"
+)
 def create(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
-    role: Annotated[str, typer.Option(help="admin, mint, read or connect.")] = "mint",
-    project: Annotated[str | None, typer.Option(help="Bind the key to one project.")] = None,
+    role: Annotated[
+        str,
+        typer.Option(
+            help="mint: makes temporary credentials and calls; connect: calls; read: looks at what was "
+            "recorded; admin: all of it, and keys."
+        ),
+    ] = "mint",
+    project: Annotated[str | None, typer.Option(help="Bind the key to one project [all].")] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(help="When it ends: in 12h, 90d, 8w, or at 2027-01-31, 2027-01-31T12:00Z [never]."),
+    ] = None,
 ) -> None:
     """Make an API key and print it. It is shown this once."""
-    made = Client().call("POST", "/api/keys", {"name": name, "role": role, "project": project})
+    expires_at = iso_utc(_moment(expires)) if expires else None
+    body = {"name": name, "role": role, "project": project, "expires_at": expires_at}
+    made = Client().call("POST", "/api/keys", body)
     typer.echo(made["key"])
 
 
 @app.command("list", epilog="Example:  voxgate keys list")
 def list_() -> None:
     """List the API keys (never their text)."""
-    table = Table(Column("id", no_wrap=True), "name", "role", "project", "key", "made", "last used", "state")
+    columns = ("name", "role", "project", "key", "made", "last used", "expires", "state")
+    table = Table(Column("id", no_wrap=True), *columns)
     for row in Client().call("GET", "/api/keys")["items"]:
-        state = "revoked" if row.get("revoked_at") else ""
-        last = row.get("last_used_at") or ""
+        moments = [_shown(row.get(key)) for key in ("created_at", "last_used_at", "expires_at")]
         table.add_row(
-            row["id"], row["name"], row["role"], row["project"] or "all", row.get("key_hint", ""),
-            row["created_at"], last, state,
-        )  # fmt: skip
-    Console().print(table)
+            row["id"],
+            row["name"],
+            row["role"],
+            row["project"] or "all",
+            row["key_hint"],
+            *moments,
+            _state(row),
+        )
+    Console(soft_wrap=not sys.stdout.isatty()).print(table)
 
 
-@app.command(epilog="Example:  voxgate keys revoke key_…")
-def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
-    """Revoke an API key."""
-    Client().call("DELETE", f"/api/keys/{key_id}")
+@app.command(
+    epilog="Examples:  voxgate keys rotate key_…   ·   "
+    "voxgate keys rotate key_… --grace 0   (the text has leaked)"
+)
+def rotate(
+    key_id: Annotated[str, typer.Argument(metavar="ID")],
+    grace: Annotated[
+        str, typer.Option(help="How long the text before stays good: 0, 15m, 24h; 30 days at most.")
+    ] = "24h",
+) -> None:
+    """Give an API key a new text and print it. It is shown this once."""
+    body = {"grace_seconds": 0 if grace == "0" else _seconds(grace)}
+    made = Client().call("POST", f"/api/keys/{key_id}/rotate", body)
+    typer.echo(made["key"])
+    until = _shown(made["old_secret_until"])
+    said = f"The text before stays good until {until} (UTC)." if until else "The text before is good no more."
+    typer.echo(said, err=True)
+
+
+@app.command(
+    epilog="Examples:  voxgate keys revoke key_…   ·   "
+    "voxgate keys revoke key_… --credentials --end-sessions   (it was stolen)"
+)
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID")],
+    credentials: Annotated[
+        bool, typer.Option("--credentials", help="Also the temporary credentials that it has made.")
+    ] = False,
+    end_sessions: Annotated[
+        bool, typer.Option("--end-sessions", help="Also end the running calls of what is revoked.")
+    ] = False,
+) -> None:
+    """Revoke an API key: it starts no call and reads nothing any more."""
+    wanted = {"credentials": credentials, "end_sessions": end_sessions}
+    query: dict[str, str | int | None] = {name: "true" if value else None for name, value in wanted.items()}
+    Client().call("DELETE", f"/api/keys/{key_id}", query=query)
     typer.echo(f"{key_id} is revoked")
+
+
+def _seconds(text: str) -> int:
+    if match := re.fullmatch(r"(\d{1,6})([smhdw])", text.strip()):
+        return int(match[1]) * _SECONDS[match[2]]
+    raise InvalidRequest(f"{text!r} is no duration; examples are 15m, 24h, 90d.")
+
+
+def _moment(text: str) -> datetime:
+    """From now on, or a date or a moment (in UTC where it says nothing else)."""
+    if re.fullmatch(r"\d+[smhdw]", text.strip()):
+        return now_utc() + timedelta(seconds=_seconds(text))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidRequest(f"{text!r} is no moment; examples are 90d and 2027-01-31T12:00Z.") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _state(row: dict[str, Any]) -> str:
+    if row["expires_at"] and datetime.fromisoformat(row["expires_at"]) <= now_utc():
+        return "expired"
+    return f"text before until {_shown(row['old_secret_until'])}" if row["old_secret_until"] else ""
+
+
+def _shown(moment: str | None) -> str:
+    return (moment or "")[:16].replace("T", " ")

@@ -13,7 +13,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from voxgate.auth.credentials import Grant, Minter, parse_request
-from voxgate.auth.keys import ApiKey
+from voxgate.auth.keys import ApiKey, Role
+from voxgate.auth.revocation import revoke_credential
 from voxgate.core.errors import Forbidden, InvalidRequest, MethodNotAllowed, NotFound
 from voxgate.gateway.answers import Json, guarded, json_body
 from voxgate.gateway.callers import Callers
@@ -74,7 +75,7 @@ class Endpoints:
         return Json(minted.body(), headers={"cache-control": "no-store"})
 
     async def list_credentials(self, request: Request) -> Response:
-        owner = await self._key_owner(request)
+        owner = await self._key_owner(request, "read", "mint")
         limit = _limit(request.query_params.get("limit"))
         rows, cursor = await run_in_threadpool(
             self._store.list_credentials, limit, request.query_params.get("cursor"), project=owner.project
@@ -82,14 +83,12 @@ class Endpoints:
         return Json({"items": [_credential(row) for row in rows], "next_cursor": cursor})
 
     async def show_credential(self, request: Request) -> Response:
-        return Json(await self._find(request))
+        return Json(await self._find(request, "read", "mint"))
 
     async def revoke_credential(self, request: Request) -> Response:
-        row = await self._find(request)
-        await run_in_threadpool(self._store.revoke_credential, row["id"])
-        await run_in_threadpool(self._store.add_signal, "revoke_credential", row["id"])
-        if request.query_params.get("end_sessions") in {"true", "1"}:
-            await run_in_threadpool(self._store.add_signal, "end_credential", row["id"])
+        row = await self._find(request, "mint")
+        end = _flag(request, "end_sessions")
+        await run_in_threadpool(revoke_credential, self._store, row["id"], end_sessions=end)
         return Json({"id": row["id"], "object": "credential", "revoked": True})
 
     async def list_models(self, request: Request) -> Response:
@@ -125,18 +124,20 @@ class Endpoints:
     async def metrics(self, request: Request) -> Response:
         return PlainTextResponse(self._metrics_text(), media_type="text/plain; version=0.0.4")
 
-    async def _find(self, request: Request) -> dict[str, Any]:
-        owner = await self._key_owner(request)
-        row = await run_in_threadpool(self._store.get_credential, request.path_params["id"])
-        if row is None or (owner.project and row["project"] != owner.project):
-            raise NotFound(f"There is no credential {request.path_params['id']!r}.", param="id")
+    async def _find(self, request: Request, *roles: Role) -> dict[str, Any]:
+        owner = await self._key_owner(request, *roles)
+        credential_id = request.path_params["id"]
+        row = await run_in_threadpool(self._store.get_credential, credential_id, project=owner.project)
+        if row is None:
+            raise NotFound(f"There is no credential {credential_id!r}.", param="id")
         return _credential(row)
 
-    async def _key_owner(self, request: Request) -> ApiKey:
+    async def _key_owner(self, request: Request, *roles: Role) -> ApiKey:
         caller = await self._callers.of(request)
         if not isinstance(caller, ApiKey):
-            raise Forbidden("This needs a Voxgate API key.")
-        caller.require("mint")
+            wanted = " or ".join(repr(role) for role in (*roles, "admin"))
+            raise Forbidden(f"This needs a Voxgate API key with the role {wanted}.")
+        caller.require(*roles)
         return caller
 
 
@@ -146,6 +147,13 @@ def _limit(text: str | None) -> int:
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 500:
         raise InvalidRequest("'limit' must be a whole number from 1 to 500.", param="limit")
     return int(text)
+
+
+def _flag(request: Request, name: str) -> bool:
+    text = request.query_params.get(name, "false").lower()
+    if text not in {"true", "1", "false", "0"}:
+        raise InvalidRequest(f"{name!r} must be true or false, not {text[:50]!r}.", param=name)
+    return text in {"true", "1"}
 
 
 def _credential(row: dict[str, Any]) -> dict[str, Any]:

@@ -117,10 +117,14 @@ class Calls:
             self.end(call, SessionEnded("This session was ended by an operator."))
 
     def end_credential(self, credential_id: str) -> None:
-        self._end_all(
-            [call for call in self._running.values() if call.credential_id == credential_id],
-            SessionEnded("The credential of this session was revoked."),
-        )
+        """Of a temporary credential or an API key."""
+        self._end_revoked(call for call in self.all() if call.grant.id == credential_id)
+
+    def end_minted_by(self, api_key_id: str) -> None:
+        self._end_revoked(call for call in self.all() if call.grant.minted_by == api_key_id)
+
+    def _end_revoked(self, calls: Iterable[Call]) -> None:
+        self._end_all(calls, SessionEnded("The credential of this session was revoked."))
 
     async def drain(self, seconds: float) -> None:
         """No new calls, those that are being opened are refused; those that run may go on for `seconds`."""

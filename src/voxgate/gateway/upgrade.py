@@ -124,6 +124,8 @@ class UpgradeProtocol(asyncio.Protocol):
             dialled = await self._authorise_and_dial(opening)
             try:
                 self._gateway.calls.check_open()
+                assert opening.grant is not None
+                self._gateway.admission.gatekeeper.check_not_revoked(opening.grant)
                 self._start(opening, dialled)
             except BaseException:
                 dialled.transport.abort()

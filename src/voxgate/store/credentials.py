@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import ColumnElement, Row, and_, or_, select
 
 from voxgate.core.clock import unix_seconds
 from voxgate.store.cursors import decode_cursor, encode_cursor
 from voxgate.store.database import Database, changed_rows, to_dict
-from voxgate.store.schema import credentials
+from voxgate.store.schema import api_keys, credentials
 
 _OWN = frozenset(credentials.c.keys()) - {"scopes", "revoked_at"}
 
@@ -31,9 +31,13 @@ class CredentialRows:
         with self._database.writing() as connection:
             connection.execute(credentials.insert().values(values))
 
-    def get_credential(self, id: str) -> dict[str, Any] | None:  # noqa: A002
+    def get_credential(self, id: str, *, project: str | None = None) -> dict[str, Any] | None:  # noqa: A002
+        """With `project` only if it belongs to that."""
+        query = select(credentials).where(credentials.c.id == id)
+        if project is not None:
+            query = query.where(_belongs_to(project))
         with self._database.reading() as connection:
-            row = connection.execute(select(credentials).where(credentials.c.id == id)).one_or_none()
+            row = connection.execute(query).one_or_none()
         return None if row is None else _shown(row)
 
     def list_credentials(
@@ -43,7 +47,7 @@ class CredentialRows:
         at, id_ = credentials.c.created_at, credentials.c.id
         query = select(credentials).order_by(at.desc(), id_.desc()).limit(limit + 1)
         if project is not None:
-            query = query.where(credentials.c.project == project)
+            query = query.where(_belongs_to(project))
         if cursor is not None:
             created_at, last_id = decode_cursor(cursor, (int, str))
             query = query.where(or_(at < created_at, and_(at == created_at, id_ < last_id)))
@@ -57,11 +61,24 @@ class CredentialRows:
         with self._database.writing() as connection:
             return changed_rows(connection, update.values(revoked_at=unix_seconds())) > 0
 
+    def revoke_credentials_of(self, api_key_id: str) -> None:
+        """Those that this API key made and that would otherwise still be valid."""
+        valid = credentials.c.revoked_at.is_(None), credentials.c.expires_at > unix_seconds()
+        update = credentials.update().where(credentials.c.minted_by == api_key_id, *valid)
+        with self._database.writing() as connection:
+            connection.execute(update.values(revoked_at=unix_seconds()))
+
     def revoked_credentials(self) -> set[str]:
         """Ids of those that were revoked and would otherwise still be valid."""
         revoked = credentials.c.revoked_at.is_not(None), credentials.c.expires_at > unix_seconds()
         with self._database.reading() as connection:
             return set(connection.execute(select(credentials.c.id).where(*revoked)).scalars())
+
+
+def _belongs_to(project: str) -> ColumnElement[bool]:
+    """Recorded there, or made by one of its API keys."""
+    its_keys = select(api_keys.c.id).where(api_keys.c.project == project)
+    return or_(credentials.c.project == project, credentials.c.minted_by.in_(its_keys))
 
 
 def _next_cursor(rows: Sequence[Row[Any]], limit: int) -> str | None:

@@ -116,6 +116,7 @@ class Database:
     def _upgrade(self, connection: Connection, version: int) -> None:
         for migration in schema.MIGRATIONS[version - 1 :]:
             migration(connection)
+        schema.metadata.create_all(connection)  # tables that were added since
         if version != schema.VERSION:
             connection.execute(schema.schema_version.update().values(version=schema.VERSION))
 

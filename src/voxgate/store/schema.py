@@ -1,7 +1,8 @@
 """The tables, their version and the one-step migrations. Only `store` modules read this.
 
 Version 1 is what `metadata.create_all` made first. `MIGRATIONS[n]` takes a database from version n + 1 to
-n + 2, so `VERSION` is always `len(MIGRATIONS) + 1`; a fresh database gets the newest tables at once.
+n + 2, so `VERSION` is always `len(MIGRATIONS) + 1`; a fresh database gets the newest tables at once. A table
+that is only added needs no step: what is missing is made on opening.
 """
 
 from __future__ import annotations
@@ -185,6 +186,16 @@ api_keys = Table(
     Column("expires_at", Moment),
     Column("revoked_at", Moment),
     Column("last_used_at", Moment),
+)
+
+# What a rotation replaced and left good for a while.
+old_secrets = Table(
+    "api_key_old_secrets",
+    metadata,
+    Column("key_hash", Text, primary_key=True),
+    Column("key_id", Text, ForeignKey("api_keys.id", ondelete="CASCADE"), nullable=False),
+    Column("valid_until", Moment, nullable=False),
+    Index("old_secrets_of_key", "key_id"),
 )
 
 credentials = Table(

@@ -1,0 +1,44 @@
+"""The commands as a user types them, against a Voxgate that runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+
+from tests.running import Voxgate
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    output: str
+    errors: str
+
+    @property
+    def line(self) -> str:
+        """The only one that was printed, of a command that went well."""
+        assert self.status == 0, self
+        [line] = self.output.splitlines()
+        return line
+
+
+@dataclass(frozen=True)
+class Command:
+    voxgate: Voxgate
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str) -> Outcome:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("VOXGATE_")}
+        reach = {"VOXGATE_URL": self.voxgate.url, "VOXGATE_API_KEY": self.voxgate.key, "COLUMNS": "200"}
+        done = subprocess.run(
+            [sys.executable, "-m", "voxgate", *arguments],
+            env=own | reach | self.environ,
+            cwd=self.voxgate.data_dir,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
