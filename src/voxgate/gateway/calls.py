@@ -118,7 +118,7 @@ class Calls:
 
     def end_credential(self, credential_id: str) -> None:
         """Of a temporary credential or an API key."""
-        self._end_revoked(call for call in self.all() if call.grant.id == credential_id)
+        self._end_revoked(call for call in self.all() if call.credential_id == credential_id)
 
     def end_minted_by(self, api_key_id: str) -> None:
         self._end_revoked(call for call in self.all() if call.grant.minted_by == api_key_id)

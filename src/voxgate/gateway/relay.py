@@ -285,6 +285,10 @@ class Call:
             self.client.data_received(from_client)
 
     @property
+    def credential_id(self) -> str:
+        return self.grant.id
+
+    @property
     def nothing_passes(self) -> bool:
         """Whether both directions are between two messages."""
         return self.upstream.at_boundary and self.client.at_boundary
