@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from voxgate.core.errors import SettingsError
+from voxgate.core.kinds import Kind, check_options, kind_of_url
 from voxgate.core.networks import network_text
 from voxgate.core.origins import origin_pattern
 
@@ -59,8 +60,15 @@ class _Section(BaseModel):
 class ProviderSettings(_Section):
     """One upstream: where it is and where its key comes from."""
 
-    kind: Literal["openai"] = "openai"
     base_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
+    kind: Kind = Kind.COMPATIBLE
+    """Whose it is; if it is not written, the one that the URL means."""
+    api_version: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = None
+    """Azure's; sent in the URL."""
+    dialect: Literal["ga", "beta"] | None = None
+    """What it speaks; None: what its kind speaks."""
+    models: dict[Annotated[str, Field(min_length=1)], _OneModel] = Field(default_factory=dict)
+    """Names or patterns of models, and what this provider calls each: Azure's deployments."""
     api_key_env: str | None = None
     api_key: SecretStr | None = None
     accepts_client_keys: bool = False
@@ -70,6 +78,26 @@ class ProviderSettings(_Section):
     """How long it is tried after the others of a route when it could not be dialled; 0 never rests it."""
     query_parameters: list[str] = Field(default_factory=list)
     """Parameters of the client's URL that go on to it beside those of the Realtime API."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _find_kind(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "kind" in values or not isinstance(values.get("base_url"), str):
+            return values
+        kind = kind_of_url(values["base_url"])
+        if kind is None:
+            raise ValueError('kind: is missing; this host can mean "azure" and "azure_voice_live"')
+        return {**values, "kind": kind}
+
+    @model_validator(mode="after")
+    def _check_options(self) -> ProviderSettings:
+        check_options(self.kind, self.base_url, self.api_version)
+        return self
+
+    def name_of(self, model: str) -> str:
+        """What this provider calls a model: by its own name first, then by the first pattern that fits."""
+        known = (name for pattern, name in self.models.items() if fnmatchcase(model, pattern))
+        return self.models.get(model) or next(known, model)
 
 
 class RouteSettings(_Section):
@@ -259,9 +287,9 @@ def _explain(
     lines = []
     for each in error.errors(include_url=False)[:_MOST_ERRORS]:
         location, message = (*section, *each["loc"]), each["msg"].removeprefix("Value error, ")
-        if not each["loc"] and (match := re.match(r"([\w.]+): (.*)", message)):
-            location = tuple(int(part) if part.isdigit() else part for part in match[1].split("."))
-            message = match[2]
+        if isinstance(each["input"], dict) and (match := re.match(r"([\w.]+): (.*)", message)):
+            parts = (int(part) if part.isdigit() else part for part in match[1].split("."))
+            location, message = (*location, *parts), match[2]  # a section's own check names the key first
         message = _WORDS.get(each["type"], message)
         source = sources.get(str(location[0])) if location else None
         if source is None or source.startswith(str(path)):

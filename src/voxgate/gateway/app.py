@@ -23,7 +23,7 @@ from voxgate.gateway.client_secrets import SECRET_PATHS, ClientSecrets
 from voxgate.providers.routes import Router
 from voxgate.store import Store
 
-_REALTIME: Final = ("/v1/realtime", "/openai/v1/realtime", "/openai/realtime")
+_REALTIME: Final = ("/v1/realtime", "/openai/v1/realtime", "/openai/realtime", "/voice-live/realtime")
 _ALL_METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 

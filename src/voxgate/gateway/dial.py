@@ -25,7 +25,7 @@ from voxgate.realtime.handshake import BadHandshake, new_key, parse_answer, upgr
 _LARGEST_HEAD: Final = 64 << 10
 _SHOWN_BODY: Final = 300
 _TOO_MANY_REQUESTS: Final = 429
-_KEY: Final = re.compile(r"\b((?:sk|ek|vg)[-_])[\w.*-]+")
+_KEY: Final = re.compile(r"\b((?:sk|ek|vg|xai)[-_])[\w.*-]+")
 """Providers like to quote the key that they refuse; it is not for the trace."""
 
 logger = logging.getLogger(__name__)
@@ -118,6 +118,7 @@ class Dialler:
                     "type": "gateway.dialled",
                     "provider": name,
                     "upstream_model": upstream.model,
+                    "dialect": upstream.dialect.value,
                     "url": upstream.place,
                     "ms": round(dialled.elapsed_ms, 3),
                     "subprotocol": None,
@@ -229,10 +230,15 @@ async def _read_answer(upstream: Upstream, answering: _Answering, key: str) -> b
     if answer.status == 101:
         answer.check(key)
         return rest
-    words = _KEY.sub(r"\1…", rest[:_SHOWN_BODY].decode(errors="replace")).strip()
+    words = _without_key(rest.decode(errors="replace"), upstream.secret)[:_SHOWN_BODY].strip()
     overloaded = answer.status == _TOO_MANY_REQUESTS and not upstream.callers_key
     raise DialFailure(
         f"answered {answer.status}",
         f"{answer.reason} {words}".strip(),
         is_unwell=overloaded or answer.status >= 500,
     )
+
+
+def _without_key(words: str, secret: str) -> str:
+    """Some keys have no look by which to find them; those are known whole."""
+    return _KEY.sub(r"\1…", words.replace(secret, "…") if secret else words)

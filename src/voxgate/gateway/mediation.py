@@ -20,8 +20,10 @@ from voxgate.gateway.policies import stages_before_translation, stages_for
 from voxgate.gateway.policies.judging import lacks
 from voxgate.gateway.policies.ruling import NOTHING, Ruling, Stage
 from voxgate.gateway.relay import Call
+from voxgate.providers.openai import TRANSCRIPTION
 from voxgate.providers.routes import Upstream
-from voxgate.realtime.dialects import Dialect, Translator, detect, detect_from_update
+from voxgate.realtime.dialects import Dialect, MessageTranslator, Translator, detect, detect_from_update
+from voxgate.realtime.dialects.detection import AZURE_PATH
 from voxgate.realtime.frames import BINARY, BROKEN, PING, PONG, TEXT, FrameDecoder, Message, encode_frame
 from voxgate.realtime.handshake import Request
 from voxgate.realtime.peek import kind_of
@@ -37,16 +39,17 @@ def mediate(
 ) -> None:
     """Before the call starts: puts it through the stages that it needs, if any. `model` is the name that the
     client asked for."""
-    dialect, before, policies = detect(request), stages_before_translation(call.grant), stages_for(call.grant)
+    transcribes = TRANSCRIPTION in (request.parameter("intent"), call.grant.session.get("type"))
+    before = stages_before_translation(call.grant, transcribes=transcribes)
+    dialect, policies = detect(request), stages_for(call.grant)
+    presumed = _presumed(request, upstream.dialect)
 
     def begin(dialect: Dialect | None) -> Between | None:
-        translator = Translator(
-            dialect, upstream.dialect, requested_model=model, upstream_model=upstream.model
-        )
-        stages = [] if translator.transparent else [Translation(translator)]
+        outer, inner = _translations(dialect, presumed, model, upstream, is_judged=bool(policies))
         between: Between
-        if stages or policies:
-            between = Mediation(call, [*before, *stages, *policies], functools.partial(end, call))
+        if outer or policies or inner:
+            stages = [*before, *outer, *policies, *inner]
+            between = Mediation(call, stages, functools.partial(end, call))
         elif before:
             between = Watch(call, before[0])
         else:
@@ -54,10 +57,45 @@ def mediate(
         between.begin()
         return between
 
-    if dialect is None and not policies and model == upstream.model:
+    waits = dialect is None and presumed is upstream.dialect and model == upstream.model
+    if waits and not policies and upstream.translator is None:
         Undecided(call, upstream.dialect, begin).begin()
     else:
         begin(dialect)
+
+
+def _presumed(request: Request, provider: Dialect) -> Dialect:
+    """What a client speaks that has not shown it. Clients of the beta say so in their handshake, but for some
+    that use Azure's older path; and what speaks GA can be told from what it says of its session."""
+    return provider if request.path == AZURE_PATH else Dialect.GA
+
+
+def _translations(
+    client: Dialect | None, presumed: Dialect, model: str, upstream: Upstream, *, is_judged: bool
+) -> tuple[list[Translation], list[Translation]]:
+    """What stands on the client's and on the provider's side of the policies, which read GA."""
+    meeting = Dialect.GA if is_judged or upstream.translator else upstream.dialect
+    outer = Translator(
+        client,
+        meeting,
+        requested_model=model,
+        upstream_model=upstream.model,
+        refused=upstream.refused if meeting is upstream.dialect else None,
+        presumed=presumed,
+        is_waypoint=meeting is not upstream.dialect,
+    )
+    inner = Translator(
+        meeting,
+        upstream.dialect,
+        requested_model=upstream.model,
+        upstream_model=upstream.model,
+        refused=upstream.refused,
+    )
+    last = [Translation(upstream.translator())] if upstream.translator else []
+    return (
+        [] if outer.transparent else [Translation(outer)],
+        [*([] if inner.transparent else [Translation(inner)]), *last],
+    )
 
 
 class Between(Protocol):
@@ -71,9 +109,9 @@ class Between(Protocol):
 
 
 class Translation:
-    """The stage that translates between the client's dialect and another."""
+    """The stage that translates between a dialect and another."""
 
-    def __init__(self, translator: Translator) -> None:
+    def __init__(self, translator: MessageTranslator) -> None:
         self._translator = translator
 
     def opening(self) -> Ruling:

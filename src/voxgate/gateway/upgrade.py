@@ -36,7 +36,9 @@ from voxgate.realtime.dialects import Dialect, detect
 from voxgate.realtime.handshake import BadHandshake, Request, accept_answer, parse_request
 from voxgate.recording.spool import UNRECORDED, Log, Spool
 
-REALTIME_PATHS: Final = frozenset({"/v1/realtime", "/openai/v1/realtime", "/openai/realtime"})
+REALTIME_PATHS: Final = frozenset(
+    {"/v1/realtime", "/openai/v1/realtime", "/openai/realtime", "/voice-live/realtime"}
+)
 _OTHER_APIS: Final = ("/v1/realtime/translations", "/openai/v1/realtime/translations", "/v1/live/")
 """Whose clients are told so in the way that they understand."""
 SESSION_HEADER: Final = "x-voxgate-session-id"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from voxgate.core.errors import Forbidden, InvalidModel, UpstreamRefused
 from voxgate.core.settings import LOCAL, ProviderSettings, RouteSettings, Settings
-from voxgate.providers.openai import ALIASES, REALTIME_MODELS, RETIRED_MODELS, TRANSCRIPTION
-from voxgate.realtime.dialects import Dialect
+from voxgate.providers.adapters import facts_of
+from voxgate.providers.facts import Form
+from voxgate.providers.openai import ALIASES, RETIRED_MODELS, TRANSCRIPTION
+from voxgate.realtime.dialects import Dialect, MessageTranslator, Refused
 from voxgate.realtime.handshake import PUBLIC_QUERY
 
 _FORWARDED_HEADERS: Final = ("user-agent", "openai-safety-identifier", "x-openai-agents-sdk")
@@ -37,6 +39,12 @@ class Upstream:
     """Whether it is dialled with the caller's own key: then being out of quota is the caller's fault."""
     dialect: Dialect = Dialect.GA
     """What it speaks."""
+    refused: Refused = field(default_factory=dict)
+    """What it refuses beyond its dialect."""
+    translator: Callable[[], MessageTranslator] | None = None
+    """What it says otherwise than its dialect."""
+    secret: str = field(default="", repr=False)
+    """The key that it is dialled with."""
 
     @property
     def authority(self) -> str:
@@ -88,13 +96,16 @@ class Router:
                 continue
             if provider_key is not None and not provider.accepts_client_keys:
                 continue
+            if _intends_transcription(query) and not facts_of(provider).transcribes:
+                missing.append(f"{name} has no transcription sessions")
+                continue
             key = provider_key or self._key_of(provider)
             if key is None:
-                missing.append(f"{name} has no key (set {provider.api_key_env or 'api_key_env'})")
+                missing.append(f"{name} has no key (set {_key_variable(provider)})")
                 continue
-            sent = self._headers(headers, key, own=provider_key is None)
+            kept = _client_headers(headers, own=provider_key is None)
             known_as = model if _is_transcription(query) and name != LOCAL else upstream_model
-            upstream = self._upstream(name, provider, known_as, query, sent)
+            upstream = _upstream(name, provider, known_as, query, key, kept)
             found.append(replace(upstream, callers_key=provider_key is not None))
         if not found and provider_key is not None:
             raise Forbidden(
@@ -129,7 +140,7 @@ class Router:
         alias leads to a route. Routes whose providers have no key are left out. `served_by` is the name by
         which the provider knows the model."""
         names = [LOCAL] if LOCAL in self._providers else []
-        names += [name for route in self._settings.routes_in_force for name in _names(route)]
+        names += [name for route in self._settings.routes_in_force for name in self._names(route)]
         if aliases:
             exact = [name for name in self._aliases if not _is_pattern(name) and name != TRANSCRIPTION]
             names += [name for name in (*exact, *RETIRED_MODELS) if self._alias_of(name)]
@@ -140,8 +151,17 @@ class Router:
         provider = next((each for each in route.providers if self._is_usable(each)), None) if route else None
         if provider is None:
             return None
+        served_by = self._providers[provider].name_of(live)
         owner = {"owned_by": provider, "provider": provider}
-        return {"id": name, "object": "model", "created": 0, **owner, "served_by": live}
+        return {"id": name, "object": "model", "created": 0, **owner, "served_by": served_by}
+
+    def _names(self, route: RouteSettings) -> list[str]:
+        """Those of a route: for a pattern what its providers are known or told to serve."""
+        if not _is_pattern(route.model):
+            return [route.model]
+        providers = [self._providers[name] for name in route.providers if name in self._providers]
+        known = [name for each in providers for name in (*each.models, *facts_of(each).models)]
+        return [name for name in known if not _is_pattern(name) and fnmatchcase(name, route.model)]
 
     def _resolve(self, model: str) -> tuple[RouteSettings | None, str]:
         """The route of a model, and the name by which the route's providers know it. An alias counts unless
@@ -164,51 +184,64 @@ class Router:
     def _key_of(self, provider: ProviderSettings) -> str | None:
         if provider.api_key is not None:
             return provider.api_key.get_secret_value()
-        if provider.api_key_env is None:
+        variable = _key_variable(provider)
+        if variable is None:
             return ""  # a provider that wants none
-        return self._environ.get(provider.api_key_env) or None
-
-    @staticmethod
-    def _headers(
-        client_headers: Iterable[tuple[str, str]], key: str, *, own: bool
-    ) -> tuple[tuple[str, str], ...]:
-        """What the provider sees of the client: nothing that names or authenticates it. An account header
-        goes along only with the caller's own key."""
-        allowed = _FORWARDED_HEADERS if own else (*_FORWARDED_HEADERS, *_ACCOUNT_HEADERS)
-        kept = [(name, value) for name, value in client_headers if name in allowed]
-        return (*([("Authorization", f"Bearer {key}")] if key else []), *kept)
-
-    @staticmethod
-    def _upstream(
-        name: str,
-        provider: ProviderSettings,
-        model: str,
-        query: Iterable[tuple[str, str]],
-        headers: tuple[tuple[str, str], ...],
-    ) -> Upstream:
-        base = urlsplit(provider.base_url)
-        tls = base.scheme == "https"
-        known = PUBLIC_QUERY | {name.lower() for name in provider.query_parameters}
-        rest = [(key, value) for key, value in query if key.lower() in known - _NEVER_FORWARDED]
-        named = [] if _is_transcription(query) and name != LOCAL else [("model", model)]
-        parameters = urlencode([*named, *rest], quote_via=quote)
-        return Upstream(
-            provider=name,
-            host=base.hostname or "",
-            port=base.port or (443 if tls else 80),
-            tls=tls,
-            target=f"{base.path.rstrip('/')}/realtime?{parameters}",
-            headers=headers,
-            model=model,
-            connect_timeout_seconds=provider.connect_timeout_seconds,
-            rest_seconds=provider.rest_seconds,
-        )
+        return self._environ.get(variable) or None
 
 
-def _names(route: RouteSettings) -> list[str]:
-    if not _is_pattern(route.model):
-        return [route.model]
-    return [model for model in REALTIME_MODELS if fnmatchcase(model, route.model)]
+def _key_variable(provider: ProviderSettings) -> str | None:
+    return provider.api_key_env or facts_of(provider).key_variable
+
+
+def _client_headers(headers: Iterable[tuple[str, str]], *, own: bool) -> list[tuple[str, str]]:
+    """What the provider sees of the client: nothing that names or authenticates it. An account header goes
+    along only with the caller's own key."""
+    allowed = _FORWARDED_HEADERS if own else (*_FORWARDED_HEADERS, *_ACCOUNT_HEADERS)
+    return [(name, value) for name, value in headers if name in allowed]
+
+
+def _upstream(
+    name: str,
+    provider: ProviderSettings,
+    model: str,
+    query: Sequence[tuple[str, str]],
+    key: str,
+    headers: Sequence[tuple[str, str]],
+) -> Upstream:
+    facts, base = facts_of(provider), urlsplit(provider.base_url)
+    form = facts.form(base.path.rstrip("/"), provider.api_version)
+    dialect = Dialect(provider.dialect) if provider.dialect else form.dialect
+    unnamed = _is_transcription(query) and name != LOCAL
+    known_as = model if unnamed else provider.name_of(model)
+    own = facts.beta_headers if dialect is Dialect.BETA else ()
+    tls = base.scheme == "https"
+    return Upstream(
+        provider=name,
+        host=base.hostname or "",
+        port=base.port or (443 if tls else 80),
+        tls=tls,
+        target=f"{form.path}?{_parameters(provider, form, None if unnamed else known_as, query)}",
+        headers=(*([facts.key(key)] if key else []), *own, *headers),
+        model=known_as,
+        connect_timeout_seconds=provider.connect_timeout_seconds,
+        rest_seconds=provider.rest_seconds,
+        dialect=dialect,
+        refused=facts.refused,
+        translator=facts.translator,
+        secret=key,
+    )
+
+
+def _parameters(
+    provider: ProviderSettings, form: Form, model: str | None, query: Iterable[tuple[str, str]]
+) -> str:
+    """The form's, then the client's that the provider may see."""
+    ours = [*form.parameters, *([(form.model_parameter, model)] if model else [])]
+    decided = _NEVER_FORWARDED | facts_of(provider).not_forwarded | {name for name, _ in ours}
+    known = PUBLIC_QUERY | {name.lower() for name in provider.query_parameters}
+    rest = [(name, value) for name, value in query if name.lower() in known - decided]
+    return urlencode([*ours, *rest], quote_via=quote)
 
 
 def _is_pattern(name: str) -> bool:
@@ -218,5 +251,9 @@ def _is_pattern(name: str) -> bool:
 def _is_transcription(query: Iterable[tuple[str, str]]) -> bool:
     """A transcription session without a model in its URL: what transcribes is named in the session, and the
     live service refuses both together."""
-    named = {key.lower(): value for key, value in query if value}
-    return named.get("intent") == TRANSCRIPTION and not named.keys() & {"model", "deployment"}
+    named = {key.lower() for key, value in query if value}
+    return _intends_transcription(query) and not named & {"model", "deployment"}
+
+
+def _intends_transcription(query: Iterable[tuple[str, str]]) -> bool:
+    return any(key.lower() == "intent" and value == TRANSCRIPTION for key, value in query)

@@ -32,6 +32,8 @@ _G711: Final[dict[str, Kind]] = {
     "g711_ulaw": "pcmu",
     "g711_alaw": "pcma",
 }
+_AT_OTHER_RATES: Final = {"pcm16_8000hz": 8_000, "pcm16_16000hz": 16_000}
+"""Azure Voice Live's."""
 
 
 def parse_format(value: object) -> AudioFormat | None:
@@ -39,6 +41,8 @@ def parse_format(value: object) -> AudioFormat | None:
     if isinstance(value, str):
         value = {"type": value}
     name = string(value, "type") or ""
+    if name in _AT_OTHER_RATES:
+        return AudioFormat("pcm", _AT_OTHER_RATES[name])
     if name in _G711:
         return AudioFormat(_G711[name], 8000)
     if name in ("audio/pcm", "pcm16"):
@@ -50,4 +54,7 @@ def parse_format(value: object) -> AudioFormat | None:
 def format_in(session: Json, direction: Direction) -> AudioFormat | None:
     """The format that a session or a response names for a direction, if it names one."""
     ga = parse_format(obj(session, "audio", direction).get("format"))
-    return ga or parse_format(session.get(f"{direction}_audio_format"))
+    beta = session.get(f"{direction}_audio_format")
+    if direction == "input" and beta == "pcm16":  # Azure Voice Live says the rate beside it
+        beta = {"type": beta, "rate": session.get("input_audio_sampling_rate")}
+    return ga or parse_format(beta)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 from tests.realtime.dialects.shapes import Shape, read_shapes
+from tests.recordings import Event, read_recording
 
-Event = dict[str, Any]
 Recording = Callable[[str], list[tuple[str, Event]]]
 
 
@@ -55,10 +54,4 @@ def ga_problems(event_shapes: Path) -> Callable[[Event], list[str]]:
 @pytest.fixture(scope="session")
 def recording(shared: Path) -> Recording:
     """The messages of a recorded session: `sent` or `received` by the client, and the event."""
-
-    def read(name: str) -> list[tuple[str, Event]]:
-        text = (shared / f"fixtures/realtime/recordings/{name}.yaml").read_text()
-        entries = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["interactions"]
-        return [(one["direction"], one["data"]) for one in entries if one["kind"] == "message"]
-
-    return read
+    return functools.partial(read_recording, shared)

@@ -21,6 +21,8 @@ def stages_for(grant: Grant) -> list[Stage]:
     return stages
 
 
-def stages_before_translation(grant: Grant) -> list[Stage]:
-    """Those that judge names as the client writes them, before a translation replaces them."""
-    return [Allowed([ModelRule(grant)], word=b"model")] if grant.models is not None else []
+def stages_before_translation(grant: Grant, *, transcribes: bool = False) -> list[Stage]:
+    """Those that judge names as the client writes them, before a translation replaces them. `transcribes`:
+    the call was opened for a session that only transcribes."""
+    rule = ModelRule(grant, transcribes=transcribes)
+    return [Allowed([rule], word=b"model")] if grant.models is not None else []

@@ -133,10 +133,12 @@ class ToolRule:
 
 class ModelRule:
     """The credential's models: a message that names another one is refused. In a session that transcribes,
-    the model is the one that transcribes."""
+    the model is the one that transcribes; in one that answers, what transcribes beside is not restricted."""
 
-    def __init__(self, grant: Grant) -> None:
+    def __init__(self, grant: Grant, *, transcribes: bool = False) -> None:
         self._grant = grant
+        self._transcribes = transcribes
+        """Whether the session only transcribes, whatever an update says of itself."""
 
     def __call__(self, event: Body) -> None:
         self._check(event, "model")
@@ -144,9 +146,11 @@ class ModelRule:
             if (body := event.get(name)) is not None:
                 self._check(an_object(body, name), f"{name}.model")
         session = event.get("session") or {}
-        if event["type"].startswith("transcription_") or session.get("type") == "transcription":
+        says_so = event["type"].startswith("transcription_") or session.get("type") == "transcription"
+        if says_so or self._transcribes:
             for path in _TRANSCRIPTIONS:
                 self._check_transcription(session, path)
+        self._transcribes |= says_so
 
     def _check_transcription(self, session: Body, path: Sequence[str]) -> None:
         holder, at = session, "session"

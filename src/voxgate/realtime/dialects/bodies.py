@@ -31,12 +31,12 @@ def kind_of(session: Body, event_name: str) -> Kind | None:
 def translate_session(session: Body, kind: Kind, to: Dialect) -> bool:
     if to is Dialect.BETA:
         changed = session.pop("type", None) is not None
-        changed |= _flatten(session, FIELDS["session"])
+        changed |= flatten(session, FIELDS["session"])
         return split_rate(session) or changed
     changed = session.get("type") != kind
     session["type"] = kind
     changed |= join_rate(session)
-    return _nest(session, FIELDS["session"]) or changed
+    return nest(session, FIELDS["session"]) or changed
 
 
 def translate_response(response: Body, shape: Shape, to: Dialect) -> bool:
@@ -77,10 +77,10 @@ def leaf(body: Body, path: Sequence[str]) -> Any:
 
 
 def _move(body: Body, fields: Sequence[Field], to: Dialect) -> bool:
-    return _nest(body, fields) if to is Dialect.GA else _flatten(body, fields)
+    return nest(body, fields) if to is Dialect.GA else flatten(body, fields)
 
 
-def _nest(body: Body, fields: Sequence[Field]) -> bool:
+def nest(body: Body, fields: Sequence[Field]) -> bool:
     changed = False
     for field in fields:
         if field.beta in body:
@@ -103,7 +103,7 @@ def _put(body: Body, field: Field, value: Any) -> bool:
     return True
 
 
-def _flatten(body: Body, fields: Sequence[Field]) -> bool:
+def flatten(body: Body, fields: Sequence[Field]) -> bool:
     changed = False
     for field in fields:
         changed |= _take(body, field)

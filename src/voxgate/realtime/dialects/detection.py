@@ -10,7 +10,10 @@ from voxgate.realtime.dialects.names import find_name
 from voxgate.realtime.dialects.table import FIELDS, TRANSCRIPTION, Dialect, Shape
 from voxgate.realtime.handshake import Request
 
+AZURE_PATH: Final = "/openai/realtime"
+"""Azure's older one, of clients of both dialects that do not always say which."""
 _AZURE_GA_PATH: Final = "/openai/v1/"
+_VOICE_LIVE_PATH: Final = "/voice-live/"
 _SHAPES: Final[dict[bytes, tuple[str, Shape]]] = {
     b"session.update": ("session", "session"),
     b"response.create": ("response", "request"),
@@ -21,7 +24,7 @@ _TELLING: Final = frozenset({*_SHAPES, b"transcription_session.update"})
 def detect(request: Request) -> Dialect | None:
     """None: the handshake does not say. `/openai/realtime` of Azure is used by clients of both dialects, and
     so is an ordinary path without the beta header."""
-    if request.is_beta:
+    if request.is_beta or request.path.startswith(_VOICE_LIVE_PATH):
         return Dialect.BETA
     return Dialect.GA if request.path.startswith(_AZURE_GA_PATH) else None
 

@@ -26,11 +26,15 @@ class UntoldFields:
     """Takes what the provider refuses out of a client's sessions and responses, in the provider's dialect,
     and puts it back into what the provider answers. Beta's `temperature` is the one that every client has."""
 
-    def __init__(self, client: Dialect, provider: Dialect, refused: Refused) -> None:
-        general = {**REFUSED[provider], **refused}
+    def __init__(
+        self, client: Dialect, provider: Dialect, refused: Refused, *, is_waypoint: bool = False
+    ) -> None:
+        """At a waypoint nothing is refused yet."""
+        general = {} if is_waypoint else {**REFUSED[provider], **refused}
+        transcribing = {} if is_waypoint else REFUSED_IN_TRANSCRIPTION[provider]
         self._refused: dict[Kind, Refused] = {
             "realtime": general,
-            "transcription": {**general, **REFUSED_IN_TRANSCRIPTION[provider]},
+            "transcription": {**general, **transcribing},
         }
         has_temperature = client is Dialect.BETA and "temperature" in general
         self._session: dict[Kind, Body] = {

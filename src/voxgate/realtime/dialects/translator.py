@@ -5,7 +5,7 @@ recognised by its first bytes and never decoded; a message that needs no change 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import orjson
 
@@ -42,6 +42,12 @@ class Translated(NamedTuple):
     back: tuple[bytes, ...] = ()
 
 
+class MessageTranslator(Protocol):
+    def to_provider(self, text: bytes) -> Translated: ...
+
+    def to_client(self, text: bytes) -> Translated: ...
+
+
 class _Events(NamedTuple):
     forward: list[Body]
     back: list[Body]
@@ -55,9 +61,10 @@ class Translator:
     """Translates both directions of a call.
 
     `client` is None as long as it is not known; until the client's first session.update shows it, the client
-    is taken to speak the provider's dialect. `requested_model` is the name that the client asked for and is
-    shown, `upstream_model` the one that the provider knows. `refused` adds what this provider refuses beyond
-    its dialect (see `REFUSED_BY_VOICE_LIVE`).
+    is taken to speak `presumed`, which is the provider's dialect if not given. `requested_model` is
+    the name that the client asked for and is shown, `upstream_model` the one that the provider knows.
+    `refused` adds what this provider refuses beyond its dialect (see `REFUSED_BY_VOICE_LIVE`). `is_waypoint`:
+    what is called the provider here is another translator, so nothing is taken out for it.
 
     Never raises, whatever the bytes: what cannot be read goes on unchanged.
     """
@@ -70,24 +77,32 @@ class Translator:
         requested_model: str | None = None,
         upstream_model: str | None = None,
         refused: Refused | None = None,
+        presumed: Dialect | None = None,
+        is_waypoint: bool = False,
     ) -> None:
         self.client = client
         self.provider = provider
+        self._presumed = presumed or provider
+        self._is_waypoint = is_waypoint
         self._requested_model = requested_model
         self._upstream_model = upstream_model
         self._refused = refused or {}
         self._settle()
 
     def _settle(self) -> None:
-        """Chooses the tables, now that the client's dialect is known or as if it were the provider's."""
-        client = self.client or self.provider
+        """Chooses the tables, now that the client's dialect is known or presumed."""
+        client = self._speaks
         self._translates = client is not self.provider
-        self._untold = UntoldFields(client, self.provider, self._refused)
+        self._untold = UntoldFields(client, self.provider, self._refused, is_waypoint=self._is_waypoint)
         self._ends = ItemEnds() if self._translates and client is Dialect.GA else None
         models = (self._requested_model, self._upstream_model)
         same = MODEL_RULES if None not in models and models[0] != models[1] else {}
         self._client_rules = RULES[self.provider] if self._translates else same
         self._server_rules = RULES[client] if self._translates else same
+
+    @property
+    def _speaks(self) -> Dialect:
+        return self.client or self._presumed
 
     @property
     def transparent(self) -> bool:
@@ -98,7 +113,8 @@ class Translator:
     def to_provider(self, text: bytes) -> Translated:
         if self.client is None and (dialect := detect_from_update(text)) is not None:
             self.client = dialect
-            self._settle()
+            if dialect is not self._presumed:
+                self._settle()
         return _translate(text, self._client_rules, self._client_event)
 
     def to_client(self, text: bytes) -> Translated:
@@ -135,7 +151,7 @@ class Translator:
         return _Events([event], []) if changed else None
 
     def _server_event(self, event: Body, rule: Rule) -> _Events | None:
-        client = self.client or self.provider
+        client = self._speaks
         body = event.get(rule.key or "")
         if not isinstance(body, dict):
             return _renamed(event, rule, changed=False)

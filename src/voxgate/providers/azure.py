@@ -1,0 +1,26 @@
+"""Facts about Azure OpenAI. Its URL has two forms, and the model is the name of a deployment:
+
+    …/openai/v1/realtime?model=DEPLOYMENT                              GA
+    …/openai/realtime?api-version=VERSION&deployment=DEPLOYMENT        beta, deprecated in April 2026
+
+Source: request heads of the official SDKs and a recorded call of the first form, July 2026.
+"""
+
+from __future__ import annotations
+
+from voxgate.providers.facts import Facts, Form, api_key
+from voxgate.realtime.dialects import Dialect
+
+
+def form(base: str, api_version: str | None) -> Form:
+    """`base` may end with `/openai/v1`, which is the first form, with `/openai`, or before either."""
+    if base.endswith("/openai/v1") or (api_version is None and not base.endswith("/openai")):
+        root = base.removesuffix("/openai/v1")
+        parameters = (("api-version", api_version),) if api_version else ()
+        return Form(f"{root}/openai/v1/realtime", parameters=parameters)
+    root = base.removesuffix("/openai")
+    version = (("api-version", api_version or ""),)
+    return Form(f"{root}/openai/realtime", "deployment", version, Dialect.BETA)
+
+
+FACTS = Facts(form=form, key=api_key, key_variable="AZURE_OPENAI_API_KEY")

@@ -1,0 +1,61 @@
+"""What is known of a kind of provider: how its URL is formed, how a key travels, which dialect it speaks, and
+what it does otherwise than others. Each kind is one file of such facts; `adapters.py` has the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from voxgate.realtime.dialects import Dialect, MessageTranslator, Refused
+from voxgate.realtime.handshake import BETA_VALUE
+
+Header = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One form of a provider's URL."""
+
+    path: str
+    model_parameter: str = "model"
+    parameters: tuple[tuple[str, str], ...] = ()
+    """Those that settings decide and that come before the client's."""
+    dialect: Dialect = Dialect.GA
+
+
+def below(base: str) -> Form:
+    """OpenAI's form, whatever the base."""
+    return Form(f"{base}/realtime")
+
+
+def bearer(key: str) -> Header:
+    return "Authorization", f"Bearer {key}"
+
+
+def api_key(key: str) -> Header:
+    return "api-key", key
+
+
+BETA_HEADER: Final[Header] = ("OpenAI-Beta", BETA_VALUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    form: Callable[[str, str | None], Form]
+    """From the path of `base_url`, without a slash at its end, and `api_version`."""
+    key: Callable[[str], Header] = bearer
+    key_variable: str | None = None
+    """Where its key is looked for if settings do not say."""
+    models: tuple[str, ...] = ()
+    """Those it is known to serve: what a route's pattern stands for in `GET /v1/models`."""
+    transcribes: bool = True
+    """Whether it has transcription sessions (`?intent=transcription`)."""
+    not_forwarded: frozenset[str] = frozenset({"api-version"})
+    """Parameters of the client's URL that mean nothing to it, or that settings decide."""
+    beta_headers: tuple[Header, ...] = (BETA_HEADER,)
+    """What it is sent beside the key when it speaks beta."""
+    refused: Refused = field(default_factory=dict)
+    translator: Callable[[], MessageTranslator] | None = None
+    """What it says otherwise than its dialect; one for each call."""
