@@ -128,3 +128,20 @@ def none_left_running() -> Iterator[None]:
         if each.process.poll() is None:
             each.process.kill()
             each.process.wait(10)
+
+
+def workers_of(voxgate: Voxgate) -> list[int]:
+    """Their process ids."""
+    parent = voxgate.process.pid
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in children if b"\0worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+@contextlib.contextmanager
+def sleeping(pid: int) -> Iterator[None]:
+    """A worker that sleeps takes no call, so that the other one gets it."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)

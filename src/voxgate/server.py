@@ -39,6 +39,7 @@ from voxgate.auth.web import WebSignIn
 from voxgate.core.errors import MethodNotAllowed, NotFound, RequestError, VoxgateError
 from voxgate.core.ids import new_id
 from voxgate.core.settings import ProviderSettings, Settings
+from voxgate.gateway.acceptor import Acceptor
 from voxgate.gateway.admission import Admission
 from voxgate.gateway.answers import error_response
 from voxgate.gateway.app import Endpoints
@@ -275,7 +276,7 @@ class GatewayServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """uvicorn's own for sockets that are open, with a limit for the TLS handshake."""
-        loop, config = asyncio.get_running_loop(), self.config
+        config = self.config
         protocol = functools.partial(  # type: ignore[call-arg]
             config.http_protocol_class,
             config=config,
@@ -286,12 +287,18 @@ class GatewayServer(uvicorn.Server):
         if config.ssl is not None:
             seconds = self._worker.settings.limits.handshake_seconds
             tls = {"ssl": config.ssl, "ssl_handshake_timeout": seconds}
-        self.servers = [
-            await loop.create_server(protocol, sock=sock, backlog=config.backlog, **tls)
+        acceptors = [
+            Acceptor(sock, protocol, place=self._worker.place, load=self._load, tls=tls)
             for sock in sockets or []
         ]
+        for acceptor in acceptors:
+            acceptor.start()
+        self.servers = acceptors  # type: ignore[assignment]
         self._sweeps = asyncio.create_task(self._worker.gateway.limits.run())
         self.started = True
+
+    def _load(self) -> int:
+        return self._calls.running + len(self.server_state.connections)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if sig == signal.SIGINT or self._told_to_stop:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -21,7 +20,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.limited import until, works
-from tests.running import Voxgate, start_voxgate
+from tests.running import Voxgate, sleeping, start_voxgate, workers_of
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
 pytestmark = [
@@ -64,26 +63,9 @@ def running(folder: Path, provider: ScriptedProvider) -> Iterator[Voxgate]:
         assert voxgate.stop() == 0, "".join(voxgate.output)
 
 
-def workers_of(voxgate: Voxgate) -> list[int]:
-    """Their process ids."""
-    parent = voxgate.process.pid
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(pid) for pid in children if b"\0worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
 def memory_of(pid: int) -> int:
     """Resident bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-@contextlib.contextmanager
-def sleeping(pid: int) -> Iterator[None]:
-    """A worker that sleeps takes no call, so that the other one gets it."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def leases_in(voxgate: Voxgate) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -29,7 +29,7 @@ from voxgate.realtime.frames import (
     encode_close,
     encode_frame,
 )
-from voxgate.recording.spool import UNRECORDED, Log
+from voxgate.recording.spool import Log
 from voxgate.recording.wirelog import CLIENT, SERVER
 
 _CLOSE_SECONDS: Final = 5.0
@@ -93,20 +93,22 @@ class Leg(asyncio.Protocol):
         "_log",
         "_on_lost",
         "_on_notice",
+        "_receive",
         "_send",
         "_take",
         "follower",
         "peer",
-        "received",
+        "reader",
         "received_bytes",
         "refused",
-        "room",
         "stalled_since",
         "transport",
         "watched",
     )
 
-    peer: asyncio.Transport
+    peer: Any
+    _send: Callable[[memoryview], int]
+    _receive: Callable[[memoryview], int]
 
     def __init__(
         self,
@@ -117,7 +119,7 @@ class Leg(asyncio.Protocol):
         on_notice: Callable[[Leg], None],
         on_lost: Callable[[Leg, Exception | None], None],
     ) -> None:
-        self.transport = transport
+        self.transport: Any = transport
         self.follower = FrameFollower(largest_message)
         self.refused = b""
         """The beginning of a message that was too large."""
@@ -126,10 +128,11 @@ class Leg(asyncio.Protocol):
         self.received_bytes = 0
         self.stalled_since: float | None = None
         """Since when (monotonic seconds) this side has not taken what waits for it."""
+        self.reader: Callable[[], None] | None = None
+        """What reads the transport's socket instead of the transport: `splice`, where nothing is to be done
+        to the bytes."""
         self._kind = kind
         self._log = log
-        self.room = log.buffer
-        self.received: Callable[[memoryview], None] = self._pass_room
         self._take: Callable[[bytes], None] | None = None
         self._on_notice = on_notice
         self._on_lost = on_lost
@@ -137,27 +140,30 @@ class Leg(asyncio.Protocol):
     def join(self, peer: asyncio.Transport) -> None:
         """From now on what is received goes to `peer`."""
         self.peer = peer
-        self._send = peer.write if isinstance(peer, SocketTransport) else self._send_copy
-
-    def _send_copy(self, data: bytes | memoryview) -> None:
-        """To a transport that may keep what it was given for a while."""
-        self.peer.write(bytes(data))
+        self._read_by(self._splice_or_not())
 
     def mediate(self, take: Callable[[bytes], None]) -> None:
         """From now on `take` is given what is received, and nothing goes on by itself. It lets only whole
         messages go on."""
         self._take = take
-        self._read_by(UNRECORDED.buffer, self._received_copy)
+        self._read_by(None)
 
     def relay(self) -> None:
         """The opposite."""
         self._take = None
-        self._read_by(self._log.buffer, self._pass_room)
+        self._read_by(self._splice_or_not())
 
-    def _read_by(self, room: Callable[[], memoryview], received: Callable[[memoryview], None]) -> None:
-        self.room, self.received = room, received
+    def _splice_or_not(self) -> Callable[[], None] | None:
+        """Only two sockets can be spliced, and not a TLS transport."""
+        if not (isinstance(self.transport, SocketTransport) and isinstance(self.peer, SocketTransport)):
+            return None
+        self._receive, self._send = self.transport.sock.recv_into, self.peer.sock.send
+        return self.splice
+
+    def _read_by(self, reader: Callable[[], None] | None) -> None:
+        self.reader = reader
         if self.transport.get_protocol() is self:
-            self.transport.set_protocol(self)  # it has looked up where to put what it reads
+            self.transport.set_protocol(self)  # it has looked up what reads
 
     @property
     def at_boundary(self) -> bool:
@@ -169,26 +175,43 @@ class Leg(asyncio.Protocol):
         """Whether a control frame may follow what this side sent on."""
         return self._take is not None or self.follower.between_frames
 
-    def _pass_room(self, data: memoryview) -> None:
-        """What was received into the `room`, which is the log's own memory."""
-        follower, log = self.follower, self._log
+    def splice(self) -> None:
+        """The way of nearly every byte: from the socket into the log's own memory, and from there to the
+        other socket. It is one long function, because its length is the price of a relayed message; what is
+        out of the ordinary it leaves to others."""
+        log = self._log
+        room = log.buffer()
+        receive, send = self._receive, self._send  # local names: a call of what is in a slot is slow
+        try:
+            size = receive(room)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self.transport.fail(error)
+            return
+        if not size:
+            self.transport.end_of_file()
+            return
+        follower = self.follower
         if follower.oversized:
             return
-        if log.gaps:
-            data = self._mend(data)
-        size = len(data)
+        data = room[:size] if not log.gaps else self._mend(room[:size])
         self.received_bytes += size
         passed = follower.feed(data)
         if passed != size:
             self.refused = bytes(data[passed:])
             data, size = data[:passed], passed
-        self._send(data)
+        peer, sent = self.peer, 0
+        if peer.clear:
+            try:
+                sent = send(data)
+            except OSError:
+                pass  # `write` meets it again
+        if sent != size:
+            peer.write(data[sent:])
         log.commit(self._kind, size)
         if self.watched or follower.ended:
             self._on_notice(self)
-
-    def _received_copy(self, data: memoryview) -> None:
-        self.data_received(bytes(data))
 
     def data_received(self, data: bytes) -> None:
         """What came in memory of its own: by TLS, or before the two sides were joined; or what has to be
@@ -209,7 +232,7 @@ class Leg(asyncio.Protocol):
 
     def pass_on(self, data: bytes) -> None:
         """To the other side and to the log."""
-        self._send(data)
+        self.peer.write(data)
         self._log.append(self._kind, data)
 
     def _mend(self, data: memoryview) -> memoryview:

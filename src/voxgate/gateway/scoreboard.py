@@ -14,6 +14,7 @@ import mmap
 import os
 import struct
 import tempfile
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -30,6 +31,10 @@ _HEAD: Final = struct.Struct("<BB")
 _LENGTH: Final = struct.Struct("<I")
 _PLACE_BYTES: Final = 2 * _HALF_BYTES
 _LENGTH_AT: Final = 8
+_LOAD: Final = struct.Struct("<I")
+"""One more than the calls of a worker that takes connections now; 0 of all others."""
+_LOAD_AT: Final = 4
+_RIVALS_SECONDS: Final = 1.0
 _ATTEMPTS: Final = 20
 
 logger = logging.getLogger(__name__)
@@ -59,6 +64,14 @@ class Scoreboard:
 
     def is_living(self, number: int) -> bool:
         return bool(self._memory[number * _PLACE_BYTES])
+
+    def set_load(self, number: int, load: int | None) -> None:
+        _LOAD.pack_into(self._memory, number * _PLACE_BYTES + _LOAD_AT, 0 if load is None else load + 1)
+
+    def load(self, number: int) -> int | None:
+        """None for who takes no connections."""
+        told: int = _LOAD.unpack_from(self._memory, number * _PLACE_BYTES + _LOAD_AT)[0]
+        return told - 1 if told else None
 
     def write(self, number: int, data: bytes) -> None:
         """One process at a time writes in a place."""
@@ -92,9 +105,24 @@ class Place:
         self._board = board
         self._number = number
         self._metrics = metrics
+        self._rivals: list[int] = []
+        self._rivals_known_until = 0.0
         board.set_living(number, True)
         earlier = self._parse(number)
         self._inherited = merge({}, [earlier["now"], earlier["inherited"]])
+
+    def tell_load(self, load: int | None) -> None:
+        """How many calls this worker has, or None when it takes no more."""
+        self._board.set_load(self._number, load)
+
+    def fewest_load_of_others(self) -> int | None:
+        """None when no other worker takes connections."""
+        if (now := time.monotonic()) >= self._rivals_known_until:
+            self._rivals_known_until = now + _RIVALS_SECONDS
+            others = (number for number in range(PLACES) if number != self._number)
+            self._rivals = [number for number in others if self._board.is_living(number)]
+        loads = (self._board.load(number) for number in self._rivals)
+        return min((load for load in loads if load is not None), default=None)
 
     def publish(self) -> None:
         told = {"now": self._metrics.snapshot(), "inherited": self._inherited}

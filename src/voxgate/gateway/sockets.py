@@ -10,23 +10,12 @@ import contextlib
 import os
 import socket
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final
 
 _CHUNK: Final = 64 << 10
 _LINGER_SECONDS: Final = 2.0
 _HIGH_WATER: Final = 64 << 10
 """So much may be pending before the other side is asked to pause."""
-
-
-class Receiving(Protocol):
-    """A protocol that says where bytes are to be received, so that they need not be moved again."""
-
-    def room(self) -> memoryview:
-        """Where the next bytes go."""
-
-    def received(self, data: memoryview) -> None:
-        """They are there; the memory is the receiver's until it returns."""
 
 
 class SocketTransport(asyncio.Transport):
@@ -45,24 +34,22 @@ class SocketTransport(asyncio.Transport):
         "_protocol",
         "_read_some",
         "_reading",
-        "_received",
-        "_recv_into",
-        "_room",
         "_send",
-        "_sock",
         "_timer",
+        "clear",
+        "sock",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         super().__init__()
         self._loop = loop
-        self._sock = sock
+        self.sock = sock
         self._fd = sock.fileno()
-        self._send, self._recv_into = sock.send, sock.recv_into  # looked up once: they are called always
+        self._send = sock.send
         self._protocol: Any = asyncio.Protocol()
         self._read_some = self._read
-        self._room: Callable[[], memoryview]
-        self._received: Callable[[memoryview], None]
+        self.clear = True
+        """Whether what is sent goes out at once: nothing is pending, and the peer still hears us."""
         self._pending: deque[memoryview] = deque()
         self._pending_bytes = 0
         self._reading = False
@@ -76,12 +63,9 @@ class SocketTransport(asyncio.Transport):
         self._paused_peer = False
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Its `reader`, if it has one, reads the socket instead of us: no byte is moved twice then."""
         self._protocol = protocol
-        self._read_some = self._read
-        if hasattr(protocol, "room"):
-            receiving = cast("Receiving", protocol)
-            self._read_some = self._read_into
-            self._room, self._received = receiving.room, receiving.received
+        self._read_some = getattr(protocol, "reader", None) or self._read
         if self._reading:
             self._loop.add_reader(self._fd, self._read_some)
 
@@ -123,6 +107,7 @@ class SocketTransport(asyncio.Transport):
             if sent == len(data):
                 return
             self._loop.add_writer(self._fd, self._write)
+            self.clear = False
         rest = bytes(data[sent:])  # a copy: the caller's memory is its own again
         self._pending.append(memoryview(rest))
         self._pending_bytes += len(rest)
@@ -137,6 +122,7 @@ class SocketTransport(asyncio.Transport):
             return
         self.pause_reading()
         self._closing = self._mute = True
+        self.clear = False
         if not self._pending:
             self._loop.call_soon(self._linger)
 
@@ -144,7 +130,7 @@ class SocketTransport(asyncio.Transport):
         if self._lost:
             return
         try:
-            self._sock.shutdown(socket.SHUT_WR)
+            self.sock.shutdown(socket.SHUT_WR)
         except OSError:
             self._finish(None)
             return
@@ -157,44 +143,29 @@ class SocketTransport(asyncio.Transport):
     def _discard(self) -> None:
         with contextlib.suppress(BlockingIOError, InterruptedError):
             try:
-                more = self._sock.recv(_CHUNK)
+                more = self.sock.recv(_CHUNK)
             except ConnectionError:
                 more = b""
             if not more:
                 self._finish(None)
 
     def abort(self) -> None:
-        self._fail(None)
+        self.fail(None)
 
     def _read(self) -> None:
         try:
-            data = self._sock.recv(_CHUNK)
+            data = self.sock.recv(_CHUNK)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self._fail(error)
+            self.fail(error)
             return
         if data:
             self._protocol.data_received(data)
         else:
-            self._end_of_file()
+            self.end_of_file()
 
-    def _read_into(self) -> None:
-        """As `_read`, for a protocol that is `Receiving`."""
-        room = self._room()
-        try:
-            size = self._recv_into(room)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError as error:
-            self._fail(error)
-            return
-        if size:
-            self._received(room[:size])
-        else:
-            self._end_of_file()
-
-    def _end_of_file(self) -> None:
+    def end_of_file(self) -> None:
         self._ended = True
         self.pause_reading()
         self._protocol.eof_received()
@@ -203,7 +174,7 @@ class SocketTransport(asyncio.Transport):
     def _stop_writing(self) -> None:
         """The peer hears nothing any more. What it said before may still be in our receive buffer, such as
         why it hung up: it is read on until its end, which ends the connection."""
-        self._mute = True
+        self._mute, self.clear = True, False
         if self._pending:
             self._loop.remove_writer(self._fd)
             self._pending.clear()
@@ -227,13 +198,14 @@ class SocketTransport(asyncio.Transport):
                 return
             self._pending.popleft()
         self._loop.remove_writer(self._fd)
+        self.clear = not self._mute
         if self._closing:
             self._linger()
         elif self._paused_peer:
             self._paused_peer = False
             self._protocol.resume_writing()
 
-    def _fail(self, error: OSError | None) -> None:
+    def fail(self, error: OSError | None) -> None:
         """The connection is broken, or given up: what is pending goes nowhere."""
         if self._lost:
             return
@@ -243,6 +215,7 @@ class SocketTransport(asyncio.Transport):
             self._pending.clear()
             self._pending_bytes = 0
         self._closing = self._mute = True
+        self.clear = False
         self._loop.call_soon(self._finish, error)
 
     def _finish(self, error: OSError | None) -> None:
@@ -252,7 +225,7 @@ class SocketTransport(asyncio.Transport):
         if self._timer is not None:
             self._timer.cancel()
             self._loop.remove_reader(self._fd)
-        self._sock.close()
+        self.sock.close()
         self._protocol.connection_lost(error)
 
 

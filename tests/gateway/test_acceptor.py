@@ -1,0 +1,147 @@
+"""Which worker gets a new connection: with whole worker processes; and one alone without descriptors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import re
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.gateway.limited import works
+from tests.running import Voxgate, sleeping, start_voxgate, workers_of
+from voxgate.gateway.acceptor import Acceptor
+from voxgate.gateway.metrics import Metrics
+from voxgate.gateway.scoreboard import Place, Scoreboard
+from voxgate.testing.provider import ScriptedProvider
+
+pytestmark = pytest.mark.anyio
+CALLS = 40
+TOML = """\
+workers = 2
+drain_seconds = 0
+
+[providers.fake]
+base_url = "http://127.0.0.1:{port}/v1"
+
+[[routes]]
+model = "fake"
+providers = ["fake"]
+"""
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@contextlib.contextmanager
+def two_workers(folder: Path, provider: ScriptedProvider) -> Iterator[Voxgate]:
+    config = folder / "voxgate.toml"
+    config.write_text(TOML.format(port=provider.port))
+    voxgate = start_voxgate(folder, "--config", str(config))
+    try:
+        yield voxgate
+    finally:
+        assert voxgate.stop() == 0, "".join(voxgate.output)
+
+
+def call_of(voxgate: Voxgate) -> connect:
+    return connect(f"{voxgate.ws_url}?model=fake", additional_headers=voxgate.auth)
+
+
+async def calls_by_worker(voxgate: Voxgate) -> list[int]:
+    text = (await voxgate.request("GET", "/metrics")).decode()
+    return [int(count) for count in re.findall(r"^voxgate_calls_running\{.*?\} (\d+)$", text, re.MULTILINE)]
+
+
+@contextlib.asynccontextmanager
+async def many(voxgate: Voxgate, *, at_once: bool) -> AsyncIterator[list[ClientConnection]]:
+    calls: list[ClientConnection] = []
+    try:
+        if at_once:
+            calls += await asyncio.gather(*(call_of(voxgate) for _ in range(CALLS)))
+        else:
+            calls += [await call_of(voxgate) for _ in range(CALLS)]
+        yield calls
+    finally:
+        for call in calls:
+            await call.close()
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["one after the other", "all at once"])
+async def test_two_workers_get_as_many_calls(tmp_path: Path, at_once: bool) -> None:
+    async with ScriptedProvider() as provider:
+        with two_workers(tmp_path, provider) as voxgate:
+            async with many(voxgate, at_once=at_once):
+                shares = await calls_by_worker(voxgate)
+                while sum(shares) != CALLS:  # the other's numbers are a second old
+                    await asyncio.sleep(0.05)
+                    shares = await calls_by_worker(voxgate)
+                assert min(shares) >= CALLS * 0.4, shares
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the worker processes in /proc")
+async def test_a_worker_that_has_more_takes_what_one_that_hangs_does_not(tmp_path: Path) -> None:
+    async with ScriptedProvider() as provider:
+        with two_workers(tmp_path, provider) as voxgate:
+            with sleeping(workers_of(voxgate)[0]):
+                async with many(voxgate, at_once=True) as calls:
+                    for call in calls:
+                        await works(call)
+
+
+class Echo(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(b"here")
+        transport.close()
+
+
+class Exhausted(socket.socket):
+    """As when no descriptor is left: once."""
+
+    refusals = 1
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if self.refusals:
+            self.refusals -= 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+async def test_without_descriptors_a_connection_waits_and_is_then_taken() -> None:
+    listener = Exhausted()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    port = listener.getsockname()[1]
+    place = Place(Scoreboard(), 1, Metrics())
+    acceptor = Acceptor(listener, Echo, place=place, load=lambda: 0, tls={})
+    acceptor.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    assert await reader.read() == b"here"
+    assert not listener.refusals
+    writer.close()
+    acceptor.close()
+    await acceptor.wait_closed()
+
+
+async def test_who_takes_no_connections_is_nobodys_rival() -> None:
+    board = Scoreboard()
+    one, two = Place(board, 1, Metrics()), Place(board, 2, Metrics())
+    assert one.fewest_load_of_others() is None
+    two.tell_load(0)
+    assert one.fewest_load_of_others() == 0
+    two.tell_load(7)
+    assert one.fewest_load_of_others() == 7
+    two.tell_load(None)
+    assert one.fewest_load_of_others() is None
+    two.tell_load(3)
+    board.set_living(2, False)
+    assert Place(board, 1, Metrics()).fewest_load_of_others() is None, "it was killed"
