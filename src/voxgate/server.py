@@ -137,6 +137,7 @@ def build_worker(
         keys=keys,
         sign_in=sign_in,
         models=functools.partial(router.models, aliases=False),
+        retention_days=settings.retention_days,
     )
     app = ForwardedHeaders(CrossOrigin(_compose(endpoints, api), settings.cors_origins), proxies)
     return Worker(settings, store, gateway, app, place, revoked, last_signal)

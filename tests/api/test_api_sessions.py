@@ -61,6 +61,7 @@ def test_a_list_item_has_every_field_of_the_contract(world: World, client: TestC
         "metadata": {"user_id": "u_7"},
         "credential_id": "cred_1",
         "title": "A refund",
+        "delete_after": "2026-12-22T18:00:00.000Z",
     }
     world.add_session(**row, data={"metrics": {"v2v_p50": 480.5, "snr_db": None}, "errors": 2, "tracks": {}})
     page = client.get("/api/sessions").json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -67,11 +68,28 @@ def test_an_older_database_takes_each_step_once(url: str, monkeypatch: pytest.Mo
         taken.append("2 to 3")
         connection.execute(text("UPDATE sessions SET mood = 'calm'"))
 
-    monkeypatch.setattr(schema, "MIGRATIONS", [second, third])
-    monkeypatch.setattr(schema, "VERSION", 3)
+    monkeypatch.setattr(schema, "MIGRATIONS", [*schema.MIGRATIONS, second, third])
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 2)
     Store(url).close()
     Store(url).close()
     assert taken == ["1 to 2", "2 to 3"]
+
+
+def test_a_database_of_the_first_version_learns_of_retention(url: str) -> None:
+    path = Path(url.removeprefix("sqlite:///"))
+    with Store(url) as store:
+        store.save_session({"id": "old"})
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP INDEX sessions_by_end_of_retention")
+        connection.execute("ALTER TABLE sessions DROP COLUMN delete_after")
+        connection.commit()
+    set_version(path, 1)
+    with Store(url) as store:
+        store.save_session({"id": "new", "delete_after": "2026-01-01T00:00:00Z"})
+        assert {row["id"]: row["delete_after"] for row in store.list_sessions()[0]} == {
+            "old": None,
+            "new": "2026-01-01T00:00:00.000Z",
+        }
 
 
 def test_a_failing_step_leaves_the_database_as_it_was(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,8 +100,8 @@ def test_a_failing_step_leaves_the_database_as_it_was(url: str, monkeypatch: pyt
         connection.execute(text("no such statement"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "MIGRATIONS", [broken])
-        patch.setattr(schema, "VERSION", 2)
+        patch.setattr(schema, "MIGRATIONS", [*schema.MIGRATIONS, broken])
+        patch.setattr(schema, "VERSION", schema.VERSION + 1)
         with pytest.raises(SettingsError, match="syntax error"):
             Store(url)
     database = Database(url)

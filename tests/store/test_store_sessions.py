@@ -30,6 +30,7 @@ TRACE = {
     "metadata": {"user_id": "u_7"},
     "credential_id": "cred_1",
     "title": "Grüße and a refund",
+    "delete_after": "2026-12-22T18:00:00.000Z",
     "data": {
         "errors": [{"code": "a"}, {"code": "b"}],
         "metrics": {"v2v_p50": 480.5},

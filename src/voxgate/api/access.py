@@ -28,6 +28,7 @@ class Control:
     keys: KeyRing
     sign_in: WebSignIn
     models: Callable[[], list[dict[str, Any]]]
+    retention_days: int | None = None
     # One encoding at a time in a worker: the others wait without taking a thread, and find it done.
     encoding: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 

@@ -29,6 +29,7 @@ def build_api(
     keys: KeyRing,
     sign_in: WebSignIn,
     models: Callable[[], list[dict[str, Any]]],
+    retention_days: int | None = None,
 ) -> FastAPI:
     app = FastAPI(
         title="Voxgate",
@@ -43,7 +44,7 @@ def build_api(
         generate_unique_id_function=_operation_id,
         responses={"4XX": {"model": ErrorBody, "description": "What was wrong, and with which field."}},
     )
-    app.state.control = Control(store, blobs, keys, sign_in, models)
+    app.state.control = Control(store, blobs, keys, sign_in, models, retention_days)
     answer_failures(app)
     for part in (account, sessions, sound, live):
         app.include_router(part.router)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -12,6 +13,7 @@ from voxgate.api.access import Admin, Control, Controlled, Reader, own_project
 from voxgate.api.answers import Conflict
 from voxgate.api.shapes import Deleted, Ending, SessionPage, Trace, session_shape, trace_shape
 from voxgate.auth.keys import ApiKey
+from voxgate.core.clock import iso_utc
 from voxgate.core.errors import NotFound
 from voxgate.store import Blobs
 
@@ -28,7 +30,16 @@ def find_session(
     row = control.store.get_session(session_id, with_spans=with_spans)
     if row is None or key.project not in (None, row["project"]):
         raise NotFound(f"There is no session {session_id!r}.", param="session_id")
-    return row
+    return _with_end(control, row)
+
+
+def _with_end(control: Control, row: dict[str, Any]) -> dict[str, Any]:
+    """With the moment at which it is deleted: what its credential said, or the settings say, if sooner."""
+    if control.retention_days is None:
+        return row
+    default = datetime.fromisoformat(row["started_at"]) + timedelta(days=control.retention_days)
+    own = row["delete_after"]
+    return {**row, "delete_after": min(own, iso_utc(default)) if own else iso_utc(default)}
 
 
 def page_of_sessions(
@@ -37,7 +48,8 @@ def page_of_sessions(
     rows, next_cursor = control.store.list_sessions(
         project=own_project(key, project or None), q=q, limit=limit, cursor=cursor or None
     )
-    return {"items": [session_shape(row) for row in rows], "next_cursor": next_cursor}
+    items = [session_shape(_with_end(control, row)) for row in rows]
+    return {"items": items, "next_cursor": next_cursor}
 
 
 @router.get("", response_model=SessionPage)

@@ -119,6 +119,7 @@ class Session(BaseModel):
     metadata: dict[str, Any]
     title: str | None
     credential_id: str | None
+    delete_after: str | None = Field(description="When the recording is deleted; null: never by itself.")
     metrics: dict[str, Any] = Field(description="A value that could not be measured is null.")
     errors: int | list[Any] | None = Field(description="How many in lists; in a trace the errors themselves.")
 
@@ -164,6 +165,9 @@ class Trace(Session):
     usage: dict[str, Any] | None
     close: dict[str, Any] | None
     tracks: dict[str, Any]
+    recorded: dict[str, bool] | None = Field(
+        default=None, description="Whether the call's `audio` and its `text` were recorded at all."
+    )
     events_count: int | None
 
 

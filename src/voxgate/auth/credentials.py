@@ -56,6 +56,17 @@ class LoggingRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     project_name: ProjectName
+    audio: bool = True
+    """Whether the call's sound is recorded."""
+    text: bool = True
+    """Whether its words are."""
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """After so many days the recording is deleted; sooner where the settings say so."""
+
+    @property
+    def restrictions(self) -> dict[str, Any]:
+        """What goes into the key beside the project."""
+        return self.model_dump(exclude={"project_name"}, exclude_defaults=True)
 
 
 class CredentialRequest(BaseModel):
@@ -92,7 +103,8 @@ class CredentialRequest(BaseModel):
 
     def shown(self) -> dict[str, Any]:
         """What is kept and shown of it."""
-        body = self.model_dump(exclude={"session"})
+        body = self.model_dump(exclude={"session", "logging"})
+        body["logging"] = self.logging.model_dump(exclude_unset=True) if self.logging else None
         return {**body, "session": self.session.shown() if self.session else None}
 
 
@@ -123,6 +135,10 @@ class Grant:
     """Fields of a session that the client may not change, as `audio.output.voice`."""
     allowed_events: tuple[str, ...] | None = None
     allowed_tools: tuple[str, ...] | None = None
+    record_audio: bool = True
+    record_text: bool = True
+    retention_days: int | None = None
+    """How long the recording is kept; None: as the settings say."""
 
     def choose_model(self, requested: str | None) -> str | None:
         """The model of the call: the requested one if it is allowed, else the credential's only one.
@@ -248,6 +264,7 @@ class Minter:
             claims["models"] = request.models
         if request.logging is not None:
             claims["project"] = request.logging.project_name
+            claims |= {"logging": request.logging.restrictions} if request.logging.restrictions else {}
         if request.metadata:
             claims["metadata"] = request.metadata
         claims |= {scope: value for scope in _SCOPES if (value := getattr(request, scope)) is not None}
@@ -270,7 +287,7 @@ class Minter:
                 "created_at": now,
                 "expires_at": expires_at,
                 "project": request.logging.project_name if request.logging else None,
-                "logging": request.logging.model_dump() if request.logging else None,
+                "logging": request.logging.model_dump(exclude_unset=True) if request.logging else None,
                 "metadata": request.metadata,
                 "minted_by": by.id,
                 "allowed_origins": request.allowed_origins,
@@ -342,6 +359,7 @@ class Gatekeeper:
 
     @staticmethod
     def _grant(claims: dict[str, Any]) -> Grant:
+        logging = claims.get("logging", {})
         return Grant(
             "temporary",
             claims["id"],
@@ -359,6 +377,9 @@ class Gatekeeper:
             locked=tuple(claims.get("locked", ())),
             allowed_events=_tuple(claims.get("allowed_events")),
             allowed_tools=_tuple(claims.get("allowed_tools")),
+            record_audio=logging.get("audio", True),
+            record_text=logging.get("text", True),
+            retention_days=logging.get("retention_days"),
         )
 
 

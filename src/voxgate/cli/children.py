@@ -62,7 +62,14 @@ def _run_recorder(orders: dict[str, Any]) -> None:
     settings = Settings.model_validate(orders["settings"])
     stop, at_once = _stop_on_signals()
     end_with_parent(stop.set)
-    run_recorder(settings.data_dir, settings.database_url, stop=stop, at_once=at_once, ready=say_ready)
+    run_recorder(
+        settings.data_dir,
+        settings.database_url,
+        retention_days=settings.retention_days,
+        stop=stop,
+        at_once=at_once,
+        ready=say_ready,
+    )
 
 
 def _run_local(orders: dict[str, Any]) -> None:

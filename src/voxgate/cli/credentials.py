@@ -29,12 +29,18 @@ def create(
     ] = None,
     max_concurrent: Annotated[int | None, typer.Option(help="Calls at once [any].")] = None,
     max_session_seconds: Annotated[int | None, typer.Option(help="Duration of each call [any].")] = None,
+    audio: Annotated[bool, typer.Option(help="With --project: record the sound.")] = True,
+    text: Annotated[bool, typer.Option(help="With --project: record the words.")] = True,
+    retention_days: Annotated[
+        int | None, typer.Option(help="With --project: delete recordings after so many days.")
+    ] = None,
 ) -> None:
     """Make a temporary credential and print its key."""
+    logging = {"project_name": project, "audio": audio, "text": text, "retention_days": retention_days}
     body = {
         "model": model[0] if model and len(model) == 1 else model,
         "ttl_seconds": ttl,
-        "logging": {"project_name": project} if project else None,
+        "logging": logging if project else None,
         "metadata": {"user_id": user} if user else {},
         "allowed_origins": origin or None,
         "allowed_ips": ip or None,

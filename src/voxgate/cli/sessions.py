@@ -33,13 +33,15 @@ def list_(
             typer.echo(json.dumps(item))
         return
     table = Table(
-        Column("id", no_wrap=True), "started", "project", "model", "status", "length", "turns", "title"
-    )
+        Column("id", no_wrap=True), "started", "project", "model", "status", "length", "turns", "kept until",
+        "title",
+    )  # fmt: skip
     for row in items:
         length = f"{(row['duration_ms'] or 0) / 1000:.1f} s"
         table.add_row(
             row["id"], row["started_at"][:19].replace("T", " "), row["project"] or "", row["model"] or "",
-            row["status"], length, str(row["turns"] or 0), row.get("title") or "",
+            row["status"], length, str(row["turns"] or 0), (row.get("delete_after") or "")[:10],
+            row.get("title") or "",
         )  # fmt: skip
     Console(soft_wrap=not sys.stdout.isatty()).print(table)
 
@@ -57,8 +59,17 @@ def show(
     Console().print(_tree(trace))
 
 
+def _recording(trace: dict[str, Any]) -> str:
+    """What of it was not recorded, and until when the rest is kept."""
+    missing = [name for name, recorded in (trace.get("recorded") or {}).items() if not recorded]
+    notes = [f"{' and '.join(missing)} not recorded"] if missing else []
+    if trace.get("delete_after"):
+        notes.append(f"kept until {trace['delete_after'][:10]}")
+    return "".join(f" · {note}" for note in notes)
+
+
 def _tree(trace: dict[str, Any]) -> Tree:
-    root = Tree(f"[bold]{trace['id']}[/bold] {trace['model']} · {trace['status']}")
+    root = Tree(f"[bold]{trace['id']}[/bold] {trace['model']} · {trace['status']}{_recording(trace)}")
     branches: dict[str | None, Tree] = {}
     for span in trace["spans"]:
         branch = branches.get(span["parent_id"], root)

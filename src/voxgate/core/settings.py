@@ -151,6 +151,8 @@ class Settings(_Section):
     largest_message_bytes: Annotated[int, Field(ge=1024)] = 32 << 20
     recording_buffer_bytes: Annotated[int, Field(ge=4 << 20, le=64 << 30)] = 256 << 20
     """Of each worker: what of its calls waits in memory while the disk takes nothing."""
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """After so many days recordings are deleted; a credential may want that sooner. None: never."""
     drain_seconds: Annotated[float, Field(ge=0)] = 5.0
     trusted_proxies: Annotated[list[NetworkText], BeforeValidator(_split)] = Field(default_factory=list)
     """Whose forwarded headers are believed: addresses and networks."""

@@ -8,6 +8,7 @@ it as a fact. A client that does not say in its handshake what it speaks is watc
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
@@ -32,6 +33,8 @@ from voxgate.recording.wirelog import CLIENT, SERVER
 _MOST_UNDECIDED: Final = 20
 """After so many messages a client that has not shown its dialect speaks the provider's."""
 _MOST_HELD_BYTES: Final = 256 << 10
+ANSWER_SECONDS: Final = 10.0
+"""How long a provider may take to confirm what a credential opens the session with."""
 
 
 def mediate(
@@ -254,7 +257,14 @@ class Mediation:
         self._call.client.mediate(self.from_client)
         self._call.upstream.mediate(self.from_provider)
         for index, stage in enumerate(self._stages):
-            self._apply(index, stage.opening(), up=True)
+            opening = stage.opening()
+            self._apply(index, opening, up=True)
+            if opening.overdue is not None:
+                asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._check, opening.overdue)
+        self._deliver()
+
+    def _check(self, overdue: Callable[[], VoxgateError | None]) -> None:
+        self._ending = self._ending or overdue()
         self._deliver()
 
     def from_client(self, data: bytes) -> None:

@@ -34,6 +34,8 @@ from voxgate.providers.openai import TRANSCRIPTION
 from voxgate.providers.routes import Router
 from voxgate.realtime.dialects import Dialect, detect
 from voxgate.realtime.handshake import BadHandshake, Request, accept_answer, parse_request
+from voxgate.realtime.screening import Screen
+from voxgate.recording.screened import ScreenedLog
 from voxgate.recording.spool import UNRECORDED, Log, Spool
 
 REALTIME_PATHS: Final = frozenset(
@@ -193,6 +195,9 @@ class UpgradeProtocol(asyncio.Protocol):
         if grant is None or grant.project is None:
             return
         opening.log = self._gateway.spool.open(opening.session_id)
+        recorded = {"audio": grant.record_audio, "text": grant.record_text}
+        if not all(recorded.values()):
+            opening.log = ScreenedLog(opening.log, Screen(**recorded))
         opening.log.fact(
             {
                 "type": "gateway.opened",
@@ -204,6 +209,8 @@ class UpgradeProtocol(asyncio.Protocol):
                 "dialect": (detect(request) or Dialect.GA).value,
                 "transport": "ws",
                 "credential": {"id": grant.id, "kind": grant.kind},
+                "recorded": recorded,
+                "retention_days": grant.retention_days,
                 "metadata": {key: value for key, value in grant.metadata.items() if key != "tags"},
                 "tags": grant.metadata.get("tags", []),
                 "client": {

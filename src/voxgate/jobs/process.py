@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from voxgate.jobs.recorder import Recorder
+from voxgate.jobs.retention import Retention
 from voxgate.store import FolderBlobs, Store
 
 
@@ -14,6 +15,7 @@ def run_recorder(
     data_dir: Path,
     database_url: str,
     *,
+    retention_days: int | None = None,
     stop: threading.Event,
     at_once: threading.Event,
     ready: Callable[[], None],
@@ -21,6 +23,8 @@ def run_recorder(
     """Records until `stop`, and then what is left of calls that have ended; with `at_once` not even that.
     `ready` is called once the store is open."""
     with Store(database_url) as store:
-        recorder = Recorder(wire_dir=data_dir / "wire", store=store, blobs=FolderBlobs(data_dir / "blobs"))
+        blobs = FolderBlobs(data_dir / "blobs")
+        retention = Retention(store, blobs, retention_days)
+        recorder = Recorder(wire_dir=data_dir / "wire", store=store, blobs=blobs, retention=retention)
         ready()
         recorder.run(stop, at_once)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from voxgate.jobs.recording import SessionRecording
+from voxgate.jobs.retention import Retention
 from voxgate.recording.wirelog import LOCK_NAME, remove_left_folders, wire_logs, writer_is_alive
 from voxgate.store import Blobs, Store
 
@@ -58,7 +59,15 @@ class _Setback:
 
 
 class Recorder:
-    def __init__(self, *, wire_dir: Path, store: Store, blobs: Blobs, poll_ms: float = 50) -> None:
+    def __init__(
+        self,
+        *,
+        wire_dir: Path,
+        store: Store,
+        blobs: Blobs,
+        poll_ms: float = 50,
+        retention: Retention | None = None,
+    ) -> None:
         self._wire_dir = wire_dir
         self._store = store
         self._blobs = blobs
@@ -66,6 +75,7 @@ class Recorder:
         self._recordings: dict[Path, SessionRecording] = {}
         self._setbacks: dict[Path, _Setback] = {}
         self._next_tidying = 0.0
+        self._retention = retention
 
     def run(self, stop: threading.Event, at_once: threading.Event) -> None:
         """Records until `stop`, then finishes what has ended, unless `at_once` is set. Only one recorder
@@ -84,7 +94,7 @@ class Recorder:
         busy = False
         for path in list(self._recordings):
             busy = self._advance(path) or busy
-        return busy
+        return (self._retention is not None and self._retention.step()) or busy
 
     def _find(self) -> None:
         now = time.monotonic()

@@ -19,11 +19,10 @@ from voxgate.store import Blobs
 from voxgate.traces import AudioChunk, TrackLayout
 from voxgate.traces.events import Json
 from voxgate.traces.lanes import Run
-from voxgate.traces.tracks import Track
+from voxgate.traces.tracks import TRACKS, Track
 
 _BLOCK_SECONDS: Final = 10
 _COPY_BYTES: Final = 1 << 20
-_TRACKS: Final[tuple[Track, ...]] = ("user", "assistant")
 
 
 class TrackWriter:
@@ -36,7 +35,7 @@ class TrackWriter:
         self._decoders: dict[Track, TrackDecoder] = {}
 
     def write(self, chunks: Sequence[AudioChunk]) -> None:
-        for track in _TRACKS:
+        for track in TRACKS:
             mine = [chunk for chunk in chunks if chunk.track == track]
             if mine:
                 self._append(track, b"".join(self._decode(track, chunk) for chunk in mine))
@@ -78,7 +77,7 @@ class CallMixer:
         self._prefix = prefix
         self._layout = layout
         self._duration_ms = duration_ms
-        self._present = [track for track in _TRACKS if layout.frames(track)]
+        self._present = layout.present
         self._rate = max((layout.rate(track) for track in self._present), default=0)
         self._peaks: dict[str, list[float]] = {"user": [], "assistant": [], "heard": []}
         self.tracks: dict[str, Json] = {}

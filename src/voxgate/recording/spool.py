@@ -22,7 +22,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -190,7 +190,27 @@ class Unrecorded:
 
 
 UNRECORDED: Final = Unrecorded()
-Log = WireLog | Unrecorded
+
+
+class Log(Protocol):
+    """What the relay needs of a call's log: `WireLog` is the one that is recorded as it is."""
+
+    gaps: dict[int, Gap]
+
+    def buffer(self) -> memoryview: ...
+
+    @property
+    def has_room(self) -> bool: ...
+
+    def commit(self, kind: int, size: int) -> None: ...
+
+    def append(self, kind: int, data: bytes) -> None: ...
+
+    def fact(self, fact: dict[str, Any]) -> None: ...
+
+    def mend(self, kind: int, side: str, skip: int, torn: bool) -> None: ...
+
+    def close(self, code: int, reason: str, side: str) -> None: ...
 
 
 @dataclass(slots=True)

@@ -32,7 +32,14 @@ from sqlalchemy import (
 from voxgate.core.clock import iso_utc, now_utc
 
 Migration = Callable[[Connection], None]
-MIGRATIONS: list[Migration] = []
+
+
+def _add_retention(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE sessions ADD COLUMN delete_after VARCHAR")
+    connection.exec_driver_sql("CREATE INDEX sessions_by_end_of_retention ON sessions (delete_after)")
+
+
+MIGRATIONS: list[Migration] = [_add_retention]
 VERSION = len(MIGRATIONS) + 1
 
 metadata = MetaData()
@@ -134,6 +141,8 @@ sessions = Table(
     # Derived on save, so that the filter needs no JSON operators and folds case the same in every database.
     Column("user_id", Text),
     Column("title_folded", Text),
+    # When the credential wants the recording deleted; the settings may want it sooner.
+    Column("delete_after", Moment),
     # Counts every save of the session or its spans: a live stream sees a change without reading the trace.
     Column("revision", BigInteger, nullable=False, default=1),
     Index("sessions_newest", "started_at", "id"),
@@ -141,6 +150,7 @@ sessions = Table(
     Index("sessions_of_credential", "credential_id"),
     Index("sessions_of_user", "user_id"),
     Index("sessions_of_status", "status"),
+    Index("sessions_by_end_of_retention", "delete_after"),
 )
 
 session_tags = Table(

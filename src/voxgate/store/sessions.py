@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, delete, func, or_, select
@@ -30,6 +31,7 @@ SESSION_KEYS = (
     "metadata",
     "credential_id",
     "title",
+    "delete_after",
     "data",
 )
 SPAN_KEYS = (
@@ -111,6 +113,18 @@ class SessionRows:
         """Also its spans and tags; False if it was not there. Blobs are deleted by the caller."""
         with self._database.writing() as connection:
             return changed_rows(connection, delete(sessions).where(sessions.c.id == session_id)) > 0
+
+    def sessions_to_delete(
+        self, now: datetime, *, started_before: datetime | None, limit: int
+    ) -> Sequence[str]:
+        """Ids of those whose retention is over: by what their credential said, or because they began so long
+        ago. Those that are live are left."""
+        over = sessions.c.delete_after <= now
+        if started_before is not None:
+            over = or_(over, sessions.c.started_at <= started_before)
+        query = select(sessions.c.id).where(over, sessions.c.status != "live").limit(limit)
+        with self._database.reading() as connection:
+            return connection.execute(query).scalars().all()
 
     def list_projects(self) -> list[dict[str, Any]]:
         query = (

@@ -132,6 +132,17 @@ class SessionState:
     # What follows from them
 
     @property
+    def recorded(self) -> Json:
+        """Whether the call's sound and its words are in the log at all."""
+        said = obj(self.opened, "recorded")
+        return {name: said.get(name) is not False for name in ("audio", "text")}
+
+    @property
+    def retention_days(self) -> float | None:
+        """Counted from the start of the call; None: as the settings say."""
+        return number(self.opened, "retention_days")
+
+    @property
     def turn_detection(self) -> Json:
         ga = obj(self.config, "audio", "input").get("turn_detection")
         return obj(ga) or obj(self.config, "turn_detection")

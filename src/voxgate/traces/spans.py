@@ -26,6 +26,7 @@ from voxgate.traces.tracks import Track, TrackLayout
 from voxgate.traces.usage import add_usage, flat_usage
 
 _TITLE_LENGTH = 80
+_DAY_MS = 86_400_000.0
 
 
 @dataclass(slots=True)
@@ -74,7 +75,7 @@ def assemble(
 
 
 def _session_span(one: _Assembly) -> Span:
-    session = one.session
+    session, layout = one.session, one.layout
     failure = session.failure()
     return Span(
         id=one.id("session"),
@@ -87,7 +88,9 @@ def _session_span(one: _Assembly) -> Span:
         error=failure,
         input=session.shown_config() or None,
         output={"close": session.close} if session.close else None,
-        attachments=[*_whole_track(one, "user"), *_whole_track(one, "assistant")],
+        attachments=[
+            _clip(one, track, f"{track} track", 0, layout.frames(track)) for track in layout.present
+        ],
     )
 
 
@@ -200,7 +203,7 @@ def _user_status(one: _Assembly, user: UserItem) -> str:
 def _user_clip(one: _Assembly, user: UserItem) -> list[Attachment]:
     """The speech between the provider's marks, as far as it was appended."""
     lane = one.layout.user
-    if user.kind == "text" or user.audio_start_ms is None:
+    if user.kind == "text" or user.audio_start_ms is None or not one.layout.recorded:
         return []
     start = min(lane.frame_at(user.audio_start_ms), lane.frames)
     end = lane.frames if user.audio_end_ms is None else min(lane.frame_at(user.audio_end_ms), lane.frames)
@@ -327,7 +330,9 @@ def _runs(one: _Assembly, response: Response) -> list[Run]:
 
 def _response_clips(one: _Assembly, response: Response) -> list[Attachment]:
     """What was generated, item by item, and what was heard of it where that is less."""
-    lane, clips = one.layout.assistant, []
+    lane, clips = one.layout.assistant, list[Attachment]()
+    if not one.layout.recorded:
+        return clips
     for item_id in response.item_ids:
         for start, end, heard in _stretches(lane.item_runs(item_id)):
             clips.append(_clip(one, "assistant", "assistant", start, end))
@@ -346,11 +351,6 @@ def _stretches(runs: list[Run]) -> list[tuple[int, int, int]]:
         else:
             found.append((run.start_frame, run.end_frame, run.heard_frames))
     return found
-
-
-def _whole_track(one: _Assembly, track: Track) -> list[Attachment]:
-    frames = one.layout.frames(track)
-    return [_clip(one, track, f"{track} track", 0, frames)] if frames else []
 
 
 def _clip(one: _Assembly, track: Track, name: str, start: int, end: int) -> Attachment:
@@ -379,7 +379,7 @@ def _status(one: _Assembly) -> str:
 def _summary(one: _Assembly, spans: list[Span]) -> Json:
     session, opened = one.session, one.session.opened
     duration_ms = round(session.last_ns / 1e6, 3)
-    started_at = string(opened, "started_at")
+    started_at, days = string(opened, "started_at"), session.retention_days
     interrupted = [r for r in one.responses.all.values() if _is_interrupted(one, r)]
     return {
         "project": name_of(opened, "project") or "default",
@@ -396,6 +396,7 @@ def _summary(one: _Assembly, spans: list[Span]) -> Json:
         "metadata": obj(opened, "metadata"),
         "credential_id": string(obj(opened, "credential"), "id"),
         "title": _title(spans),
+        "delete_after": _later(started_at, days * _DAY_MS) if days is not None else None,
     }
 
 
@@ -461,7 +462,9 @@ def _data(one: _Assembly, usage: Json, reasons: Json) -> Json:
             "input": {"type": layout.input_format.kind, "rate": layout.input_format.rate},
             "output": {"type": layout.output_format.kind, "rate": layout.output_format.rate},
         },
-        "tracks": {track: _track(layout, track) for track in ("user", "assistant") if layout.frames(track)},
+        "recorded": session.recorded,
+        "retention_days": session.retention_days,
+        "tracks": {track: _track(layout, track) for track in layout.present},
         "audio_ms": _audio_ms(layout),
         "usage": usage or None,
         "metric_reasons": reasons,

@@ -5,16 +5,21 @@ on the call's clock. Events in, chunks out; the lanes remember the layout. Nothi
 from __future__ import annotations
 
 import binascii
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 import pybase64
 
-from voxgate.traces.events import CLIENT, SERVER, Event, Json, name_of, number, obj, string
+from voxgate.traces.events import CLIENT, GATEWAY, SERVER, Event, Json, name_of, number, obj, string
 from voxgate.traces.formats import PCM_24K, AudioFormat, format_in
 from voxgate.traces.lanes import AssistantLane, UserLane
 
 Track = Literal["user", "assistant"]
+TRACKS: tuple[Track, ...] = ("user", "assistant")
+
+_NOT_RECORDED = re.compile(r"\[not recorded: (\d{1,12}) bytes\]")
+"""In the place of sound that is not to be recorded (`realtime.screening`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ class _FrameCounter:
 
 class TrackLayout:
     def __init__(self) -> None:
+        self.recorded = True
+        """Whether there is sound; without it the lanes still tell when it passed and how long it was."""
         self.user = UserLane(PCM_24K.rate)
         self.assistant = AssistantLane(PCM_24K.rate)
         self.input_format = PCM_24K
@@ -69,6 +76,11 @@ class TrackLayout:
         return self.user.frames if track == "user" else self.assistant.frames
 
     @property
+    def present(self) -> list[Track]:
+        """The tracks whose sound there is."""
+        return [track for track in TRACKS if self.recorded and self.frames(track)]
+
+    @property
     def end_ms(self) -> float:
         return max(self.user.end_ms, self.assistant.end_ms)
 
@@ -78,6 +90,8 @@ class TrackLayout:
             return []
         if event.dir == CLIENT:
             return self._client(event, event.msg)
+        if event.dir == GATEWAY and event.type == "gateway.opened":
+            self.recorded = obj(event.msg, "recorded").get("audio") is not False
         return self._server(event, event.msg) if event.dir == SERVER else []
 
     def _client(self, event: Event, msg: Json) -> list[AudioChunk]:
@@ -155,18 +169,19 @@ class TrackLayout:
     def _chunk(
         self, track: Track, event: Event, chunk_format: AudioFormat, encoded: str | None, item_id: str | None
     ) -> list[AudioChunk]:
-        data = _decode_base64(encoded)
-        if not data:
+        data = _decode_base64(encoded) if self.recorded else b""
+        size = len(data) if self.recorded else _unrecorded_size(encoded)
+        if not size:
             return []
         if track not in self._counters:
             self._begin(track, chunk_format)
-        frames = self._counters[track].count(chunk_format, len(data))
+        frames = self._counters[track].count(chunk_format, size)
         if track == "user":
             self.user.add(frames, event.t_ms)
         else:
             response_id = string(event.msg, "response_id") or ""
             self.assistant.add(frames, event.t_ms, item_id or "", response_id)
-        return [AudioChunk(track, chunk_format, data, event.t_ns, item_id, frames)]
+        return [AudioChunk(track, chunk_format, data, event.t_ns, item_id, frames)] if data else []
 
     def _begin(self, track: Track, first: AudioFormat) -> None:
         self._counters[track] = _FrameCounter(first)
@@ -174,6 +189,11 @@ class TrackLayout:
             self.user.rate = first.rate
         else:
             self.assistant.rate = first.rate
+
+
+def _unrecorded_size(text: str | None) -> int:
+    found = _NOT_RECORDED.fullmatch(text or "")
+    return int(found[1]) if found else 0
 
 
 def _decode_base64(text: str | None) -> bytes:

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.conftest import RunningGateway, StartGateway
 from tests.running import start_voxgate
+from voxgate.gateway import mediation
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
 pytestmark = pytest.mark.anyio
@@ -172,6 +173,46 @@ async def test_a_call_whose_settings_the_provider_refuses_is_ended(start_gateway
         log = b"".join(record.data for record in records)
         assert b"session_settings_refused" in log
         assert b"Not 'The discount code" in log, "the provider's own words are on the trace"
+
+
+async def silent_service(call: Upstreamed) -> None:
+    """Takes no notice of settings."""
+    await call.send('{"type":"session.created","session":{}}')
+    async for message in call:
+        if "session.update" not in str(message):
+            await call.send(message)
+
+
+async def test_a_call_whose_locked_settings_are_never_confirmed_is_ended(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mediation, "ANSWER_SECONDS", 0.5)
+    async with ScriptedProvider(silent_service) as provider, start_gateway(provider.base_url) as gateway:
+        key = await gateway.mint(session=SESSION, logging={"project_name": "p"})
+        async with call_with(gateway.url, key) as socket:
+            await socket.send('{"type":"early"}')
+            assert (await heard(socket))["type"] == "session.created"
+            assert (await heard(socket))["error"]["code"] == "session_settings_refused"
+            with pytest.raises(ConnectionClosed) as closed:
+                await heard(socket)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1011
+        assert [event["type"] for event in received(provider)] == ["session.update"], "nothing ran unlocked"
+        facts = b"".join(await gateway.facts())
+        assert b"session_settings_refused" in facts
+
+
+async def test_a_call_goes_on_that_only_brings_defaults_which_nobody_confirms(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mediation, "ANSWER_SECONDS", 0.0)
+    async with ScriptedProvider(silent_service) as provider, start_gateway(provider.base_url) as gateway:
+        async with call_with(
+            gateway.url, await gateway.mint(session={**SESSION, "lock": "defaults"})
+        ) as socket:
+            await heard(socket)
+            for number in range(5):
+                assert await told(socket, type="early", number=number) == {"type": "early", "number": number}
 
 
 async def test_only_allowed_events_reach_the_provider(start_gateway: StartGateway) -> None:

@@ -335,7 +335,8 @@ def test_a_provider_that_names_no_event_is_understood() -> None:
 
 
 def test_errors_about_other_messages_pass() -> None:
-    lock, _ = opened()
+    lock = SessionLock(SETTINGS, [])
+    lock.opening()
     sent(lock, type="response.create", event_id="mine")
     for text in (failure("mine"), failure(None, "response")):
         assert lock.to_client(text) == Ruling((text,))
@@ -346,3 +347,43 @@ def test_once_the_settings_are_in_force_no_error_ends_the_call() -> None:
     assert lock.to_client(b'{"type":"session.updated","session":{}}').forward
     text = failure(None, "session.tools")
     assert lock.to_client(text) == Ruling((text,))
+
+
+UPDATED = b'{"type":"session.updated","session":{"type":"realtime"}}'
+AUDIO = b'{"type":"input_audio_buffer.append","audio":"AAAA"}'
+
+
+def test_nothing_of_the_clients_passes_until_locked_settings_are_in_force() -> None:
+    lock = SessionLock(SETTINGS, ALL)
+    lock.opening()
+    spoken = [AUDIO, b'{"type":"response.create"}', AUDIO]
+    assert [lock.to_provider(text) for text in spoken] == [Ruling()] * 3
+    assert error_of(sent(lock, **update(instructions="x")))["code"] == "session_field_locked"
+    assert lock.to_client(b'{"type":"session.created"}').back == ()
+    assert lock.to_client(UPDATED) == Ruling((UPDATED,), back=tuple(spoken))
+    assert lock.to_provider(AUDIO) == Ruling((AUDIO,))
+    assert lock.to_client(UPDATED) == Ruling((UPDATED,))
+
+
+def test_defaults_keep_nobody_waiting() -> None:
+    lock = SessionLock(SETTINGS, [])
+    assert lock.opening().overdue is None
+    assert lock.to_provider(AUDIO) == Ruling((AUDIO,))
+
+
+def test_locked_settings_that_are_not_confirmed_are_overdue() -> None:
+    lock = SessionLock(SETTINGS, ALL)
+    overdue = lock.opening().overdue
+    assert overdue is not None
+    assert isinstance(overdue(), SettingsRefused)
+    lock.to_client(UPDATED)
+    assert overdue() is None
+
+
+def test_so_much_is_not_held_for_ever() -> None:
+    lock = SessionLock(SETTINGS, ALL)
+    lock.opening()
+    large = b'{"type":"input_audio_buffer.append","audio":"' + b"A" * (1 << 20) + b'"}'
+    ends = [lock.to_provider(large).end for _ in range(4)]
+    assert ends[:3] == [None] * 3
+    assert isinstance(ends[3], SettingsRefused)

@@ -67,6 +67,9 @@ export interface SessionDetail extends SessionSummary {
   tracks?: unknown;
   close?: unknown;
   lost?: { records: number; bytes: number } | null;
+  /** False where the credential wanted it not recorded. */
+  recorded?: { audio?: boolean; text?: boolean } | null;
+  delete_after?: string | null;
 }
 
 export interface Page<T> {

@@ -16,6 +16,7 @@ import {
   toolArguments,
   toolResult,
   tree,
+  unrecordedText,
   waits,
 } from "./trace";
 
@@ -242,4 +243,15 @@ test("the whole sound is there when the recorder mixed it", () => {
   expect(soundState(session("complete", { user: {} }))).toBe("making");
   expect(soundState(session("complete", { user: {}, mix: {} }))).toBe("ready");
   expect(soundState(session("failed", {}))).toBe("none");
+});
+
+test("what the credential wanted not recorded is said, while the call runs too", () => {
+  const unrecorded = (recorded: SessionDetail["recorded"], status = "complete") =>
+    ({ id: "s", status, spans: [], tracks: {}, recorded }) as unknown as SessionDetail;
+  expect(soundState(unrecorded({ audio: false, text: true }))).toBe("unrecorded");
+  expect(soundState(unrecorded({ audio: false, text: true }, "live"))).toBe("unrecorded");
+  expect(unrecordedText(unrecorded({ audio: false, text: true }))).toBe("sound not recorded");
+  expect(unrecordedText(unrecorded({ audio: false, text: false }))).toBe("sound and words not recorded");
+  expect(unrecordedText(unrecorded({ audio: true, text: true }))).toBe("");
+  expect(unrecordedText(unrecorded(null))).toBe("");
 });

@@ -356,13 +356,21 @@ export function sessionTitle(session: {
 }
 
 /** Whether the whole call can be played: it is mixed when the call has ended, from the tracks that there are. */
-export type SoundState = "live" | "making" | "ready" | "none";
+export type SoundState = "live" | "making" | "ready" | "none" | "unrecorded";
 
 export function soundState(session: SessionDetail): SoundState {
+  if (session.recorded?.audio === false) return "unrecorded";
   if (session.status === "live") return "live";
   const tracks = fields(session.tracks);
   if (tracks.mix) return "ready";
   return Object.keys(tracks).length > 0 ? "making" : "none";
+}
+
+/** What of the call its credential wanted not recorded, in words; empty if nothing. */
+export function unrecordedText(session: SessionDetail): string {
+  const { audio, text } = session.recorded ?? {};
+  const missing = [audio === false && "sound", text === false && "words"].filter(Boolean);
+  return missing.length > 0 ? `${missing.join(" and ")} not recorded` : "";
 }
 
 /** The close of a connection in words, where the server told it. */

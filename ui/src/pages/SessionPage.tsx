@@ -145,6 +145,7 @@ function Views({ session, player, lengthMs, selected, select, clear }: ViewsProp
           spans={session.spans}
           errors={session.errors}
           live={session.status === "live"}
+          worded={session.recorded?.text !== false}
           selected={selected}
           onSelect={select}
         />

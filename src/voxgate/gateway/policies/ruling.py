@@ -5,6 +5,7 @@ client ⇄ stage ⇄ stage ⇄ … ⇄ provider
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,8 @@ class Ruling:
     forward: tuple[bytes, ...] = ()
     back: tuple[bytes, ...] = ()
     end: VoxgateError | None = None
+    overdue: Callable[[], VoxgateError | None] | None = None
+    """With an opening: asked when the provider has had the time to answer it, whether to end the call."""
 
 
 NOTHING = Ruling()

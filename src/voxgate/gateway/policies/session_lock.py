@@ -2,7 +2,8 @@
 changing those that are locked, and does not show it instructions that are.
 
     opening     session.update with the settings                 → provider
-    to_provider whatever names a locked field is refused whole   → client
+    to_provider waits until the provider has taken over settings of which some are locked;
+                whatever names a locked field is refused whole   → client
     to_client   sessions and responses, without what is hidden   → client
 """
 
@@ -32,6 +33,7 @@ _TOOLS: Final = ("tools",)
 _SPEAKERS: Final = (None, "user", "assistant")
 _HIDDEN: Final[Path] = ("instructions", "prompt")
 _SECRETS: Final[Path] = ("authorization", "headers")
+_MOST_HELD_BYTES: Final = 4 << 20
 
 
 class SessionLock:
@@ -50,6 +52,9 @@ class SessionLock:
         self._pending = False
         """Whether the provider has still to answer the opening."""
         self._client_spoke = False
+        self._held: list[bytes] = []
+        """The client's messages that wait until locked settings are in force."""
+        self._held_bytes = 0
 
     def opening(self) -> Ruling:
         if not self._settings:
@@ -57,7 +62,11 @@ class SessionLock:
         self._pending = True
         session = {"type": "realtime", **_without_none(self._settings, "type")}
         event = {"type": "session.update", "event_id": self._event_id, "session": session}
-        return Ruling((orjson.dumps(event),))
+        return Ruling((orjson.dumps(event),), overdue=self._overdue if self._locked else None)
+
+    def _overdue(self) -> SettingsRefused | None:
+        """With defaults only a provider that does not answer does no harm."""
+        return _not_confirmed("in time") if self._pending else None
 
     # From the client
 
@@ -71,8 +80,17 @@ class SessionLock:
                 self._check(event)
             except VoxgateError as error:
                 return refusal(error, event)
+        if self._pending and self._locked:
+            return self._hold(text)
         self._client_spoke = True
         return Ruling((text,))
+
+    def _hold(self, text: bytes) -> Ruling:
+        self._held.append(text)
+        self._held_bytes += len(text)
+        if self._held_bytes > _MOST_HELD_BYTES:
+            return Ruling(end=_not_confirmed(f"before the client had sent {_MOST_HELD_BYTES:,} bytes"))
+        return NOTHING
 
     def _check(self, event: Body) -> None:
         """Whatever the event's type: what carries a session changes it."""
@@ -120,9 +138,16 @@ class SessionLock:
             return Ruling((text,))
         if self._pending and (error := self._failure(text)) is not None:
             return Ruling(end=error)
-        if any(needle in text for needle in self._needles):
-            return self._hide(text)
-        return Ruling((text,))
+        hides = any(needle in text for needle in self._needles)
+        return Ruling(self._hide(text) if hides else (text,), back=self._released())
+
+    def _released(self) -> tuple[bytes, ...]:
+        """What was held, once the settings are in force."""
+        if self._pending or not self._held:
+            return ()
+        released, self._held = tuple(self._held), []
+        self._client_spoke = True
+        return released
 
     def _failure(self, text: bytes) -> SettingsRefused | None:
         """Why the opening was refused, if this says so: a call whose settings are not in force must end."""
@@ -149,14 +174,14 @@ class SessionLock:
         # Or the name is written with escapes.
         return tuple(f'"{word}"'.encode() for word in words) + ((b"\\u00",) if words else ())
 
-    def _hide(self, text: bytes) -> Ruling:
+    def _hide(self, text: bytes) -> tuple[bytes, ...]:
         try:
             event = orjson.loads(text)
         except orjson.JSONDecodeError:  # no client could read it either, and what it shows is not known
-            return NOTHING
+            return ()
         bodies = [event.get("session"), event.get("response")] if isinstance(event, dict) else []
         changed = [self._hide_in(body) for body in bodies if isinstance(body, dict)]
-        return Ruling((orjson.dumps(event) if any(changed) else text,))
+        return (orjson.dumps(event) if any(changed) else text,)
 
     def _hide_in(self, body: Body) -> bool:
         names = [name for name in _HIDDEN if name in body] if self._hides else []
@@ -186,6 +211,12 @@ def _settings_in(body: Body, written: str, at: Path = ()) -> Iterator[tuple[Path
 
 def _locked(field: str) -> FieldLocked:
     return FieldLocked(f"This session's credential does not allow to change '{field}'.", param=field)
+
+
+def _not_confirmed(when: str) -> SettingsRefused:
+    return SettingsRefused(
+        f"The provider did not confirm the session settings of this credential {when}; the call cannot go on."
+    )
 
 
 def _canonical(value: Any) -> bytes | None:

@@ -22,6 +22,8 @@ interface Props {
   spans: Span[];
   errors: unknown;
   live: boolean;
+  /** Whether the words were recorded. */
+  worded: boolean;
   selected: string | null;
   onSelect: (span: Span) => void;
 }
@@ -92,9 +94,10 @@ function ToolBody({ span }: { span: Span }) {
   );
 }
 
-function Words({ entry, live }: { entry: ConversationEntry; live: boolean }) {
+function Words({ entry, live, worded }: { entry: ConversationEntry; live: boolean; worded: boolean }) {
   const { text, unheardText, kind, span } = entry;
   if (kind === "error") return null;
+  if (!worded) return <p className="muted">words not recorded</p>;
   if (!text && !unheardText) {
     const missing = kind === "user" ? "no transcript (set audio.input.transcription to get one)" : "no words";
     return <p className="muted">{live && span.end_ms == null ? "…" : missing}</p>;
@@ -114,18 +117,23 @@ function Words({ entry, live }: { entry: ConversationEntry; live: boolean }) {
 interface EntryProps {
   entry: ConversationEntry;
   live: boolean;
+  worded: boolean;
   state: "playing" | "selected" | "";
   onSelect: () => void;
 }
 
-function Entry({ entry, live, state, onSelect }: EntryProps) {
+function Entry({ entry, live, worded, state, onSelect }: EntryProps) {
   const error = errorText(entry.span.error);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the time button inside does the same for the keyboard
     <li className={`entry ${entry.kind} ${state}`} onClick={onSelect} data-testid={`entry-${entry.kind}`}>
       <div className="entry-main">
         <Meta entry={entry} onSelect={onSelect} />
-        {entry.kind === "tool" ? <ToolBody span={entry.span} /> : <Words entry={entry} live={live} />}
+        {entry.kind === "tool" && worded ? (
+          <ToolBody span={entry.span} />
+        ) : (
+          <Words entry={entry} live={live} worded={worded} />
+        )}
         {error && <p className="bad">{error}</p>}
       </div>
       {entry.clip && <Clip key={entry.clip.url} clip={entry.clip} label={`what the ${entry.kind} said`} />}
@@ -145,7 +153,7 @@ function activeAt(entries: ConversationEntry[], ms: number): string | null {
   return active?.span.id ?? null;
 }
 
-export function Conversation({ player, spans, errors, live, selected, onSelect }: Props) {
+export function Conversation({ player, spans, errors, live, worded, selected, onSelect }: Props) {
   const entries = useMemo(() => conversation(spans, errors), [spans, errors]);
   const active = usePlayerTime(player, (ms) => activeAt(entries, ms));
   if (entries.length === 0) {
@@ -163,6 +171,7 @@ export function Conversation({ player, spans, errors, live, selected, onSelect }
           <Entry
             entry={entry}
             live={live}
+            worded={worded}
             state={stateOf(entry.span.id)}
             onSelect={() => onSelect(entry.span)}
           />

@@ -5,7 +5,7 @@ import { useRef } from "react";
 import { meQuery, useDeleteSession, useEndCall } from "../../api/queries";
 import type { SessionDetail } from "../../api/types";
 import { count } from "../../lib/format";
-import { sessionTitle } from "../../lib/trace";
+import { sessionTitle, unrecordedText } from "../../lib/trace";
 import { CopyButton } from "../Copy";
 import { Icon } from "../Icon";
 import { Moment } from "../Moment";
@@ -19,7 +19,9 @@ const TRACKS: [track: string, label: string][] = [
   ["assistant", "Assistant, as generated"],
 ];
 
-function Downloads({ id }: { id: string }) {
+function Downloads({ session }: { session: SessionDetail }) {
+  const { id } = session;
+  const tracks = session.recorded?.audio === false ? [] : TRACKS;
   const base = `/api/sessions/${encodeURIComponent(id)}`;
   const menu = useRef<HTMLDetailsElement>(null);
   const close = () => menu.current?.removeAttribute("open");
@@ -34,7 +36,7 @@ function Downloads({ id }: { id: string }) {
         <Icon name="download" /> Download
       </summary>
       <ul className="panel">
-        {TRACKS.map(([track, label]) => (
+        {tracks.map(([track, label]) => (
           <li key={track}>
             <a href={`${base}/audio?track=${track}&format=wav`} download={`${id}-${track}.wav`}>
               {label} <span className="muted">WAV</span>
@@ -157,7 +159,7 @@ export function Header({ session, linkToTime }: { session: SessionDetail; linkTo
       </div>
       <div className="actions">
         <CopyButton text={linkToTime} label="Copy link" />
-        <Downloads id={session.id} />
+        <Downloads session={session} />
         {mayChange && (live ? <EndCall id={session.id} /> : <Delete session={session} />)}
       </div>
       <div className="pills">
@@ -166,7 +168,17 @@ export function Header({ session, linkToTime }: { session: SessionDetail; linkTo
             recording incomplete: {count(session.lost.bytes)} bytes lost
           </span>
         )}
+        {unrecordedText(session) && (
+          <span className="pill" data-testid="unrecorded" title="The credential of this call said so">
+            {unrecordedText(session)}
+          </span>
+        )}
         <Pills session={session} />
+        {session.delete_after && (
+          <span className="pill" data-testid="kept-until" title="Then the recording is deleted">
+            kept until <strong>{session.delete_after.slice(0, 10)}</strong>
+          </span>
+        )}
       </div>
     </header>
   );

@@ -19,6 +19,7 @@ const SOUND_WORDS: Record<SoundState, string> = {
   making: "The whole call is being put together…",
   ready: "",
   none: "This call has no sound.",
+  unrecorded: "The sound of this call was not recorded: its credential said so.",
 };
 
 export function Transport({ player, lengthMs, sound }: TransportProps) {

@@ -1,0 +1,101 @@
+"""When recordings are deleted: a real store, real blobs, and a clock that is told the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from voxgate.core.clock import iso_utc
+from voxgate.jobs.retention import Retention
+from voxgate.store import FolderBlobs, Store
+
+START = datetime(2026, 11, 1, 12, tzinfo=UTC)
+FILES = ("events.jsonl", "user.pcm", "mix.pcm", "peaks.json")
+
+
+class Archive:
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(f"sqlite:///{folder / 'voxgate.db'}")
+        self.blobs = FolderBlobs(folder / "blobs")
+        self.now = START
+
+    def keep(self, session_id: str, *, own_days: int | None = None, status: str = "complete") -> None:
+        own = None if own_days is None else iso_utc(START + timedelta(days=own_days))
+        row = {"id": session_id, "started_at": iso_utc(START), "status": status, "delete_after": own}
+        span = {"id": "span_1", "type": "session", "start_ms": 0.0}
+        self.store.save_trace({**row, "tags": ["a"]}, [span])
+        for name in FILES:
+            self.blobs.put(f"sessions/{session_id}/{name}", b"PLUM")
+
+    def after(self, days: float, default_days: int | None) -> list[str]:
+        """What is left then."""
+        self.now = START + timedelta(days=days)
+        retention = Retention(self.store, self.blobs, default_days, lambda: self.now)
+        while retention.step():
+            pass
+        left = sorted(row["id"] for row in self.store.list_sessions(limit=500)[0])
+        assert sorted({key.split("/")[1] for key in self.blobs.list("sessions/")}) == left
+        return left
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    made = Archive(tmp_path)
+    yield made
+    made.store.close()
+
+
+def test_without_a_retention_everything_stays(archive: Archive) -> None:
+    archive.keep("a")
+    assert archive.after(30_000, None) == ["a"]
+
+
+def test_a_recording_goes_with_all_that_belongs_to_it(archive: Archive, tmp_path: Path) -> None:
+    archive.keep("a")
+    assert archive.after(29.99, 30) == ["a"]
+    assert archive.after(30, 30) == []
+    assert archive.store.get_session("a") is None
+    assert not [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+
+
+def test_the_sooner_of_the_settings_and_the_credential_counts(archive: Archive) -> None:
+    archive.keep("short", own_days=5)
+    archive.keep("long", own_days=90)
+    archive.keep("default")
+    assert archive.after(4.9, 30) == ["default", "long", "short"]
+    assert archive.after(5, 30) == ["default", "long"]
+    assert archive.after(30, 30) == []
+
+
+def test_a_credentials_retention_needs_no_setting(archive: Archive) -> None:
+    archive.keep("short", own_days=5)
+    archive.keep("default")
+    assert archive.after(6, None) == ["default"]
+
+
+def test_a_call_that_runs_is_left_alone(archive: Archive) -> None:
+    archive.keep("a", own_days=1, status="live")
+    assert archive.after(40, 30) == ["a"]
+
+
+def test_many_are_deleted_at_one_go(archive: Archive) -> None:
+    for number in range(450):
+        archive.store.save_session({"id": f"s{number}", "started_at": iso_utc(START), "status": "complete"})
+    archive.keep("kept")
+    archive.store.save_session({"id": "kept", "started_at": iso_utc(START + timedelta(days=10))})
+    assert archive.after(31, 30) == ["kept"]
+
+
+def test_what_could_not_be_deleted_stays_in_sight(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive.keep("a")
+
+    def refuse(prefix: str) -> int:
+        raise PermissionError(f"no right to delete {prefix}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive.blobs, "delete_prefix", refuse)
+        assert archive.after(31, 30) == ["a"]
+    assert archive.after(31, 30) == []
