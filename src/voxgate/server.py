@@ -45,6 +45,7 @@ from voxgate.gateway.answers import error_response
 from voxgate.gateway.app import Endpoints
 from voxgate.gateway.callers import Callers
 from voxgate.gateway.calls import Calls
+from voxgate.gateway.certificates import CertificateWatch
 from voxgate.gateway.cors import CrossOrigin
 from voxgate.gateway.dial import Dialler
 from voxgate.gateway.forwarded import ForwardedHeaders, Proxies
@@ -273,7 +274,14 @@ class GatewayServer(uvicorn.Server):
         self._told_to_stop = False
         self._loop = asyncio.get_running_loop()
         self._drain: asyncio.Task[None] | None = None
-        self._sweeps: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
+        """What runs as long as the port is served."""
+        settings = worker.settings
+        self._certificate = (
+            CertificateWatch(settings.tls_cert, settings.tls_key)
+            if settings.tls_cert and settings.tls_key
+            else None
+        )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """uvicorn's own for sockets that are open, with a limit for the TLS handshake."""
@@ -288,6 +296,9 @@ class GatewayServer(uvicorn.Server):
         if config.ssl is not None:
             seconds = self._worker.settings.limits.handshake_seconds
             tls = {"ssl": config.ssl, "ssl_handshake_timeout": seconds}
+            if self._certificate is not None:
+                self._certificate.attach(config.ssl)
+                self._beside.append(asyncio.create_task(self._certificate.run()))
         acceptors = [
             Acceptor(sock, protocol, place=self._worker.place, load=self._load, tls=tls)
             for sock in sockets or []
@@ -295,7 +306,7 @@ class GatewayServer(uvicorn.Server):
         for acceptor in acceptors:
             acceptor.start()
         self.servers = acceptors  # type: ignore[assignment]
-        self._sweeps = asyncio.create_task(self._worker.gateway.limits.run())
+        self._beside.append(asyncio.create_task(self._worker.gateway.limits.run()))
         self.started = True
 
     def _load(self) -> int:
@@ -333,8 +344,8 @@ class GatewayServer(uvicorn.Server):
         await calls.close_rest(_HURRIED_FAREWELL_SECONDS if self.force_exit else _FAREWELL_SECONDS)
         self._worker.gateway.dialler.close()
         self._worker.gateway.admission.stop()
-        if self._sweeps is not None:
-            self._sweeps.cancel()
+        for task in self._beside:
+            task.cancel()
         await super().shutdown(sockets)
         await asyncio.to_thread(self._worker.gateway.leases.stop)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 from pathlib import Path
 
+import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
 from tests.certificates import make_certificate
-from tests.running import start_voxgate
+from tests.running import Voxgate, start_voxgate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.local]
 
@@ -34,3 +36,33 @@ async def test_a_call_over_tls_is_relayed_and_recorded(tmp_path: Path) -> None:
     trace = await running.finished_session(session_id, ssl=trusted)
     assert trace["tracks"]["user"]["bytes"] == 600_000
     assert running.stop() == 0
+
+
+async def test_a_renewed_certificate_is_shown_by_every_worker_without_a_signal(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    data = tmp_path / "data"
+    data.mkdir()
+    flags = ["--tls-cert", str(certificate), "--tls-key", str(key), "--workers", "2"]
+    running = start_voxgate(data, *flags)
+    before = ssl.create_default_context(cafile=str(certificate))
+    async with connect(f"{running.ws_url}?model=local", additional_headers=running.auth, ssl=before) as call:
+        assert json.loads(await call.recv())["type"] == "session.created"
+        make_certificate(tmp_path)
+        renewed = ssl.create_default_context(cafile=str(certificate))
+        in_a_row = 0
+        async with asyncio.timeout(30):
+            while in_a_row < 12:  # of either worker
+                in_a_row = in_a_row + 1 if await answers(running, renewed) else 0
+                await asyncio.sleep(0.05)
+        assert not await answers(running, before)
+        await call.send('{"type":"input_audio_buffer.clear"}')
+        assert json.loads(await call.recv())["type"] == "input_audio_buffer.cleared"
+    assert sum("get the renewed certificate" in line for line in running.output) == 2
+    assert running.stop() == 0
+
+
+async def answers(running: Voxgate, trusted: ssl.SSLContext) -> bool:
+    try:
+        return bool(await running.request("GET", "/healthz", ssl=trusted))
+    except aiohttp.ClientConnectorCertificateError:
+        return False

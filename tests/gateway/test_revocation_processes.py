@@ -13,8 +13,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.limited import end_of, works
-from tests.gateway.test_limits_processes import call_of, refused, running, sleeping, workers_of
-from tests.running import Voxgate
+from tests.gateway.test_limits_processes import call_of, refused, running
+from tests.running import Voxgate, sleeping, workers_of
 from voxgate.core.clock import iso_utc, now_utc
 from voxgate.testing.provider import ScriptedProvider
 

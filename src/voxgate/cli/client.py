@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +29,8 @@ class Client:
     def __init__(self) -> None:
         settings = load_settings({}, os.environ)
         host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104
-        self._url = os.environ.get(URL_VARIABLE, f"http://{host}:{settings.port}").rstrip("/")
+        scheme = "https" if settings.tls_cert else "http"
+        self._url = os.environ.get(URL_VARIABLE, f"{scheme}://{host}:{settings.port}").rstrip("/")
         if not self._url.startswith(("http://", "https://")):
             raise SettingsError(f"{URL_VARIABLE} must start with http:// or https://, not {self._url!r}.")
         configured = settings.api_key.get_secret_value() if settings.api_key else None
@@ -67,6 +69,11 @@ class Client:
         except HTTPError as error:
             raise ApiError(_message(error)) from error
         except URLError as error:
+            if isinstance(error.reason, ssl.SSLCertVerificationError):
+                raise ApiError(
+                    f"The certificate of {self._url} is not trusted ({error.reason.verify_message}). For "
+                    "one of 'voxgate dev-cert' set SSL_CERT_FILE to its ca.pem."
+                ) from error
             raise ApiError(
                 f"No Voxgate answers at {self._url} ({error.reason}). Start it with 'voxgate serve', or set "
                 f"{URL_VARIABLE}."

@@ -7,7 +7,6 @@ import logging
 import os
 import secrets
 import socket
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +20,7 @@ from voxgate.cli.processes import Child
 from voxgate.cli.supervisor import Supervisor
 from voxgate.core.errors import SettingsError
 from voxgate.core.settings import Settings, explain
+from voxgate.gateway.certificates import tls_context
 from voxgate.gateway.scoreboard import Scoreboard
 from voxgate.providers.local.settings import LocalSettings, installed, resolve_ear, resolve_voice
 from voxgate.store import Store
@@ -79,12 +79,7 @@ def check_tls(settings: Settings) -> None:
         if certificate or key:
             raise SettingsError("--tls-cert and --tls-key belong together: give both or none.")
         return
-    try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(
-            f"The certificate {certificate} with the key {key} cannot be used: {error}"
-        ) from error
+    tls_context(certificate, key)
 
 
 def local_is_available(settings: LocalSettings) -> bool:
