@@ -60,12 +60,6 @@ def dev_cert(*arguments: str) -> Result:
     return result
 
 
-@contextlib.contextmanager
-def inside(folder: Path) -> Iterator[None]:
-    with contextlib.chdir(folder):
-        yield
-
-
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -90,7 +84,7 @@ def strict(authority: Path) -> ssl.SSLContext:
 
 
 def test_the_files_are_in_the_data_folder_and_the_key_is_nobody_elses(tmp_path: Path) -> None:
-    with inside(tmp_path):
+    with contextlib.chdir(tmp_path):
         said = dev_cert().output
     folder = tmp_path / "voxgate-data" / "tls"
     assert sorted(path.name for path in folder.iterdir()) == ["ca.pem", "cert.pem", "key.pem"]

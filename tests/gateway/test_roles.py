@@ -1,4 +1,4 @@
-"""Which role may do what: every route under `/v1` and `/api`, and the WebSocket, by every kind of key."""
+"""Which role may do what: each route of the gateway and of `/api`, and the WebSocket, by each kind of key."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ V1: dict[tuple[str, str], tuple[set[str], Any]] = {
     # Nothing but words about where else to go.
     **{
         (method, prefix + rest): (EVERYBODY, None)
-        for prefix in ("/v1/realtime", "/openai/v1/realtime", "/openai/realtime")
+        for prefix in ("/v1/realtime", "/openai/v1/realtime", "/openai/realtime", "/voice-live/realtime")
         for method, rest in (
             ("GET", ""),
             ("POST", ""),
@@ -51,6 +51,7 @@ V1: dict[tuple[str, str], tuple[set[str], Any]] = {
             ("POST", "/calls/{path:path}"),
         )
     },
+    **{("GET", path): (EVERYBODY, None) for path in ("/healthz", "/readyz", "/metrics")},
 }
 API: dict[tuple[str, str], tuple[set[str], Any]] = {
     ("POST", "/api/login"): (EVERYBODY, {"api_key": ADMIN_KEY}),
@@ -116,9 +117,8 @@ def routes_of_v1() -> set[tuple[str, str]]:
     return {
         (method, route.path)
         for route in routes
-        if route.path.startswith(("/v1/", "/openai/")) and route.path.count("{path:path}") == 0
         for method in route.methods or ()
-        if method != "HEAD"
+        if method != "HEAD" and "{path:path}" not in route.path
     }
 
 
@@ -141,7 +141,7 @@ async def test_every_route_asks_for_its_role_and_names_it(gateway: RunningGatewa
             assert status == 403, shown
             assert all(repr(role) in said for role in allowed), shown
             assert not any(repr(role) in said for role in KEYS - allowed - {caller}), shown
-        elif caller == TEMPORARY and path.startswith(("/v1", "/openai")):
+        elif caller == TEMPORARY and not path.startswith("/api/"):
             assert status == 403, shown
             assert all(repr(role) in said for role in allowed), shown
         else:
