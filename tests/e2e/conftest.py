@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, async_playwright
 
-from tests.clients.conftest import CHROMIUM_FLAGS, question, spoken_question, voice
+from tests.clients.conftest import question, spoken_question, voice
+from tests.clients.programs import CHROMIUM_FLAGS
 
 __all__ = ["question", "spoken_question", "voice"]
 
