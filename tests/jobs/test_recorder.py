@@ -323,11 +323,11 @@ class FailingStore:
         self._store = store
         self.failures = failures
 
-    def save_trace(self, row: Any, spans: Any) -> None:
+    def save_trace(self, row: Any, spans: Any, unchanged: Any) -> None:
         if self.failures:
             self.failures -= 1
             raise RuntimeError("the database is away")
-        self._store.save_trace(row, spans)
+        self._store.save_trace(row, spans, unchanged)
 
 
 def test_a_store_that_is_away_costs_nothing(bench: Bench) -> None:

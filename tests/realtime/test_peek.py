@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxgate.realtime.peek import kind_of
+from voxgate.realtime.peek import kind_of, lift_sound
 
 APPEND = "input_audio_buffer.append"
 DELTA = "response.output_audio.delta"
@@ -74,3 +76,63 @@ def test_whatever_is_recognised_decodes_to_just_that(members: list[tuple[str, ob
 def test_no_bytes_make_it_raise(text: bytes) -> None:
     kind_of(text)
     kind_of(b'{"type":"input_audio_buffer.append","audio":"' + text)
+
+
+@pytest.mark.parametrize("layout", [(",", ":"), (", ", ": "), (" ,\n", " : ")])
+@pytest.mark.parametrize("size", [0, 3, 2_400, 60_000])
+def test_the_sound_is_lifted_out_of_a_message(layout: tuple[str, str], size: int) -> None:
+    sound = bytes(range(256)) * (size // 256) + b"s" * (size % 256)
+    for kind, member in ((APPEND, "audio"), (DELTA, "delta"), ("response.audio.delta", "delta")):
+        around = {"event_id": "é", "type": kind, "n": {"a": [1.5, None]}}
+        whole = {**around, member: base64.b64encode(sound).decode()}
+        for message in (whole, dict(reversed(whole.items()))):
+            text = json.dumps(message, separators=layout, ensure_ascii=False).encode()
+            assert lift_sound(text) == ({**around, member: ""}, sound)
+
+
+ODD = st.sampled_from(
+    [
+        b'"type":"response.output_audio.delta"',
+        b'"audio":"QUJD"',
+        b'"delta":"QUJD"',
+        b'"audio":""',
+        b'"audio":7',
+        b'"\\u0061udio":"QUI="',
+        b'"type":"x"',
+        b'"a":{',
+        b"}",
+        b'"b":[{',
+        b"}]",
+        b'"audio',
+        b'"',
+        b"\\",
+        b'"s":"\\"audio\\":\\""',
+        b'"s":"audio"',
+        b",",
+        b"\xff",
+    ]
+)
+PIECES = st.lists(ODD, max_size=3).flatmap(
+    lambda odd: st.permutations([b'"type":"input_audio_buffer.append"', b'"audio":"QUJDREVG"', *odd])
+)
+
+
+@given(PIECES, st.sampled_from([b",", b"", b" , "]))
+def test_what_is_lifted_is_what_the_whole_message_says(pieces: list[bytes], between: bytes) -> None:
+    text = b"{" + between.join(pieces) + b"}"
+    lifted = lift_sound(text)
+    if lifted is None:
+        return
+    message, sound = lifted
+    member = "audio" if message["type"] == APPEND else "delta"
+    whole = json.loads(text)
+    assert message == {**whole, member: ""}
+    assert base64.b64decode(whole[member], validate=True) == sound
+
+
+@pytest.mark.parametrize("encoded", ["%", "QUI", "QUJD\\n", "QU JD", "QUJDé"])
+def test_what_is_no_base64_is_not_lifted(encoded: str) -> None:
+    text = f'{{"type":"{APPEND}","audio":"{encoded}"}}'.encode()
+    with pytest.raises((binascii.Error, ValueError)):
+        base64.b64decode(json.loads(text)["audio"], validate=True)
+    assert lift_sound(text) is None

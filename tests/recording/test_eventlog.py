@@ -14,7 +14,7 @@ from voxgate.realtime.frames import BINARY, CLOSE, PING, PONG, TEXT, FrameFollow
 from voxgate.realtime.redaction import redact
 from voxgate.recording.eventlog import EventLogBuilder, read_events
 from voxgate.recording.wirelog import CLIENT, FACT, SERVER, WireRecord
-from voxgate.traces import Event
+from voxgate.traces import Event, TrackLayout
 
 
 def one(record: WireRecord) -> bytes:
@@ -180,3 +180,30 @@ def test_lines_that_are_none_are_passed_over() -> None:
         b'{"t":1,"dir":"client","raw":"%"}',
     ]
     assert list(read_events([*odd, whole, whole[:20]])) == [Event(1, "client", {"type": "x"})]
+
+
+@pytest.mark.parametrize("direction", [CLIENT, SERVER])
+def test_sound_is_the_same_live_read_back_and_written_by_others(direction: int) -> None:
+    kind, member = (
+        ("input_audio_buffer.append", "audio"),
+        ("response.output_audio.delta", "delta"),
+    )[direction]
+    messages = [{"type": kind, member: base64.b64encode(bytes(size)).decode()} for size in (3, 4_800, 70_000)]
+    frames = b"".join(text(json.dumps(one), masked=direction == CLIENT) for one in messages)
+    entries = EventLogBuilder().entries(WireRecord(1, direction, frames))
+    live = [event for _, event in entries]
+    assert [event.sound for event in live] == [bytes(3), bytes(4_800), bytes(70_000)]
+    assert list(read_events(line for line, _ in entries)) == live
+    by_others = [json.dumps({"t": 1, "dir": ("client", "server")[direction], "msg": one}) for one in messages]
+    other = list(read_events(line.encode() for line in by_others))
+    assert [event.msg for event in other] == messages
+    first, second = TrackLayout(), TrackLayout()
+    assert [first.feed(event) for event in live] == [second.feed(event) for event in other]
+
+
+def test_a_message_with_sound_and_secrets_keeps_only_the_sound() -> None:
+    message = {"type": "input_audio_buffer.append", "audio": "QUJD", "session": {"tools": [MCP]}}
+    ((line, event),) = EventLogBuilder().entries(WireRecord(1, CLIENT, text(json.dumps(message))))
+    assert b"hush" not in line
+    assert "hush" not in str(event)
+    assert orjson.loads(line)["msg"]["audio"] == "QUJD"

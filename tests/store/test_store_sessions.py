@@ -116,6 +116,18 @@ def test_a_rebuilt_trace_leaves_no_stale_spans(store: Store) -> None:
     assert [span["id"] for span in session["spans"]] == ["span_new"]
 
 
+def test_unchanged_spans_are_written_only_if_they_are_missing(store: Store) -> None:
+    first, second = SPAN, {**SPAN, "id": "span_2"}
+    store.save_trace(TRACE, [first])
+    store.save_trace(TRACE, [{**first, "output": "not written"}, second], {"span_1", "span_2"})
+    session = store.get_session("sess_1")
+    assert session is not None
+    assert [(span["id"], span["output"]) for span in session["spans"]] == [
+        ("span_1", "hello"),
+        ("span_2", "hello"),
+    ]
+
+
 def test_spans_come_in_the_order_of_their_start_then_of_the_list(store: Store) -> None:
     starts = {"late": 9.0, "unknown": None, "parent": 0.0, "child": 0.0}
     store.save_trace(TRACE, [{**SPAN, "id": name, "start_ms": start} for name, start in starts.items()])

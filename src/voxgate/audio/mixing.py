@@ -39,16 +39,33 @@ class LaneRenderer:
         end = start + frames
         while self._coming and self._coming[-1].at_frame < end:
             self._sounding.append(self._coming.pop())
-        mixed = np.zeros(frames, np.int32)
-        for piece in self._sounding:
+        heard = [piece for piece in self._sounding if piece.end_frame > start]
+        mixed = np.zeros(frames, np.int16)
+        wide = mixed.astype(np.int32) if _overlap(heard) else None
+        for piece in heard:
             first = max(piece.at_frame, start)
             wanted = min(piece.end_frame, end) - first
-            if wanted > 0:
-                samples = self._read(piece.from_frame + first - piece.at_frame, wanted)
-                mixed[first - start : first - start + len(samples)] += samples
-        self._sounding = [piece for piece in self._sounding if piece.end_frame > end]
-        return np.clip(mixed, -32768, 32767).astype(np.int16)
+            samples = self._read(piece.from_frame + first - piece.at_frame, wanted)
+            place = slice(first - start, first - start + len(samples))
+            if wide is None:
+                mixed[place] = samples
+            else:
+                wide[place] += samples
+        self._sounding = [piece for piece in heard if piece.end_frame > end]
+        return mixed if wide is None else np.clip(wide, -32768, 32767).astype(np.int16)
+
+
+def _overlap(pieces: Sequence[Piece]) -> bool:
+    """Whether two of them sound at once; they are in the order of their beginnings."""
+    until = 0
+    for piece in pieces:
+        if piece.at_frame < until:
+            return True
+        until = piece.end_frame
+    return False
 
 
 def stereo(left: Samples, right: Samples) -> Samples:
-    return np.column_stack((left, right)).reshape(-1)
+    both = np.empty((len(left), 2), np.int16)
+    both[:, 0], both[:, 1] = left, right
+    return both.reshape(-1)

@@ -40,7 +40,7 @@ class TrackDecoder:
             before = self._switch(kind, rate)
         pcm = self._decode(kind, data)
         if self._resampler is None:
-            return before + pcm
+            return before + pcm if before else pcm
         self._owed += frames
         return before + self._take(self._resampler.resample_chunk(to_samples(pcm)))
 
@@ -65,6 +65,8 @@ class TrackDecoder:
             return to_bytes(decode_ulaw(data))
         if kind == "pcma":
             return to_bytes(decode_alaw(data))
+        if not self._odd and not len(data) % SAMPLE_BYTES:
+            return data
         data = self._odd + data
         whole = len(data) // SAMPLE_BYTES * SAMPLE_BYTES
         self._odd = data[whole:]

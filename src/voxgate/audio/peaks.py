@@ -19,6 +19,7 @@ def peaks(samples: Samples, rate: int) -> list[float]:
     if not len(samples):
         return []
     missing = -len(samples) % size
-    loudness = np.abs(samples.astype(np.int32))
-    pieces = np.pad(loudness, (0, missing)).reshape(-1, size).max(axis=1) / 32768
-    return [round(float(value), 3) for value in pieces]
+    pieces = np.pad(samples, (0, missing)).reshape(-1, size)
+    loudest = np.maximum(pieces.max(axis=1).astype(np.int32), -pieces.min(axis=1).astype(np.int32))
+    values: list[float] = np.round(loudest / 32768, 3).tolist()
+    return values

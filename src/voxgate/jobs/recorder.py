@@ -37,6 +37,7 @@ _PASSING: Final = frozenset(
 )
 """What is wrong with the machine and not with a log: it is tried again until somebody has put it right."""
 _LONGEST_PAUSE: Final = 10.0
+_FIND_SECONDS: Final = 0.1
 _TIDY_SECONDS: Final = 60.0
 _MOST_BEHIND: Final = 8
 """While so many sessions are behind, no others are begun: they are finished, oldest first, with little
@@ -76,6 +77,7 @@ class Recorder:
         self._setbacks: dict[Path, _Setback] = {}
         self._next_tidying = 0.0
         self._retention = retention
+        self._next_find = 0.0
 
     def run(self, stop: threading.Event, at_once: threading.Event) -> None:
         """Records until `stop`, then finishes what has ended, unless `at_once` is set. Only one recorder
@@ -97,7 +99,11 @@ class Recorder:
         return (self._retention is not None and self._retention.step()) or busy
 
     def _find(self) -> None:
+        """New logs; at once where one was finished, since others may wait for its place."""
         now = time.monotonic()
+        if now < self._next_find:
+            return
+        self._next_find = now + _FIND_SECONDS
         behind = sum(recording.behind for recording in self._recordings.values())
         for path in wire_logs(self._wire_dir):
             if behind >= _MOST_BEHIND:
@@ -162,6 +168,7 @@ class Recorder:
             self._forget(path)
 
     def _forget(self, path: Path) -> None:
+        self._next_find = 0.0
         self._recordings.pop(path, None)
         self._setbacks.pop(path, None)
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from voxgate.jobs.tracks import CallMixer, TrackWriter
 from voxgate.recording.eventlog import EventLogBuilder
-from voxgate.recording.wirelog import WireLogReader, writer_is_alive
+from voxgate.recording.wirelog import WireLogReader, WireRecord, writer_is_alive
 from voxgate.store import Blobs, Store
 from voxgate.traces import Attachment, AudioChunk, Trace, TraceBuilder
 from voxgate.traces.events import Json
@@ -26,14 +26,24 @@ from voxgate.traces.model import stable_id
 _REFRESH_SECONDS: Final = 0.25
 _REFRESH_SHARE: Final = 10
 """A save that took long is repeated later: saving the running calls takes at most a tenth of the time."""
+_SOUND_REFRESH: Final = 4
+"""So many times as long where there is nothing new but the length of the sound."""
 _ALIVE_SECONDS: Final = 0.5
 _MOST_SAVE_PAUSE: Final = 30.0
 
 _step_aside: Final[Callable[[], None]] = getattr(os, "sched_yield", lambda: None)
 """Offers the processor to whoever waits for it. Calls come first: where cores are few, a relay that has to
 wait until the scheduler takes the core from us is felt, a trace that comes a little later is not."""
+_RECORDS_ASIDE: Final = 8
+"""After so many records it is offered: reading them takes less than 0.2 ms."""
 _BEHIND_BYTES: Final = 1 << 20
 """When so much of a call waits to be read, the recorder steps aside no more: else it may never catch up."""
+
+_PORTION_BYTES: Final = 1 << 20
+_SMALL_BYTES: Final = 64 << 10
+_GATHER_SECONDS: Final = 0.12
+"""Behind a small portion the next one is awaited so long: opening files for each message would cost more than
+the message."""
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +63,14 @@ class SessionRecording:
         self._builder = TraceBuilder(self.session_id)
         self._tracks = TrackWriter(blobs, self._prefix, self._builder.layout)
         self._size = -1
+        self._next_look = 0.0
         self._changed = True
+        self._sounded = False
+        """Whether there is more than what was saved: anything else, or sound."""
+        self._saved: dict[str, tuple[int, Json]] = {}
+        """The spans as the store has them, with their places."""
         self._next_save = 0.0
+        self._next_sound_save = 0.0
         self._failed_saves = 0
         self._next_alive_check = 0.0
         self._finishing: Iterator[None] | None = None
@@ -77,26 +93,38 @@ class SessionRecording:
         return False
 
     def _read(self) -> bool:
+        now = time.monotonic()
+        if now < self._next_look:
+            return False
         size = self.path.stat().st_size
         if size == self._size:
             return False
-        records = self._reader.read()
+        before = self._reader.offset
+        records = self._reader.read(_PORTION_BYTES)
         if not records:
             self._size = size  # what there is beyond them is half a record
             return False
+        self.behind = size - self._reader.offset > _BEHIND_BYTES
+        if self._reader.offset - before < _SMALL_BYTES and not self._reader.closed:
+            self._next_look = now + _GATHER_SECONDS
+        self._take(records)
+        return True
+
+    def _take(self, records: list[WireRecord]) -> None:
         lines: list[bytes] = []
         chunks: list[AudioChunk] = []
-        self.behind = size - self._reader.offset > _BEHIND_BYTES
-        for record in records:
-            for line, event in self._log.entries(record):
+        entries, feed = self._log.entries, self._builder.feed
+        for number, record in enumerate(records):
+            for line, event in entries(record):
                 lines.append(line)
-                chunks += self._builder.feed(event)
-            if not self.behind:
+                chunks += feed(event)
+                if event.sound is None:
+                    self._changed = True
+            if not self.behind and number % _RECORDS_ASIDE == 0:
                 _step_aside()
+        self._sounded = self._sounded or bool(chunks)
         self._blobs.append(f"{self._prefix}/events.jsonl", b"".join(lines))
         self._tracks.write(chunks)
-        self._changed = True
-        return True
 
     def _is_abandoned(self) -> bool:
         """Whether the worker is gone and nothing of what it wrote is left to read."""
@@ -106,33 +134,40 @@ class SessionRecording:
         self._next_alive_check = now + _ALIVE_SECONDS
         if writer_is_alive(self.path):
             return False
-        self._size = -1  # it may have written between the last look and its end
+        self._size, self._next_look = -1, 0.0  # it may have written between the last look and its end
         return not self._read()
 
     def refresh(self, running: int = 1) -> None:
         """Saves the trace of a running call if it changed and the last save is long enough ago, for one of so
-        many that run."""
-        if self._changed and self._finishing is None and time.monotonic() >= self._next_save:
-            self._changed = False
-            if not self._save(self._builder.snapshot(), running):
-                self._changed = True
+        many that run. Where only its sound went on, that may take longer."""
+        if self._finishing is not None or not (self._changed or self._sounded):
+            return
+        now = time.monotonic()
+        if now >= (self._next_save if self._changed else self._next_sound_save):
+            saved = self._save(self._builder.snapshot, running)
+            self._changed, self._sounded = not saved, False
             _step_aside()
 
-    def _save(self, trace: Trace, running: int = 1) -> bool:
+    def _save(self, build: Callable[[], Trace], running: int = 1) -> bool:
         """Whether the store took it. A store that fails, such as a database that is away, must not cost the
         recording: the wire log stays, and it is tried again."""
         started = time.monotonic()
+        trace = build()
+        spans = {span.id: (number, span.to_json()) for number, span in enumerate(trace.spans)}
+        unchanged = {key for key, span in spans.items() if self._saved.get(key) == span}
         try:
-            self._store.save_trace(_row(trace), [span.to_json() for span in trace.spans])
+            self._store.save_trace(_row(trace), [span for _, span in spans.values()], unchanged)
         except Exception as error:  # noqa: BLE001 - whatever the database's driver raises; tried again later
-            self._failed_saves += 1
+            self._failed_saves, self._saved = self._failed_saves + 1, {}
             pause = min(_MOST_SAVE_PAUSE, 0.5 * 2**self._failed_saves)
-            self._next_save = time.monotonic() + pause
+            self._next_save = self._next_sound_save = time.monotonic() + pause
             logger.warning("session %s was not saved (again in %g s): %s", self.session_id, pause, error)
             return False
-        self._failed_saves = 0
+        self._failed_saves, self._saved = 0, spans
         now = time.monotonic()
-        self._next_save = now + max(_REFRESH_SECONDS, (now - started) * _REFRESH_SHARE * running)
+        pause = (now - started) * _REFRESH_SHARE * running
+        self._next_save = now + max(_REFRESH_SECONDS, pause)
+        self._next_sound_save = now + _SOUND_REFRESH * max(_REFRESH_SECONDS, pause)
         return True
 
     # At the end
@@ -150,7 +185,8 @@ class SessionRecording:
         for key in self._written(keys + mixer.keys):
             self._blobs.sync(key)
             yield
-        while not self._save(trace):
+        self._saved = {}  # the final trace is written as a whole
+        while not self._save(lambda: trace):
             while time.monotonic() < self._next_save:
                 yield
         self.path.unlink(missing_ok=True)

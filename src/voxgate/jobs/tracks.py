@@ -35,10 +35,11 @@ class TrackWriter:
         self._decoders: dict[Track, TrackDecoder] = {}
 
     def write(self, chunks: Sequence[AudioChunk]) -> None:
-        for track in TRACKS:
-            mine = [chunk for chunk in chunks if chunk.track == track]
-            if mine:
-                self._append(track, b"".join(self._decode(track, chunk) for chunk in mine))
+        pieces: dict[Track, list[bytes]] = {}
+        for chunk in chunks:
+            pieces.setdefault(chunk.track, []).append(self._decode(chunk.track, chunk))
+        for track, data in pieces.items():
+            self._append(track, b"".join(data))
 
     def finish(self) -> list[str]:
         """Writes what a resampler held back; the keys of the tracks."""
@@ -47,9 +48,10 @@ class TrackWriter:
         return [f"{self._prefix}/{track}.pcm" for track in self._decoders]
 
     def _decode(self, track: Track, chunk: AudioChunk) -> bytes:
-        if track not in self._decoders:
-            self._decoders[track] = TrackDecoder(self._layout.rate(track))
-        return self._decoders[track].feed(chunk.format.kind, chunk.format.rate, chunk.data, chunk.frames)
+        decoder = self._decoders.get(track)
+        if decoder is None:
+            decoder = self._decoders[track] = TrackDecoder(self._layout.rate(track))
+        return decoder.feed(chunk.format.kind, chunk.format.rate, chunk.data, chunk.frames)
 
     def _append(self, track: Track, data: bytes) -> None:
         if data:

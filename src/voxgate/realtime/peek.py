@@ -1,5 +1,5 @@
 """Recognises the messages that carry a call's sound, nearly all of them, without decoding: JSON text in, the
-event's type out.
+event's type out; or, for who keeps the sound, the message without it and the sound.
 
 Strict on purpose: a rule that lets a message pass for what it looks like must not be talked into it. So all
 of the text is accounted for: members with plain strings or small numbers, the type and the sound once each.
@@ -8,8 +8,12 @@ Whatever is written in another way is None, and has to be decoded.
 
 from __future__ import annotations
 
+import binascii
 import re
-from typing import Final
+from typing import Any, Final
+
+import orjson
+import pybase64
 
 _MEMBER: Final = rb'"[a-z_]{1,32}"\s*:\s*(?:"[\w .:/+=-]{0,256}"|\d{1,12})\s*'
 _BEFORE: Final = re.compile(rb"\s*\{\s*(?:" + _MEMBER + rb',\s*)*"(audio|delta)"\s*:\s*"')
@@ -20,6 +24,10 @@ _SOUND: Final = {
     b"response.output_audio.delta": b"delta",
     b"response.audio.delta": b"delta",
 }
+_BEGIN: Final = re.compile(rb'"(audio|delta)"\s*:\s*"')
+_SOUND_BEGINS_BYTES: Final = 1024
+_MOST_AROUND_BYTES: Final = 4096
+_MEMBERS: Final = {kind.decode(): member.decode() for kind, member in _SOUND.items()}
 
 
 def kind_of(text: bytes) -> bytes | None:
@@ -37,3 +45,32 @@ def kind_of(text: bytes) -> bytes | None:
     if kind is None or around.count(b'"type"') != 1 or around.count(b'"' + before[1] + b'"') != 1:
         return None
     return kind[1] if _SOUND.get(kind[1]) == before[1] else None
+
+
+def lift_sound(text: bytes) -> tuple[dict[str, Any], bytes] | None:
+    """The message with nothing in the sound's place, and the decoded sound; None unless it is surely one of
+    those. Only what is around the sound is decoded as JSON: without escapes a name stands there as it is."""
+    begin = _BEGIN.search(text, 0, _SOUND_BEGINS_BYTES)
+    if begin is None:
+        return None
+    start = begin.end()
+    end = text.find(b'"', start)
+    if end < 0 or start + len(text) - end > _MOST_AROUND_BYTES:
+        return None
+    around = text[:start] + text[end:]
+    if b"\\" in around or around.count(b'"' + begin[1] + b'"') != 1:
+        return None
+    try:
+        message: Any = orjson.loads(around)
+        sound = pybase64.b64decode(memoryview(text)[start:end], validate=True)
+    except (orjson.JSONDecodeError, binascii.Error, ValueError):
+        return None
+    member = begin[1].decode()
+    if not isinstance(message, dict) or message.get(member) != "" or _MEMBERS.get(_type(message)) != member:
+        return None
+    return message, sound
+
+
+def _type(message: dict[str, Any]) -> str:
+    name = message.get("type")
+    return name if isinstance(name, str) else ""

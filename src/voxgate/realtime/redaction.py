@@ -13,6 +13,8 @@ _HOLDERS: Final = ("session", "response")
 
 def redact(message: dict[str, Any]) -> dict[str, Any] | None:
     """A copy without the secrets of MCP tools; None if the message has none."""
+    if "session" not in message and "response" not in message:
+        return None
     changed = {
         name: holder for name in _HOLDERS if (holder := _without_secrets(message.get(name))) is not None
     }

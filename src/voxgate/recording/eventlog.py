@@ -13,6 +13,7 @@ between its tokens become spaces and secrets of MCP servers are taken out.
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -21,21 +22,28 @@ import pybase64
 
 from voxgate.realtime import frames
 from voxgate.realtime.frames import FrameDecoder, Message
+from voxgate.realtime.peek import lift_sound
 from voxgate.realtime.redaction import REDACTED, redact
 from voxgate.recording.wirelog import CLIENT, FACT, SERVER, WireRecord
 from voxgate.traces.events import Event
+
+try:
+    from websockets.speedups import apply_mask as _unmask
+except ImportError:  # a build without its C part
+    _unmask = frames.apply_mask  # type: ignore[assignment]  # takes bytes only, which is what it gets
 
 Entry = tuple[bytes, Event]
 """A line with its line break, and what `read_events` would make of it."""
 
 _DIRECTIONS: Final = {CLIENT: "client", SERVER: "server", FACT: "gateway"}
+_MESSAGE_LINE: Final = re.compile(rb'\{"t":(\d{1,18}),"dir":"(client|server)","msg":')
 
 
 class EventLogBuilder:
     """Follows one session's wire log. Never raises, whatever crossed the wire."""
 
     def __init__(self) -> None:
-        self._decoders = {CLIENT: FrameDecoder(), SERVER: FrameDecoder()}
+        self._decoders = {kind: FrameDecoder(unmask=_unmask) for kind in (CLIENT, SERVER)}
 
     def feed(self, record: WireRecord) -> list[bytes]:
         """The lines that this record completes."""
@@ -48,37 +56,51 @@ class EventLogBuilder:
         if decoder is None:
             return []
         direction = _DIRECTIONS[record.kind]
-        found = (_entry(record.t_ns, direction, message) for message in decoder.feed(record.data))
-        return [entry for entry in found if entry is not None]
+        found: list[Entry] = []
+        for message in decoder.feed(record.data):
+            entry = _entry(record.t_ns, direction, message)
+            if entry is not None:
+                found.append(entry)
+        return found
 
     def _fact(self, record: WireRecord) -> Entry:
         entry = _text_entry(record.t_ns, "gateway", record.data)
         msg = entry[1].msg
         if msg is not None and msg.get("type") == "gateway.lost":
             kind = CLIENT if msg.get("side") == "client" else SERVER
-            self._decoders[kind] = FrameDecoder(skip=int(msg.get("skip", 0)), torn=bool(msg.get("torn")))
+            skip, torn = int(msg.get("skip", 0)), bool(msg.get("torn"))
+            self._decoders[kind] = FrameDecoder(skip=skip, torn=torn, unmask=_unmask)
         return entry
 
 
 def read_events(lines: Iterable[bytes]) -> Iterator[Event]:
     """The events of a log. Lines that are none, such as a half-written last one, are passed over."""
     for line in lines:
-        event = _read_event(line)
+        event = _read_sound(line) or _read_event(line)
         if event is not None:
             yield event
 
 
 def _entry(t_ns: int, direction: str, message: Message) -> Entry | None:
+    if message.opcode == frames.TEXT:
+        return _sound_entry(t_ns, direction, message.payload) or _text_entry(t_ns, direction, message.payload)
     if message.opcode in (frames.PING, frames.PONG):
         return None
-    if message.opcode == frames.TEXT:
-        return _text_entry(t_ns, direction, message.payload)
     if message.opcode == frames.CLOSE:
         closed = frames.decode_close(message.payload)
         close = {"code": closed.code, "reason": closed.reason}
         return _line(t_ns, direction, b"close", orjson.dumps(close)), Event(t_ns, direction, close=close)
     mark = b',"broken":true' if message.opcode == frames.BROKEN else b',"binary":true'
     return _raw_entry(t_ns, direction, message.payload, mark)
+
+
+def _sound_entry(t_ns: int, direction: str, text: bytes) -> Entry | None:
+    """Nearly all messages: here the sound is decoded once, for all who need it."""
+    lifted = lift_sound(text)
+    if lifted is None or redact(lifted[0]) is not None:
+        return None
+    line = _line(t_ns, direction, b"msg", _on_one_line(text))
+    return line, Event(t_ns, direction, lifted[0], sound=lifted[1])
 
 
 def _text_entry(t_ns: int, direction: str, text: bytes) -> Entry:
@@ -109,6 +131,16 @@ def _raw_entry(t_ns: int, direction: str, data: bytes, mark: bytes = b"") -> Ent
 
 def _line(t_ns: int, direction: str, key: bytes, value: bytes) -> bytes:
     return b'{"t":%d,"dir":"%s","%s":%s}\n' % (t_ns, direction.encode(), key, value)
+
+
+def _read_sound(line: bytes) -> Event | None:
+    """As `_sound_entry` made it; None for any other line."""
+    begin = _MESSAGE_LINE.match(line)
+    text = line.rstrip()[begin.end() :] if begin is not None else b""
+    lifted = lift_sound(text[:-1]) if text.endswith(b"}") else None
+    if begin is None or lifted is None:
+        return None
+    return Event(int(begin[1]), begin[2].decode(), lifted[0], sound=lifted[1])
 
 
 def _read_event(line: bytes) -> Event | None:

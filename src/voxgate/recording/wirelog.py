@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import struct
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -38,8 +38,7 @@ _READ_BYTES: Final = 4 << 20
 _LARGEST_RECORD: Final = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class WireRecord:
+class WireRecord(NamedTuple):
     t_ns: int
     kind: int
     data: bytes
@@ -50,27 +49,37 @@ class WireLogReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._name = str(path)
         self.closed = False
         self.offset = 0
         """How far it is read."""
 
-    def read(self) -> list[WireRecord]:
-        """The next records, about 4 MiB at most (one larger record comes whole); empty when none is new.
-        ValueError when the file is no wire log of a known version."""
-        with self.path.open("rb") as file:
-            if not self.offset:
-                magic = file.read(len(MAGIC))
-                if magic != MAGIC:
-                    if MAGIC.startswith(magic):
-                        return []
-                    raise ValueError(f"{self.path.name} is not a wire log of version {MAGIC[-1]}")
-                self.offset = len(MAGIC)
-            file.seek(self.offset)
-            buffer = file.read(_READ_BYTES)
+    def read(self, most_bytes: int = _READ_BYTES) -> list[WireRecord]:
+        """The next records, about so many bytes at most (one larger record comes whole); empty when none is
+        new. ValueError when the file is no wire log of a known version."""
+        descriptor = os.open(self._name, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if not self.offset and not self._begin(descriptor):
+                return []
+            buffer = os.pread(descriptor, most_bytes, self.offset)
             needed = self._first_record_size(buffer)
-            if needed > len(buffer):
-                buffer += file.read(needed - len(buffer))
+            while needed > len(buffer):
+                rest = os.pread(descriptor, needed - len(buffer), self.offset + len(buffer))
+                if not rest:
+                    break
+                buffer += rest
+        finally:
+            os.close(descriptor)
         return self._parse(buffer)
+
+    def _begin(self, descriptor: int) -> bool:
+        magic = os.pread(descriptor, len(MAGIC), 0)
+        if magic != MAGIC:
+            if MAGIC.startswith(magic):
+                return False
+            raise ValueError(f"{self.path.name} is not a wire log of version {MAGIC[-1]}")
+        self.offset = len(MAGIC)
+        return True
 
     @staticmethod
     def _first_record_size(buffer: bytes) -> int:
@@ -81,15 +90,15 @@ class WireLogReader:
 
     def _parse(self, buffer: bytes) -> list[WireRecord]:
         records: list[WireRecord] = []
-        at = 0
-        while at + RECORD.size <= len(buffer):
-            t_ns, kind, length = RECORD.unpack_from(buffer, at)
+        unpack, head, size, at = RECORD.unpack_from, RECORD.size, len(buffer), 0
+        while (start := at + head) <= size:
+            t_ns, kind, length = unpack(buffer, at)
             if kind > FACT or length > _LARGEST_RECORD:
                 raise ValueError(f"{self.path.name} is damaged at byte {self.offset + at}")
-            end = at + RECORD.size + length
-            if end > len(buffer):
+            end = start + length
+            if end > size:
                 break
-            data = buffer[at + RECORD.size : end]
+            data = buffer[start:end]
             records.append(WireRecord(t_ns, kind, data))
             at = end
             if kind == FACT and orjson.loads(data).get("type") == "gateway.closed":
@@ -100,7 +109,21 @@ class WireLogReader:
 
 def wire_logs(wire_dir: Path) -> list[Path]:
     """All logs that the recorder has not finished yet, oldest first (session ids ascend with time)."""
-    return sorted(wire_dir.glob(f"*/*{SUFFIX}"), key=lambda path: path.name)
+    found = [
+        (name, worker)
+        for worker in _names(str(wire_dir))
+        for name in _names(f"{wire_dir}/{worker}")
+        if name.endswith(SUFFIX)
+    ]
+    return [wire_dir / worker / name for name, worker in sorted(found)]
+
+
+def _names(folder: str) -> list[str]:
+    """What is in it; nothing if it is gone, or a file."""
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - many times a second, with hundreds of files
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
 
 
 def writer_is_alive(path: Path) -> bool:

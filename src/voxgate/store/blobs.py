@@ -63,11 +63,11 @@ class FolderBlobs:
         self.root = Path(root)
 
     def append(self, key: str, data: bytes) -> None:
-        path = self._path(key)
+        path = self._name(key)
         try:
             _append(path, data)
         except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
             _append(path, data)
 
     def put(self, key: str, data: bytes) -> None:
@@ -123,19 +123,25 @@ class FolderBlobs:
         return sorted(path.relative_to(self.root).as_posix() for path in _files(base))
 
     def _path(self, key: str) -> Path:
+        return Path(self._name(key))
+
+    def _name(self, key: str) -> str:
         if not _KEY.fullmatch(key):
             raise InvalidBlobKey(
                 f"{key[:100]!r} is not a key of a blob: names of letters, digits, '.', '_' and '-', none"
                 " starting with '.', with '/' between them."
             )
-        return self.root / key
+        return f"{self.root}/{key}"
 
 
-def _append(path: Path, data: bytes) -> None:
-    with path.open("ab", buffering=0) as file:
+def _append(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    try:
         rest = memoryview(data)
         while rest:
-            rest = rest[file.write(rest) :]
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)
 
 
 def _write_through(path: Path, source: BinaryIO) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     CursorResult,
     Engine,
     Executable,
+    Insert,
     Row,
     Table,
     create_engine,
@@ -142,20 +143,28 @@ def upsert(
     table: Table,
     rows: Sequence[Mapping[str, Any]],
     *,
-    also_set: Mapping[str, ColumnElement[Any]] | None = None,
+    also_set: tuple[tuple[str, ColumnElement[Any]], ...] = (),
 ) -> None:
     """Insert the rows, or set the given columns where the primary key is there already.
 
     All rows need the same columns; columns that are not given keep their values. `also_set` are expressions
-    for the update only. `ON CONFLICT` is not in the SQL standard, but SQLite and PostgreSQL share it.
+    for the update only, always the same objects. `ON CONFLICT` is not in the SQL standard, but SQLite and
+    PostgreSQL share it.
     """
-    if not rows:
-        return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(table)
+    if rows:
+        statement = _upsert(connection.dialect.name, table, tuple(rows[0]), also_set)
+        connection.execute(statement, list(rows))
+
+
+@functools.lru_cache(maxsize=256)  # building one takes longer than executing it
+def _upsert(
+    dialect: str, table: Table, columns: tuple[str, ...], also_set: tuple[tuple[str, ColumnElement[Any]], ...]
+) -> Insert:
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     keys = [column.name for column in table.primary_key]
-    new = {name: insert.excluded[name] for name in rows[0] if name not in keys} | dict(also_set or {})
-    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=new), list(rows))
+    new = {name: insert.excluded[name] for name in columns if name not in keys} | dict(also_set)
+    statement: Insert = insert.on_conflict_do_update(index_elements=keys, set_=new)
+    return statement
 
 
 def changed_rows(connection: Connection, statement: Executable) -> int:

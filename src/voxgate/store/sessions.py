@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -54,6 +54,7 @@ SPAN_KEYS = (
 # What a session shows to callers: its own fields, what was derived from `data`, the counter of its saves.
 _SHOWN = [sessions.c[name] for name in (*SESSION_KEYS, "metrics", "errors", "revision")]
 _LISTED = [column for column in _SHOWN if column.name != "data"]
+_BUMP = (("revision", sessions.c.revision + 1),)
 
 
 class SessionRows:
@@ -73,12 +74,15 @@ class SessionRows:
             bump = sessions.update().where(sessions.c.id == session_id)
             connection.execute(bump.values(revision=sessions.c.revision + 1))
 
-    def save_trace(self, row: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]) -> None:
-        """A whole trace in one transaction: afterwards the session has exactly these spans."""
+    def save_trace(
+        self, row: Mapping[str, Any], spans: Sequence[Mapping[str, Any]], unchanged: Set[str] = frozenset()
+    ) -> None:
+        """A whole trace in one transaction: afterwards the session has exactly these spans. `unchanged` are
+        the ids of those that were saved like this before: they are written only if they are not there."""
         with self._database.writing() as connection:
             _save_session(connection, row)
-            _delete_other_spans(connection, row["id"], {span["id"] for span in spans})
-            _save_spans(connection, row["id"], spans)
+            there = _delete_other_spans(connection, row["id"], {span["id"] for span in spans})
+            _save_spans(connection, row["id"], spans, there & unchanged)
 
     def get_session(self, session_id: str, *, with_spans: bool = True) -> dict[str, Any] | None:
         """The session's fields, `metrics` and `errors` (a number) of its data, `revision`, and `spans` in the
@@ -149,7 +153,7 @@ def _save_session(connection: Connection, row: Mapping[str, Any]) -> None:
     if "data" in values:
         values["metrics"] = values["data"].get("metrics") or {}
         values["errors"] = _error_count(values["data"])
-    upsert(connection, sessions, [values], also_set={"revision": sessions.c.revision + 1})
+    upsert(connection, sessions, [values], also_set=_BUMP)
     if "tags" in values:
         _save_tags(connection, row["id"], values["tags"])
 
@@ -176,8 +180,14 @@ def _save_tags(connection: Connection, session_id: str, tags: Sequence[str]) -> 
         connection.execute(session_tags.insert(), rows)
 
 
-def _save_spans(connection: Connection, session_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    upsert(connection, spans, [_span_values(session_id, n, row) for n, row in enumerate(rows)])
+def _save_spans(
+    connection: Connection,
+    session_id: str,
+    rows: Sequence[Mapping[str, Any]],
+    but: Set[str] = frozenset(),
+) -> None:
+    values = [_span_values(session_id, n, row) for n, row in enumerate(rows) if row["id"] not in but]
+    upsert(connection, spans, values)
 
 
 def _span_values(session_id: str, position: int, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,13 +198,16 @@ def _span_values(session_id: str, position: int, row: Mapping[str, Any]) -> dict
     return {"session_id": session_id, "position": position, **values}
 
 
-def _delete_other_spans(connection: Connection, session_id: str, kept: set[str]) -> None:
-    there = connection.execute(select(spans.c.id).where(spans.c.session_id == session_id)).scalars()
-    gone = [span_id for span_id in there if span_id not in kept]
+def _delete_other_spans(connection: Connection, session_id: str, kept: set[str]) -> set[str]:
+    """Those that stay."""
+    query = select(spans.c.id).where(spans.c.session_id == session_id)
+    there = set(connection.execute(query).scalars())
+    gone = sorted(there - kept)
     # In slices: a database takes only so many parameters in one statement.
     for start in range(0, len(gone), 500):
         some = gone[start : start + 500]
         connection.execute(delete(spans).where(spans.c.session_id == session_id, spans.c.id.in_(some)))
+    return there & kept
 
 
 def _read_spans(connection: Connection, session_id: str) -> list[dict[str, Any]]:

@@ -44,7 +44,8 @@ class TraceBuilder:
         self.session.see(event)
         chunks = self.layout.feed(event)
         if event.msg is not None:
-            for handle in self._handlers.get((event.dir, event.type), self._unknown(event)):
+            handlers = self._handlers.get((event.dir, event.type))
+            for handle in self._unknown(event) if handlers is None else handlers:
                 handle(event, event.msg)
         elif event.close is None:
             self.session.mark(event, "unreadable", "warning", side=event.dir, bytes=len(event.raw or b""))

@@ -31,22 +31,24 @@ _GA_NAMES: Final = {
 _LARGEST_NUMBER: Final = 1e15
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Event:
     """A message with the time at which it passed. `msg` is None for what is no JSON object: `raw` has its
-    bytes then, or `close` the code and reason of a close frame."""
+    bytes then, or `close` the code and reason of a close frame. `sound` is the message's sound where whoever
+    read the message decoded it already: then `msg` has an empty string in its place."""
 
     t_ns: int
     dir: str
     msg: Json | None = None
     raw: bytes | None = None
     close: Json | None = None
+    sound: bytes | None = None
 
     @property
     def type(self) -> str:
         """The message's type by its GA name; empty if it has none."""
-        name = string(self.msg, "type") or ""
-        return _GA_NAMES.get(name, name)
+        name = self.msg.get("type") if self.msg else None
+        return _GA_NAMES.get(name, name) if isinstance(name, str) else ""
 
     @property
     def t_ms(self) -> float:

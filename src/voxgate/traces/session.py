@@ -49,8 +49,11 @@ class SessionState:
     _close_frames: dict[str, Json] = field(default_factory=dict)
 
     def see(self, event: Event) -> None:
-        self.first_ns = event.t_ns if self.first_ns is None else min(self.first_ns, event.t_ns)
-        self.last_ns = max(self.last_ns, event.t_ns)
+        t_ns = event.t_ns
+        if self.first_ns is None or t_ns < self.first_ns:
+            self.first_ns = t_ns
+        if t_ns > self.last_ns:
+            self.last_ns = t_ns
         self.messages += event.dir != "gateway"
         if event.close is not None:
             self._close_frames.setdefault(event.dir, event.close)

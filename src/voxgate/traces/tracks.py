@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pybase64
 
@@ -22,8 +21,7 @@ _NOT_RECORDED = re.compile(r"\[not recorded: (\d{1,12}) bytes\]")
 """In the place of sound that is not to be recorded (`realtime.screening`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class AudioChunk:
+class AudioChunk(NamedTuple):
     """Audio of one message. `frames` counts samples of the track, at the rate of the track's first chunk;
     bytes of an unfinished sample count with the next chunk."""
 
@@ -45,7 +43,7 @@ class _FrameCounter:
         self._counted = 0
 
     def count(self, chunk_format: AudioFormat, size: int) -> int:
-        if chunk_format != self._format:
+        if chunk_format is not self._format and chunk_format != self._format:
             self._format, self._bytes, self._counted = chunk_format, 0, 0
         self._bytes += size
         samples = self._bytes // chunk_format.sample_bytes
@@ -162,15 +160,13 @@ class TrackLayout:
 
     def _assistant_chunk(self, event: Event, msg: Json) -> list[AudioChunk]:
         chunk_format = self._response_formats.get(string(msg, "response_id") or "", self.output_format)
-        return self._chunk(
-            "assistant", event, chunk_format, string(msg, "delta"), string(msg, "item_id") or ""
-        )
+        item_id = string(msg, "item_id") or ""
+        return self._chunk("assistant", event, chunk_format, string(msg, "delta"), item_id)
 
     def _chunk(
         self, track: Track, event: Event, chunk_format: AudioFormat, encoded: str | None, item_id: str | None
     ) -> list[AudioChunk]:
-        data = _decode_base64(encoded) if self.recorded else b""
-        size = len(data) if self.recorded else _unrecorded_size(encoded)
+        data, size = self._sound(event, encoded)
         if not size:
             return []
         if track not in self._counters:
@@ -182,6 +178,13 @@ class TrackLayout:
             response_id = string(event.msg, "response_id") or ""
             self.assistant.add(frames, event.t_ms, item_id or "", response_id)
         return [AudioChunk(track, chunk_format, data, event.t_ns, item_id, frames)] if data else []
+
+    def _sound(self, event: Event, encoded: str | None) -> tuple[bytes, int]:
+        """And how much of it there was, which is known without it too."""
+        if not self.recorded:
+            return b"", _unrecorded_size(encoded)
+        data = event.sound if event.sound is not None else _decode_base64(encoded)
+        return data, len(data)
 
     def _begin(self, track: Track, first: AudioFormat) -> None:
         self._counters[track] = _FrameCounter(first)

@@ -1,0 +1,347 @@
+"""`python -m bench.recorder`: what the recorder costs, without a relay before it. Wire logs of calls, as the
+soak's script speaks them, go through a real recorder in this process; CPU time for each message comes out.
+
+backlog   whole logs of calls that have ended lie there
+live      the logs grow while the recorder follows them: every call speaks, and is answered
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import fcntl
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import IO, Any, Final
+
+import orjson
+
+from bench.soak.orders import CallPlan, Codec
+from bench.soak.script import TURN_MS, UP_EVERY_MS, down_message, turn_moments, up_message
+from voxgate.jobs import process as process_module
+from voxgate.jobs import recorder as recorder_module
+from voxgate.jobs import recording as recording_module
+from voxgate.jobs import tracks as tracks_module
+from voxgate.jobs.recorder import Recorder
+from voxgate.realtime.frames import TEXT, apply_mask, encode_frame
+from voxgate.recording import eventlog
+from voxgate.recording.wirelog import CLIENT, FACT, LOCK_NAME, MAGIC, RECORD, SERVER, SUFFIX, WireLogReader
+from voxgate.store import FolderBlobs, Store
+from voxgate.traces import TraceBuilder
+
+_WRITTEN_EVERY_NS: Final = 80_000_000
+"""The pace of the gateway's writer."""
+_RECEIVED_BYTES: Final = 64 << 10
+"""As much as the relay takes from a socket at once: a burst of the provider comes in such pieces."""
+
+_STAGES: Final[list[tuple[str, Any, str]]] = [
+    ("find logs", recorder_module, "wire_logs"),
+    ("read log", WireLogReader, "read"),
+    ("frames", eventlog.FrameDecoder, "feed"),
+    ("event log", eventlog.EventLogBuilder, "entries"),
+    ("event log", eventlog.EventLogBuilder, "take"),
+    ("trace", TraceBuilder, "feed"),
+    ("trace", TraceBuilder, "snapshot"),
+    ("tracks", tracks_module.TrackWriter, "write"),
+    ("files", FolderBlobs, "append"),
+    ("files", FolderBlobs, "open"),
+    ("database", Store, "save_trace"),
+    ("spans", recording_module.SessionRecording, "refresh"),
+    ("finish", recording_module.SessionRecording, "advance"),
+    ("finish: sync", FolderBlobs, "sync"),
+]
+"""Which stage a call counts for; time inside a call of another stage counts there."""
+
+
+# The calls
+
+
+def wire_log(number: int, seconds: float, codec: Codec) -> Iterator[tuple[int, bytes]]:
+    """The records of a call in the order of their times (ns), with what stands before them."""
+    plan = CallPlan(number, codec, "bench", seconds, None, 0.0, 0.0)
+    chance = random.Random(number)
+    opened = {
+        "type": "gateway.opened",
+        "session_id": session_id(number),
+        "project": "bench",
+        "model": "bench",
+    }
+    opened["started_at"] = "2026-01-01T12:00:00.000Z"
+    yield _record(0, FACT, orjson.dumps(opened))
+    messages = [*_client(plan, chance), *_provider(plan)]
+    for t_ns, kind, data in sorted(messages, key=lambda one: one[0]):
+        yield _record(t_ns, kind, data)
+    closed = {"type": "gateway.closed", "code": 1000, "reason": "", "side": "client"}
+    yield _record(int(seconds * 1e9), FACT, orjson.dumps(closed))
+
+
+def session_id(number: int) -> str:
+    return f"sess_{number:06}"
+
+
+def _record(t_ns: int, kind: int, data: bytes) -> tuple[int, bytes]:
+    return t_ns, RECORD.pack(t_ns, kind, len(data)) + data
+
+
+def _client(plan: CallPlan, chance: random.Random) -> Iterator[tuple[int, int, bytes]]:
+    """Real clients' frames are masked."""
+    for k in range(int(plan.life_seconds * 1000 / UP_EVERY_MS)):
+        payload, mask = up_message(plan, k), chance.randbytes(4)
+        head = encode_frame(TEXT, payload)[: -len(payload)]
+        frame = bytes((head[0], head[1] | 0x80)) + head[2:] + mask + apply_mask(payload, mask)
+        yield (k * UP_EVERY_MS + chance.randrange(5)) * 1_000_000, CLIENT, frame
+
+
+def _provider(plan: CallPlan) -> Iterator[tuple[int, int, bytes]]:
+    greeting = b"".join(encode_frame(TEXT, down_message(plan, k)) for k in range(2))
+    yield 1_000_000, SERVER, greeting
+    k = 2
+    for turn in range(int(plan.life_seconds * 1000 / TURN_MS) + 1):
+        for at_ms, count in turn_moments():
+            if (moment := turn * TURN_MS + at_ms + 10) < plan.life_seconds * 1000:
+                burst = b"".join(encode_frame(TEXT, down_message(plan, one)) for one in range(k, k + count))
+                for start in range(0, len(burst), _RECEIVED_BYTES):
+                    yield moment * 1_000_000, SERVER, burst[start : start + _RECEIVED_BYTES]
+            k += count
+
+
+# The measurement
+
+
+@dataclass(slots=True)
+class Outcome:
+    messages: int
+    cpu_seconds: float
+    call_seconds: float
+    stages: dict[str, float]
+    memory_kb: dict[str, int]
+    lag_ms: float | None = None
+
+    @property
+    def us(self) -> float:
+        return self.cpu_seconds * 1e6 / self.messages
+
+
+class Stages:
+    """CPU time by stage. Each look at the clock costs as well, so the whole is measured without."""
+
+    def __init__(self) -> None:
+        self.ns: dict[str, int] = {}
+        self._running: list[str] = []
+        self._since = 0
+
+    def _switch(self) -> None:
+        now = time.thread_time_ns()
+        if self._running:
+            name = self._running[-1]
+            self.ns[name] = self.ns.get(name, 0) + now - self._since
+        self._since = now
+
+    def measured(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            self._switch()
+            self._running.append(name)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self._switch()
+                self._running.pop()
+
+        return run
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        whole = [(Recorder, "step", "other")]
+        wanted = [(owner, name, stage) for stage, owner, name in _STAGES if hasattr(owner, name)]
+        kept = [(owner, name, getattr(owner, name)) for owner, name, _ in [*whole, *wanted]]
+        for owner, name, stage in [*whole, *wanted]:
+            setattr(owner, name, self.measured(stage, getattr(owner, name)))
+        try:
+            yield
+        finally:
+            for owner, name, function in kept:
+                setattr(owner, name, function)
+
+
+class House:
+    """A data folder with wire logs and a recorder for them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.worker = folder / "wire" / "worker_1"
+        self.worker.mkdir(parents=True)
+        self._alive = (self.worker / LOCK_NAME).open("w")
+        fcntl.flock(self._alive, fcntl.LOCK_EX)
+        self.store = Store(f"sqlite:///{folder / 'voxgate.db'}")
+        self.blobs = FolderBlobs(folder / "blobs")
+        self.recorder = Recorder(wire_dir=folder / "wire", store=self.store, blobs=self.blobs)
+
+    def path(self, number: int) -> Path:
+        return self.worker / f"{session_id(number)}{SUFFIX}"
+
+    def close(self) -> None:
+        self._alive.close()
+        self.store.close()
+
+    def messages(self, calls: int) -> int:
+        """What is in the event logs, so nothing that was lost counts."""
+        found = 0
+        for number in range(calls):
+            with self.blobs.open(f"sessions/{session_id(number)}/events.jsonl") as file:
+                found += sum(b'"dir":"gateway"' not in line[:60] for line in file)
+        return found
+
+
+def backlog(house: House, calls: int, seconds: float, codec: Codec) -> tuple[float, float | None]:
+    for number in range(calls):
+        with house.path(number).open("wb") as file:
+            file.write(MAGIC + b"".join(record for _, record in wire_log(number, seconds, codec)))
+    return _until_done(house), None
+
+
+def _until_done(house: House) -> float:
+    began = time.thread_time()
+    while any(house.worker.glob(f"*{SUFFIX}")):
+        house.recorder.step()
+    return time.thread_time() - began
+
+
+def live(house: House, calls: int, seconds: float, codec: Codec) -> tuple[float, float | None]:
+    """Writes what is due, without counting that, and lets the recorder have its turns."""
+    with ExitStack() as stack:
+        kept = stack.enter_context(tempfile.TemporaryFile())
+        plan = _writes(kept, calls, seconds, codec)
+        files = [stack.enter_context(house.path(number).open("ab", buffering=0)) for number in range(calls)]
+        for file in files:
+            file.write(MAGIC)
+        cpu, longest, begin, stop = 0.0, 0.0, time.perf_counter(), threading.Event()
+        position, stepped = 0, begin
+        while position < len(plan):
+            elapsed_ns = (time.perf_counter() - begin) * 1e9
+            while position < len(plan) and plan[position][0] <= elapsed_ns:
+                _, number, offset, size = plan[position]
+                files[number].write(os.pread(kept.fileno(), size, offset))
+                position += 1
+            before, now = time.thread_time(), time.perf_counter()
+            longest, stepped = max(longest, now - stepped), now
+            if not house.recorder.step():
+                stop.wait(0.05)
+            cpu += time.thread_time() - before
+    return cpu + _until_done(house), longest * 1000
+
+
+def _writes(kept: IO[bytes], calls: int, seconds: float, codec: Codec) -> list[tuple[int, int, int, int]]:
+    """When the writer writes to which call's file, and where in `kept` that stands and how long it is."""
+    plan: list[tuple[int, int, int, int]] = []
+    for number in range(calls):
+        later = number * TURN_MS * 1_000_000 // calls  # the calls' turns are spread
+        due: dict[int, list[bytes]] = {}
+        for t_ns, record in wire_log(number, seconds, codec):
+            due.setdefault(-(-(t_ns + later) // _WRITTEN_EVERY_NS), []).append(record)
+        for turn, records in due.items():
+            plan.append((turn * _WRITTEN_EVERY_NS, number, kept.tell(), sum(map(len, records))))
+            kept.write(b"".join(records))
+    kept.flush()
+    return sorted(plan)
+
+
+_MODES: Final = {"backlog": backlog, "live": live}
+
+
+def measure(options: argparse.Namespace, *, by_stage: bool) -> Outcome:
+    stages = Stages()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        house = House(Path(folder))
+        getattr(process_module, "collect_rarely", lambda: None)()
+        memory = {"before": _memory_kb()}
+        run = _MODES[options.mode]
+        if by_stage:
+            with stages.watching():
+                cpu, lag = run(house, options.calls, options.seconds, options.codec)
+        else:
+            cpu, lag = run(house, options.calls, options.seconds, options.codec)
+        memory["after"] = _memory_kb()
+        ctypes.CDLL(None).malloc_trim(0)
+        memory["trimmed"] = _memory_kb()
+        messages = house.messages(options.calls)
+        house.close()
+    shares = {name: ns / 1e3 / messages for name, ns in stages.ns.items()}
+    return Outcome(messages, cpu, options.calls * options.seconds, shares, memory, lag)
+
+
+def _memory_kb() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+# The command
+
+
+def main() -> None:
+    options = _parser().parse_args()
+    if options.once:
+        one = measure(options, by_stage=options.once == "stages")
+        fields = {name: getattr(one, name) for name in Outcome.__slots__}
+        print(orjson.dumps(fields).decode())
+        return
+    whole, split = [], []
+    for number in range(options.rounds):
+        whole.append(_in_a_process("whole"))
+        split.append(_in_a_process("stages"))
+        print(f"{number + 1}/{options.rounds}: {whole[-1].us:.1f} µs/message", flush=True)
+    _show(whole, split)
+
+
+def _in_a_process(what: str) -> Outcome:
+    """A fresh one each time, so that every measurement begins alike."""
+    command = [sys.executable, "-m", "bench.recorder", "--once", what, *sys.argv[1:]]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return Outcome(**orjson.loads(done.stdout.splitlines()[-1]))
+
+
+def _show(whole: list[Outcome], split: list[Outcome]) -> None:
+    us, messages = sorted(one.us for one in whole), whole[0].messages
+    minutes = statistics.median(one.call_seconds / 60 / one.cpu_seconds for one in whole)
+    print(f"{statistics.median(us):.1f} ({us[0]:.1f}–{us[-1]:.1f}) µs of CPU a message, {messages} messages")
+    print(f"{minutes:.1f} call-minutes a CPU-second")
+    lags = [one.lag_ms for one in whole if one.lag_ms is not None]
+    if lags:
+        print(f"the longest time between two turns: {max(lags):.0f} ms")
+    for name in whole[0].memory_kb:
+        print(f"memory {name}: {statistics.median(one.memory_kb[name] for one in whole) / 1024:.1f} MB")
+    print("By stage, each look at the clock included:")
+    names = {name for one in split for name in one.stages}
+    medians = {name: statistics.median(one.stages.get(name, 0.0) for one in split) for name in names}
+    for name, value in sorted(medians.items(), key=lambda pair: -pair[1]):
+        print(f"  {name:14} {value:6.1f} µs")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.recorder", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("mode", choices=list(_MODES))
+    parser.add_argument("--calls", type=int, default=100, help="how many calls [100]")
+    parser.add_argument("--seconds", type=float, default=18.0, help="how long each lasts [18]")
+    parser.add_argument("--codec", choices=["pcm", "pcmu"], default="pcm", help="[pcm]")
+    parser.add_argument("--rounds", type=int, default=3, help="medians of so many [3]")
+    parser.add_argument(
+        "--folder", type=Path, help="where the data folder is made [the system's for temporary files]"
+    )
+    parser.add_argument("--once", choices=["whole", "stages"], help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    main()
