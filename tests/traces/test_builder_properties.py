@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +201,17 @@ def _events(shared: Path, name: str) -> list[Event]:
 def test_a_trace_is_json() -> None:
     text = orjson.dumps(build_trace(a_long_call()).to_json())
     assert orjson.loads(text)["turns"] == 2
+
+
+def test_a_trace_goes_without_the_garbage_collector() -> None:
+    builder = TraceBuilder("sess_1")
+    for event in a_long_call():
+        builder.feed(event)
+    builder.snapshot(live=False)
+    parts = [weakref.ref(part) for part in (builder, builder.conversation, builder.responses, builder.layout)]
+    gc.disable()
+    try:
+        del builder
+        assert [part() for part in parts] == [None] * 4
+    finally:
+        gc.enable()

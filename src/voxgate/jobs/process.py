@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from voxgate.jobs.memory import collect_rarely
 from voxgate.jobs.recorder import Recorder
 from voxgate.jobs.retention import Retention
 from voxgate.store import FolderBlobs, Store
@@ -30,11 +30,3 @@ def run_recorder(
         recorder = Recorder(wire_dir=data_dir / "wire", store=store, blobs=blobs, retention=retention)
         ready()
         recorder.run(stop, at_once)
-
-
-def collect_rarely() -> None:
-    """What was loaded stays, so the garbage collector need not look at it; and messages, of which there are
-    many, make no cycles. At its defaults it takes a tenth of the recorder's time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)

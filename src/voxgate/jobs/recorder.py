@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
 
+from voxgate.jobs.memory import give_back
 from voxgate.jobs.recording import SessionRecording
 from voxgate.jobs.retention import Retention
 from voxgate.recording.wirelog import LOCK_NAME, remove_left_folders, wire_logs, writer_is_alive
@@ -38,7 +39,7 @@ _PASSING: Final = frozenset(
 """What is wrong with the machine and not with a log: it is tried again until somebody has put it right."""
 _LONGEST_PAUSE: Final = 10.0
 _FIND_SECONDS: Final = 0.1
-_TIDY_SECONDS: Final = 60.0
+_TIDY_SECONDS: Final = 30.0
 _MOST_BEHIND: Final = 8
 """While so many sessions are behind, no others are begun: they are finished, oldest first, with little
 memory, and a recorder that is killed begins these few again and not hundreds."""
@@ -121,6 +122,7 @@ class Recorder:
         if now >= self._next_tidying:
             self._next_tidying = now + _TIDY_SECONDS
             remove_left_folders(self._wire_dir)
+            give_back()
 
     def _advance(self, path: Path) -> bool:
         recording = self._recordings[path]

@@ -4,13 +4,14 @@ whole call in stereo and the peaks. Everything goes through in blocks, nothing i
 
 from __future__ import annotations
 
-import json
 import math
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO, Final
+
+import orjson
 
 from voxgate.audio.mixing import LaneRenderer, Piece, stereo
 from voxgate.audio.pcm import SAMPLE_BYTES, Samples, StreamResampler, TrackDecoder, to_bytes, to_samples
@@ -94,8 +95,7 @@ class CallMixer:
                 sources[track] = yield from self._open(stack, track)
             yield from self._write_mix(sources)
         key = f"{self._prefix}/peaks.json"
-        text = json.dumps({"per_second": PER_SECOND, **self._peaks}, separators=(",", ":"))
-        self._blobs.put(key, text.encode())
+        self._blobs.put(key, orjson.dumps({"per_second": PER_SECOND, **self._peaks}))
 
     def _open(self, stack: ExitStack, track: Track) -> Generator[None, None, _Source]:
         file: IO[bytes] = stack.enter_context(self._blobs.open(f"{self._prefix}/{track}.pcm"))

@@ -61,12 +61,6 @@ class TraceBuilder:
             return (self.session.on_other_fact,)
         return (self.responses.on_other,) if event.dir == SERVER else ()
 
-    def _on_error(self, event: Event, msg: Json) -> None:
-        error = obj(msg, "error")
-        self.session.error(event, "error", error, event_id=error.get("event_id"))
-        self.conversation.on_error(event, error)
-        self.responses.on_error(event, error)
-
     def _wire(self) -> dict[tuple[str, str], tuple[Handler, ...]]:
         return {**self._gateway_facts(), **self._client_events(), **self._server_events()}
 
@@ -97,7 +91,7 @@ class TraceBuilder:
         events: dict[str, Handler] = {
             "session.created": session.on_config,
             "session.updated": session.on_config,
-            "error": self._on_error,
+            "error": _on_error(session, conversation, responses),
             "rate_limits.updated": session.on_rate_limits,
             "mcp_list_tools.completed": session.on_tool_list,
             "mcp_list_tools.failed": session.on_tool_list,
@@ -132,3 +126,15 @@ class TraceBuilder:
             "output_audio_buffer.cleared": responses.on_cleared,
         }
         return {(SERVER, name): (handle,) for name, handle in events.items()}
+
+
+def _on_error(session: SessionState, conversation: Conversation, responses: Responses) -> Handler:
+    """No method of the builder, which holds the handlers: a trace must go without the garbage collector."""
+
+    def handle(event: Event, msg: Json) -> None:
+        error = obj(msg, "error")
+        session.error(event, "error", error, event_id=error.get("event_id"))
+        conversation.on_error(event, error)
+        responses.on_error(event, error)
+
+    return handle
