@@ -69,8 +69,8 @@ class Case:
 
     def messages(self) -> list[tuple[str, Any]]:
         builder = EventLogBuilder()
-        entries = [entry for record in self.kept.records for entry in builder.entries(record)]
-        return [(event.dir, event.msg or event.close) for _, event in entries]
+        lines = [orjson.loads(line) for record in self.kept.records for line in builder.feed(record)]
+        return [(line["dir"], line.get("msg") or line.get("close")) for line in lines]
 
 
 def test_only_what_may_be_recorded_gets_there() -> None:

@@ -20,7 +20,7 @@ from voxgate.store import Blobs
 from voxgate.traces import AudioChunk, TrackLayout
 from voxgate.traces.events import Json
 from voxgate.traces.lanes import Run
-from voxgate.traces.tracks import TRACKS, Track
+from voxgate.traces.tracks import Track
 
 _BLOCK_SECONDS: Final = 10
 _COPY_BYTES: Final = 1 << 20
