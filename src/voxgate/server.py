@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import logging
 import signal
 import socket
@@ -419,6 +420,8 @@ async def serve_worker(worker: Worker, sock: socket.socket, ready: Callable[[], 
 async def _announce(server: uvicorn.Server, ready: Callable[[], None]) -> None:
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
+    gc.collect()
+    gc.freeze()  # what is there now stays: looking through it again would stop all calls for a tenth of a second
     ready()
 
 
