@@ -1,39 +1,95 @@
-"""`voxgate credentials create|list|revoke`."""
+"""`voxgate credentials create|list|show|revoke`."""
 
 from __future__ import annotations
 
+import json
+import sys
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
 from voxgate.cli.client import Client
-from voxgate.core.clock import iso_utc
+from voxgate.core.clock import iso_utc, unix_seconds
+from voxgate.core.errors import InvalidRequest
 
-app = typer.Typer(help="Temporary credentials: make, list, revoke.", no_args_is_help=True)
+app = typer.Typer(help="Temporary credentials: make, list, show, revoke.", no_args_is_help=True)
 
 
-@app.command(epilog="Example:  voxgate credentials create --model local --project support --ttl 600")
+_EXAMPLES: Final = (
+    "Examples:  voxgate credentials create --model local --project support --ttl 60   ·   "
+    "voxgate credentials create --model local --instructions 'You sell flowers.' --lock locked "
+    "--allowed-events 'input_audio_buffer.*' --allowed-tools none   ·   "
+    "voxgate credentials create --model local --session @session.json --lock instructions --lock tools"
+)
+_NONE: Final = "none"
+"""Where a flag takes a list: an empty one."""
+
+Names = list[str] | None
+Models = Annotated[Names, typer.Option(help="Allowed model; may be repeated [any].")]
+Ttl = Annotated[int, typer.Option(help="Seconds in which a call may start, 1 to 86400.")]
+Project = Annotated[str | None, typer.Option(help="Record the calls in this project.")]
+User = Annotated[str | None, typer.Option(help="Your user's id; it goes on the trace.")]
+Metadata = Annotated[
+    Names, typer.Option(help="KEY=VALUE for the trace; may be repeated. tags=a,b sets its tags.")
+]
+Settings = Annotated[str | None, typer.Option(help="Settings that calls begin with: JSON, or @FILE with it.")]
+Instructions = Annotated[str | None, typer.Option(help="Of these settings, the instructions.")]
+Voice = Annotated[str | None, typer.Option(help="Of these settings, the voice.")]
+Locks = Annotated[
+    Names,
+    typer.Option(
+        help="'locked': the client may change nothing that is set; or a field such as instructions or "
+        "audio.output.voice, may be repeated [the client may change all]."
+    ),
+]
+Events = Annotated[
+    Names,
+    typer.Option(help="Client event that may be sent, as 'response.*'; may be repeated; 'none' [any]."),
+]
+Tools = Annotated[Names, typer.Option(help="Tool that the client may bring; may be repeated; 'none' [any].")]
+Origins = Annotated[
+    Names,
+    typer.Option(
+        "--allowed-origins", "--origin", help="Origin of a page that may use it; may be repeated [any]."
+    ),
+]
+Addresses = Annotated[
+    Names,
+    typer.Option("--allowed-ips", "--ip", help="Address or network that may use it; may be repeated [any]."),
+]
+Concurrent = Annotated[int | None, typer.Option(help="Calls at once [any].")]
+SessionSeconds = Annotated[int | None, typer.Option(help="Duration of each call [any].")]
+Audio = Annotated[bool, typer.Option(help="With --project: record the sound.")]
+Words = Annotated[bool, typer.Option(help="With --project: record the words.")]
+Retention = Annotated[int | None, typer.Option(help="With --project: delete recordings after so many days.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print all that was made, not only the key.")]
+
+
+@app.command(epilog=_EXAMPLES)
 def create(
-    model: Annotated[list[str] | None, typer.Option(help="Allowed model; may be repeated [any].")] = None,
-    ttl: Annotated[int, typer.Option(help="Seconds in which a call may start, 1 to 86400.")] = 600,
-    project: Annotated[str | None, typer.Option(help="Record the calls in this project.")] = None,
-    user: Annotated[str | None, typer.Option(help="Your user's id; it goes on the trace.")] = None,
-    origin: Annotated[
-        list[str] | None, typer.Option(help="Origin of a page that may use it; may be repeated [any].")
-    ] = None,
-    ip: Annotated[
-        list[str] | None, typer.Option(help="Address or network that may use it; may be repeated [any].")
-    ] = None,
-    max_concurrent: Annotated[int | None, typer.Option(help="Calls at once [any].")] = None,
-    max_session_seconds: Annotated[int | None, typer.Option(help="Duration of each call [any].")] = None,
-    audio: Annotated[bool, typer.Option(help="With --project: record the sound.")] = True,
-    text: Annotated[bool, typer.Option(help="With --project: record the words.")] = True,
-    retention_days: Annotated[
-        int | None, typer.Option(help="With --project: delete recordings after so many days.")
-    ] = None,
+    model: Models = None,
+    ttl: Ttl = 600,
+    project: Project = None,
+    user: User = None,
+    metadata: Metadata = None,
+    session: Settings = None,
+    instructions: Instructions = None,
+    voice: Voice = None,
+    lock: Locks = None,
+    allowed_events: Events = None,
+    allowed_tools: Tools = None,
+    origin: Origins = None,
+    ip: Addresses = None,
+    max_concurrent: Concurrent = None,
+    max_session_seconds: SessionSeconds = None,
+    audio: Audio = True,
+    text: Words = True,
+    retention_days: Retention = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a temporary credential and print its key."""
     logging = {"project_name": project, "audio": audio, "text": text, "retention_days": retention_days}
@@ -41,27 +97,35 @@ def create(
         "model": model[0] if model and len(model) == 1 else model,
         "ttl_seconds": ttl,
         "logging": logging if project else None,
-        "metadata": {"user_id": user} if user else {},
+        "metadata": _metadata(metadata or []) | ({"user_id": user} if user else {}),
+        "session": _session(session, instructions, voice, lock or []),
+        "allowed_events": _list(allowed_events),
+        "allowed_tools": _list(allowed_tools),
         "allowed_origins": origin or None,
         "allowed_ips": ip or None,
         "max_concurrent": max_concurrent,
         "max_session_seconds": max_session_seconds,
     }
     made = Client().call("POST", "/v1/credentials", body)
-    typer.echo(made["key"])
+    typer.echo(json.dumps(made, indent=2) if as_json else made["key"])
+
+
+@app.command(epilog="Example:  voxgate credentials show cred_…")
+def show(credential_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Show what a temporary credential allows, as JSON (never its key)."""
+    typer.echo(json.dumps(Client().call("GET", f"/v1/credentials/{credential_id}"), indent=2))
 
 
 @app.command("list", epilog="Example:  voxgate credentials list --limit 20")
 def list_(limit: Annotated[int, typer.Option(help="How many, 1 to 500.")] = 50) -> None:
     """List the newest temporary credentials (never their keys)."""
-    table = Table(Column("id", no_wrap=True), "model", "project", "made", "may start until", "revoked")
+    table = Table(Column("id", no_wrap=True), "model", "project", "made", "may start until", "state")
     for row in Client().call("GET", "/v1/credentials", query={"limit": limit})["items"]:
         model = row["model"]
         shown = model if isinstance(model, str) else ", ".join(model or ["any"])
-        revoked = "yes" if row.get("revoked_at") else ""
         moments = (_moment(row["created_at"]), _moment(row["expires_at"]))
-        table.add_row(row["id"], shown, row["project"] or "not recorded", *moments, revoked)
-    Console().print(table)
+        table.add_row(row["id"], shown, row["project"] or "not recorded", *moments, _state(row))
+    Console(soft_wrap=not sys.stdout.isatty()).print(table)
 
 
 @app.command(epilog="Example:  voxgate credentials revoke cred_… --end-sessions")
@@ -69,10 +133,65 @@ def revoke(
     credential_id: Annotated[str, typer.Argument(metavar="ID")],
     end_sessions: Annotated[bool, typer.Option(help="Also end its running calls.")] = False,
 ) -> None:
-    """Revoke a temporary credential: it starts no call any more."""
+    """Revoke a temporary credential: it starts no call any more, in any worker, a second later at most."""
     query: dict[str, str | int | None] = {"end_sessions": "true" if end_sessions else None}
     Client().call("DELETE", f"/v1/credentials/{credential_id}", query=query)
     typer.echo(f"{credential_id} is revoked")
+
+
+def _list(values: Names) -> list[str] | None:
+    """None where the flag was not given, which allows all."""
+    return None if not values else [value for value in values if value != _NONE]
+
+
+def _session(
+    given: str | None, instructions: str | None, voice: str | None, lock: list[str]
+) -> dict[str, Any] | None:
+    settings = _settings(given) if given else {}
+    if instructions is not None:
+        settings["instructions"] = instructions
+    if voice is not None:
+        settings = _with_voice(settings, voice)
+    if lock:
+        settings["lock"] = lock[0] if lock in (["locked"], ["defaults"]) else lock
+    return settings or None
+
+
+def _with_voice(settings: dict[str, Any], voice: str) -> dict[str, Any]:
+    """What stands around it and is no object is left to the server to refuse."""
+    audio = settings.get("audio") or {}
+    output = audio.get("output") or {} if isinstance(audio, dict) else None
+    if not isinstance(output, dict):
+        return settings
+    return {**settings, "audio": {**audio, "output": {**output, "voice": voice}}}
+
+
+def _settings(given: str) -> dict[str, Any]:
+    try:
+        settings = json.loads(Path(given[1:]).read_text("utf-8") if given.startswith("@") else given)
+    except (OSError, ValueError) as error:
+        raise InvalidRequest(f"--session cannot be read: {error}") from error
+    if not isinstance(settings, dict):
+        raise InvalidRequest(
+            '--session must be a JSON object, for example \'{"instructions": "Be brief."}\'.'
+        )
+    return settings
+
+
+def _metadata(pairs: list[str]) -> dict[str, Any]:
+    metadata: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key:
+            raise InvalidRequest(f"--metadata takes KEY=VALUE, not {pair!r}.")
+        metadata[key] = value.split(",") if key == "tags" else value
+    return metadata
+
+
+def _state(row: dict[str, Any]) -> str:
+    if row.get("revoked_at"):
+        return "revoked"
+    return "expired" if row["expires_at"] <= unix_seconds() else ""
 
 
 def _moment(unix_seconds: int) -> str:
