@@ -114,7 +114,7 @@ async def check_provider(provider: ScriptedProvider, each: Recorded, number: int
 
 
 async def test_a_call_without_a_model_takes_the_credentials(start_gateway: StartGateway) -> None:
-    paths = ("/v1/realtime", "/openai/v1/realtime", "/openai/realtime")
+    paths = ("/v1/realtime", "/openai/v1/realtime", "/openai/realtime", "/voice-live/realtime")
     queries = ("", "?utm_source=x&temperature=0.8", "?api-version=2026-07-15&deployment=")
     async with ScriptedProvider() as provider, start_gateway(provider.base_url) as gateway:
         key = await gateway.mint(model="fake")

@@ -411,3 +411,48 @@ async def test_a_transcription_session_goes_to_a_provider_that_has_them(start_ga
                 await socket.recv()
             (call,) = provider.calls
             assert call.path == "/openai/v1/realtime?intent=transcription"
+
+
+@pytest.mark.parametrize(
+    ("session", "heard_as"),
+    [({"modalities": ["text"]}, "modalities"), ({"type": "realtime"}, "output_modalities")],
+)
+async def test_azures_older_path_is_for_clients_of_both_dialects(
+    start_gateway: StartGateway, session: dict[str, Any], heard_as: str
+) -> None:
+    created = {"type": "session.created", "session": {"modalities": ["text", "audio"], "voice": "ash"}}
+    updated = {"type": "session.updated", "session": {"modalities": ["text"], "voice": "ash"}}
+    steps: Steps = [("received", created), ("sent", {}), ("received", updated)]
+    options = {"kind": "azure", "api_version": "2025-04-01-preview", "models": {"theirs": "asked"}}
+    query = "/openai/realtime?api-version=2024-10-01-preview&deployment=asked"
+    async with calling(start_gateway, steps, options, query=query) as (socket, provider, gateway):
+        assert json.loads(await socket.recv()) == created, "as the provider says it"
+        update = {"type": "session.update", "session": session}
+        heard = await play_client(socket, [update], until="session.updated")
+        assert heard_as in heard.events[0]["session"]
+        assert provider.calls[0].path == ("/openai/realtime?api-version=2025-04-01-preview&deployment=asked")
+        got = json.loads(provider.calls[0].messages[0])["session"]
+        assert got == {name: value for name, value in session.items() if name != "type"}
+        (running,) = gateway.worker.gateway.calls.all()
+        assert (running.client.room == running.log.buffer) == (heard_as == "modalities"), "relayed unseen"
+
+
+async def test_a_call_opened_to_transcribe_names_only_its_credentials_models(
+    start_gateway: StartGateway,
+) -> None:
+    steps: Steps = [("received", {"type": "session.created", "session": {}}), ("sent", {})]
+    async with ScriptedProvider(played(steps)) as provider:
+        openai = {"kind": "openai", "base_url": place(provider, "/v1"), "api_key": KEY}
+        async with start_gateway(providers={"openai": openai}) as gateway:
+            key = await gateway.mint(model=["transcription", "gpt-realtime-whisper"])
+            headers = {"Authorization": f"Bearer {key}"}
+            async with connect(f"{gateway.url}?intent=transcription", additional_headers=headers) as socket:
+                await socket.recv()
+                for kind in ({}, {"type": "realtime"}, {"type": "transcription"}):
+                    audio = {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}
+                    update = {"type": "session.update", "session": {**kind, "audio": audio}}
+                    await socket.send(json.dumps(update))
+                    error = json.loads(await socket.recv())["error"]
+                    assert error["code"] == "model_not_allowed", kind
+                assert provider.calls[0].path == "/v1/realtime?intent=transcription"
+            assert provider.calls[0].messages == []

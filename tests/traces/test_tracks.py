@@ -49,6 +49,20 @@ def test_formats_by_their_ga_and_beta_names() -> None:
     assert format_in({"output_audio_format": "g711_alaw"}, "output") == AudioFormat("pcma", 8000)
 
 
+def test_rates_as_azure_voice_live_says_them() -> None:
+    session = {
+        "input_audio_format": "pcm16",
+        "input_audio_sampling_rate": 16_000,
+        "output_audio_format": "pcm16_8000hz",
+    }
+    assert format_in(session, "input") == AudioFormat("pcm", 16_000)
+    assert format_in(session, "output") == AudioFormat("pcm", 8_000)
+    assert format_in({"input_audio_format": "g711_ulaw", "input_audio_sampling_rate": 16_000}, "input") == (
+        AudioFormat("pcmu", 8_000)
+    )
+    assert format_in({"input_audio_format": "pcm16"}, "input") == AudioFormat("pcm", 24_000)
+
+
 def test_a_track_keeps_its_first_rate_when_the_format_changes() -> None:
     call = Call().session().formats(50, "audio/pcmu", "audio/pcm").append(100, b"\xff" * 800, chunk=800)
     call.formats(300, "audio/pcm", "audio/pcm").append(400, pcm(100))

@@ -244,6 +244,24 @@ def test_the_credentials_models_may_be_named(event: dict[str, Any]) -> None:
     assert judged_names("gpt-realtime*", "fake", **event).forward
 
 
+WHISPER = {"audio": {"input": {"transcription": {"model": "whisper-1"}}}}
+
+
+@pytest.mark.parametrize("session", [WHISPER, {"type": "realtime", **WHISPER}])
+def test_in_a_session_that_only_transcribes_every_update_counts(session: dict[str, Any]) -> None:
+    (names,) = stages_before_translation(grant(models=("fake",)), transcribes=True)
+    error = error_of(sent(names, type="session.update", session=session))
+    assert (error["code"], error["param"]) == (
+        "model_not_allowed",
+        "session.audio.input.transcription.model",
+    )
+    flat = {"input_audio_transcription": {"model": "whisper-1"}}
+    error = error_of(sent(names, type="session.update", session=flat))
+    assert error["param"] == "session.input_audio_transcription.model"
+    (others,) = stages_before_translation(grant(models=("whisper-1",)), transcribes=True)
+    assert sent(others, type="session.update", session=session).forward
+
+
 @pytest.mark.parametrize("name", [["gpt-realtime"], {"id": "gpt-other"}, 1, "g" * 5000])
 def test_what_is_no_name_of_a_model_is_refused(name: Any) -> None:
     assert error_of(judged_names("*", **update(model=name)))["param"] == "session.model"

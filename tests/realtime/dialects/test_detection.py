@@ -35,6 +35,7 @@ def test_the_beta_subprotocol_tells() -> None:
 def test_paths_of_azure() -> None:
     assert detect(handshake("/openai/v1/realtime")) is GA
     assert detect(handshake("/openai/realtime")) is None
+    assert detect(handshake("/voice-live/realtime")) is BETA
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,34 @@ def test_what_a_ga_provider_says_comes_back_from_beta(said: Event) -> None:
     assert to_client(ga_client(), in_beta) == [said]
 
 
+def with_more(body: st.SearchStrategy[Event]) -> st.SearchStrategy[Event]:
+    """What GA has no word for."""
+    return st.builds(
+        lambda said, temperature, audio_format: {**said, "temperature": temperature, **audio_format},
+        body,
+        NUMBER,
+        st.sampled_from([{}, {"output_audio_format": "mp3"}, {"output_audio_format": "pcm16_8000hz"}]),
+    )
+
+
+@QUICK
+@given(
+    BETA_CLIENT_EVENT
+    | event("session.update", "session", with_more(BETA_SESSION))
+    | event("response.create", "response", with_more(BETA_REQUEST))
+)
+def test_what_a_beta_client_says_comes_back_whole_by_way_of_ga(said: Event) -> None:
+    (in_ga,) = to_provider(Translator(BETA, GA, is_waypoint=True), said)
+    assert to_provider(ga_client(), in_ga) == [said]
+
+
+@QUICK
+@given(BETA_SERVER_EVENT | event("session.updated", "session", with_more(BETA_SESSION)))
+def test_what_a_beta_provider_says_comes_back_whole_by_way_of_ga(said: Event) -> None:
+    last = Translator(BETA, GA, is_waypoint=True)
+    assert [out for in_ga in to_client(ga_client(), said) for out in to_client(last, in_ga)] == [said]
+
+
 @QUICK
 @given(GA_ITEM, st.none() | TEXT, TEXT, st.sampled_from(["completed", "in_progress"]))
 def test_the_life_of_an_item_comes_back_from_beta(

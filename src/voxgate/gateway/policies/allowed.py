@@ -150,7 +150,6 @@ class ModelRule:
         if says_so or self._transcribes:
             for path in _TRANSCRIPTIONS:
                 self._check_transcription(session, path)
-        self._transcribes |= says_so
 
     def _check_transcription(self, session: Body, path: Sequence[str]) -> None:
         holder, at = session, "session"

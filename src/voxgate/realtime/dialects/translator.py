@@ -64,7 +64,7 @@ class Translator:
     is taken to speak `presumed`, which is the provider's dialect if not given. `requested_model` is
     the name that the client asked for and is shown, `upstream_model` the one that the provider knows.
     `refused` adds what this provider refuses beyond its dialect (see `REFUSED_BY_VOICE_LIVE`). `is_waypoint`:
-    what is called the provider here is another translator, so nothing is taken out for it.
+    what is called the provider here is another translator, so nothing is refused or taken out for it.
 
     Never raises, whatever the bytes: what cannot be read goes on unchanged.
     """
@@ -137,7 +137,7 @@ class Translator:
         changed = _name_model(session, self._upstream_model)
         if self._translates:
             changed |= translate_session(session, kind, self.provider)
-            if (error := refusal(event, "session", self.provider)) is not None:
+            if (error := self._refusal(event, "session")) is not None:
                 return _Events([], [error])
             changed |= self._untold.take_from_session(session, kind)
             changed |= _name_session_event(event, kind, self.provider)
@@ -145,10 +145,14 @@ class Translator:
 
     def _client_response(self, event: Body, response: Body) -> _Events | None:
         changed = translate_response(response, "request", self.provider)
-        if (error := refusal(event, "response", self.provider)) is not None:
+        if (error := self._refusal(event, "response")) is not None:
             return _Events([], [error])
         changed |= self._untold.take_from_request(response)
         return _Events([event], []) if changed else None
+
+    def _refusal(self, event: Body, key: str) -> Body | None:
+        """Behind a waypoint the provider may have a word that the dialect between has not."""
+        return None if self._is_waypoint else refusal(event, key, self.provider)
 
     def _server_event(self, event: Body, rule: Rule) -> _Events | None:
         client = self._speaks

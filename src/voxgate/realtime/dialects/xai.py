@@ -4,7 +4,6 @@ usage beside the response. What it says is shown in GA's places too, and nothing
 
 from __future__ import annotations
 
-import copy
 from typing import Any, Final
 
 import orjson
@@ -30,7 +29,7 @@ _TOLD: Final = (
 )
 """xAI's field and GA's."""
 _SHOWN: Final = (*_TOLD, Field("modalities", ("output_modalities",), MODALITIES))
-_SESSIONS: Final = frozenset({"session.created", "session.updated"})
+_SESSIONS: Final = ("session.created", "session.updated")
 _CHANGED: Final = frozenset({b"session.created", b"session.updated", b"response.done"})
 
 
@@ -63,7 +62,7 @@ def _show_session(event: Body) -> bool:
         return False
     session.setdefault("type", "realtime")
     shown = [field for field in _SHOWN if field.beta in session and leaf(session, field.ga) is None]
-    own = {field.beta: copy.deepcopy(session[field.beta]) for field in shown}
+    own = {field.beta: session[field.beta] for field in shown}
     nest(session, shown)
     session.update(own)
     return True
