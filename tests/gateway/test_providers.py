@@ -4,65 +4,37 @@ it, and what a client of either dialect hears.
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
 from tests.gateway.conftest import ADMIN_KEY, RunningGateway, StartGateway
-from tests.gateway.playing import Heard, in_dialect, play_client, played, said, trace_of
+from tests.gateway.playing import (
+    AZURE,
+    BETA,
+    KEY,
+    OPENAI,
+    VOICE_LIVE,
+    VOICE_LIVE_OPTIONS,
+    XAI,
+    Heard,
+    calling,
+    in_dialect,
+    place,
+    play_client,
+    played,
+    request_of,
+    said,
+    trace_of,
+)
 from tests.recordings import Steps, read_recording
 from voxgate.realtime.dialects import Dialect
 from voxgate.testing.provider import ScriptedProvider
 
 pytestmark = pytest.mark.anyio
-
-KEY = "provider-key-of-32-letters-000000"
-BETA = {"OpenAI-Beta": "realtime=v1"}
-OPENAI = "test_openai_ws__test_audio_in_server_vad_turn"
-AZURE = "test_azure_ws__test_text_in_audio_out_turn"
-VOICE_LIVE = "test_azure_voice_live_ws__test_audio_in_server_vad_turn"
-XAI = "test_xai_ws__test_audio_in_server_vad_turn"
-VOICE_LIVE_OPTIONS = {"kind": "azure_voice_live", "api_version": "2025-10-01"}
-
-
-def place(provider: ScriptedProvider, path: str = "") -> str:
-    return f"http://127.0.0.1:{provider.port}{path}"
-
-
-@contextlib.asynccontextmanager
-async def calling(
-    start_gateway: StartGateway,
-    steps: Steps,
-    options: dict[str, Any],
-    path: str = "",
-    query: str = "/v1/realtime?model=asked",
-    headers: dict[str, str] | None = None,
-    scopes: dict[str, Any] | None = None,
-) -> AsyncIterator[tuple[ClientConnection, ScriptedProvider, RunningGateway]]:
-    """A call to a provider with these settings, under its address and `path`."""
-    script = played(steps, openings=1 if scopes and "session" in scopes else 0)
-    async with ScriptedProvider(script) as provider:
-        settings = {"base_url": place(provider, path), "api_key": KEY, **options}
-        route = {"model": "asked", "providers": ["live"], "upstream_model": "theirs"}
-        async with start_gateway(providers={"live": settings}, routes=[route]) as gateway:
-            key = await gateway.mint(logging={"project_name": "p"}, **scopes) if scopes else ADMIN_KEY
-            sent = {"Authorization": f"Bearer {key}", **(headers or {})}
-            async with connect(
-                f"ws://127.0.0.1:{gateway.port}{query}", additional_headers=sent, max_size=None
-            ) as socket:
-                yield socket, provider, gateway
-
-
-def request_of(provider: ScriptedProvider) -> tuple[str, str | None, str | None]:
-    """The target, and the key in either header."""
-    call = provider.calls[0]
-    assert call.header("sec-websocket-protocol") is None
-    return call.path, call.header("authorization"), call.header("api-key")
 
 
 def audio(steps: Steps, name: str) -> str:
@@ -330,129 +302,3 @@ async def test_a_client_of_xai_itself_hears_and_says_everything_as_before(
                 assert got["session"][name] == session[name]
             if not session and theirs["type"] != "response.done":
                 assert got == theirs
-
-
-async def test_a_call_goes_on_at_openai_when_azure_does_not_answer(
-    start_gateway: StartGateway, shared: Path
-) -> None:
-    steps = read_recording(shared, OPENAI)
-    async with ScriptedProvider(refuse_status=503) as broken, ScriptedProvider(played(steps)) as well:
-        names = {"gpt-realtime": "house-deployment"}
-        azure = {"kind": "azure", "base_url": place(broken), "api_key": "az", "models": names}
-        openai = {"kind": "openai", "base_url": place(well, "/v1"), "api_key": KEY}
-        settings = {
-            "providers": {"azure": azure, "openai": openai},
-            "routes": [{"model": "gpt-realtime", "providers": ["azure", "openai"]}],
-        }
-        async with start_gateway(**settings) as gateway:
-            listed = (await gateway.get("/v1/models"))[1]["data"]
-            (model,) = [entry for entry in listed if entry["id"] == "gpt-realtime"]
-            assert (model["provider"], model["served_by"]) == ("azure", "house-deployment")
-            headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
-            url = f"{gateway.url}?model=gpt-realtime"
-            async with connect(url, additional_headers=headers) as socket:
-                heard = await play_client(socket, said(steps, "sent"))
-                assert (
-                    heard.texts
-                    == [json.dumps(event) for event in said(steps, "received")][: len(heard.texts)]
-                )
-            path, bearer, plain = request_of(well)
-            assert (path, bearer, plain) == ("/v1/realtime?model=gpt-realtime", f"Bearer {KEY}", None)
-            facts = [json.loads(fact) for fact in await gateway.facts()]
-            failed, dialled = (
-                next(f for f in facts if f["type"] == f"gateway.{name}")
-                for name in ("dial_failed", "dialled")
-            )
-            assert failed["provider"] == "azure"
-            assert (dialled["provider"], dialled["dialect"]) == ("openai", "ga")
-
-
-async def test_a_client_keeps_its_models_name_when_openai_does_not_answer_and_azure_does(
-    start_gateway: StartGateway, shared: Path
-) -> None:
-    steps = read_recording(shared, AZURE)
-    async with ScriptedProvider(refuse_status=429) as busy, ScriptedProvider(played(steps)) as well:
-        names = {"gpt-realtime-2*": "house-deployment"}
-        azure = {"kind": "azure", "base_url": place(well), "api_key": KEY, "models": names}
-        openai = {"kind": "openai", "base_url": place(busy, "/v1"), "api_key": "sk-1"}
-        routes = [{"model": "gpt-*", "providers": ["openai", "azure"]}]
-        async with start_gateway(providers={"azure": azure, "openai": openai}, routes=routes) as gateway:
-            headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
-            async with connect(f"{gateway.url}?model=gpt-realtime-2.1", additional_headers=headers) as socket:
-                heard = await play_client(socket, said(steps, "sent"))
-            assert request_of(well) == ("/openai/v1/realtime?model=house-deployment", None, KEY)
-            assert heard.first("session.created")["session"]["model"] == "gpt-realtime-2.1"
-
-
-async def test_a_key_that_a_provider_quotes_is_not_on_the_trace(start_gateway: StartGateway) -> None:
-    body = f"Access denied due to invalid key {KEY}."
-    async with ScriptedProvider(refuse_status=401, refuse_body=body) as provider:
-        settings = {"kind": "azure", "base_url": place(provider), "api_key": KEY}
-        routes = [{"model": "asked", "providers": ["live"]}]
-        async with start_gateway(providers={"live": settings}, routes=routes) as gateway:
-            headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
-            async with connect(f"{gateway.url}?model=asked", additional_headers=headers) as socket:
-                assert json.loads(await socket.recv())["error"]["code"] == "upstream_refused"
-            facts = b"".join(await gateway.facts())
-            assert b"Access denied due to invalid key" in facts
-            assert KEY.encode() not in facts
-
-
-async def test_a_transcription_session_goes_to_a_provider_that_has_them(start_gateway: StartGateway) -> None:
-    created = {"type": "session.created", "session": {"type": "transcription"}}
-    async with ScriptedProvider(played([("received", created)])) as provider:
-        voice_live = {"base_url": place(provider, "/voice-live"), "api_key": KEY, **VOICE_LIVE_OPTIONS}
-        azure = {"base_url": place(provider), "api_key": KEY, "kind": "azure"}
-        routes = [{"model": "gpt-*", "providers": ["live", "azure"]}]
-        async with start_gateway(providers={"live": voice_live, "azure": azure}, routes=routes) as gateway:
-            headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
-            url = f"{gateway.url}?intent=transcription"
-            async with connect(url, additional_headers=headers) as socket:
-                await socket.recv()
-            (call,) = provider.calls
-            assert call.path == "/openai/v1/realtime?intent=transcription"
-
-
-@pytest.mark.parametrize(
-    ("session", "heard_as"),
-    [({"modalities": ["text"]}, "modalities"), ({"type": "realtime"}, "output_modalities")],
-)
-async def test_azures_older_path_is_for_clients_of_both_dialects(
-    start_gateway: StartGateway, session: dict[str, Any], heard_as: str
-) -> None:
-    created = {"type": "session.created", "session": {"modalities": ["text", "audio"], "voice": "ash"}}
-    updated = {"type": "session.updated", "session": {"modalities": ["text"], "voice": "ash"}}
-    steps: Steps = [("received", created), ("sent", {}), ("received", updated)]
-    options = {"kind": "azure", "api_version": "2025-04-01-preview", "models": {"theirs": "asked"}}
-    query = "/openai/realtime?api-version=2024-10-01-preview&deployment=asked"
-    async with calling(start_gateway, steps, options, query=query) as (socket, provider, gateway):
-        assert json.loads(await socket.recv()) == created, "as the provider says it"
-        update = {"type": "session.update", "session": session}
-        heard = await play_client(socket, [update], until="session.updated")
-        assert heard_as in heard.events[0]["session"]
-        assert provider.calls[0].path == ("/openai/realtime?api-version=2025-04-01-preview&deployment=asked")
-        got = json.loads(provider.calls[0].messages[0])["session"]
-        assert got == {name: value for name, value in session.items() if name != "type"}
-        (running,) = gateway.worker.gateway.calls.all()
-        assert (running.client.room == running.log.buffer) == (heard_as == "modalities"), "relayed unseen"
-
-
-async def test_a_call_opened_to_transcribe_names_only_its_credentials_models(
-    start_gateway: StartGateway,
-) -> None:
-    steps: Steps = [("received", {"type": "session.created", "session": {}}), ("sent", {})]
-    async with ScriptedProvider(played(steps)) as provider:
-        openai = {"kind": "openai", "base_url": place(provider, "/v1"), "api_key": KEY}
-        async with start_gateway(providers={"openai": openai}) as gateway:
-            key = await gateway.mint(model=["transcription", "gpt-realtime-whisper"])
-            headers = {"Authorization": f"Bearer {key}"}
-            async with connect(f"{gateway.url}?intent=transcription", additional_headers=headers) as socket:
-                await socket.recv()
-                for kind in ({}, {"type": "realtime"}, {"type": "transcription"}):
-                    audio = {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}
-                    update = {"type": "session.update", "session": {**kind, "audio": audio}}
-                    await socket.send(json.dumps(update))
-                    error = json.loads(await socket.recv())["error"]
-                    assert error["code"] == "model_not_allowed", kind
-                assert provider.calls[0].path == "/v1/realtime?intent=transcription"
-            assert provider.calls[0].messages == []

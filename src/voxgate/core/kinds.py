@@ -45,7 +45,7 @@ def check_options(kind: Kind, base_url: str, api_version: str | None) -> None:
         raise ValueError('api_version: is missing; Azure Voice Live needs one, such as "2025-10-01"')
     if kind in (Kind.OPENAI, Kind.XAI) and api_version is not None:
         raise ValueError(f'api_version: a provider of kind "{kind}" has none')
-    if kind is Kind.AZURE and api_version is None and urlsplit(base_url).path.rstrip("/") == "/openai":
+    if kind is Kind.AZURE and api_version is None and urlsplit(base_url).path.rstrip("/").endswith("/openai"):
         raise ValueError(
             'api_version: is missing; this form of URL needs one, such as "2025-04-01-preview". '
             "The newer form has none: let base_url end with /openai/v1"
