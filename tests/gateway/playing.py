@@ -31,12 +31,13 @@ VOICE_LIVE_OPTIONS = {"kind": "azure_voice_live", "api_version": "2025-10-01"}
 
 
 def played(steps: Steps, *, openings: int = 0) -> Script:
-    """The provider's side: waits for a message where the client sent one. `openings`: how many messages the
-    gateway sends of its own at the beginning."""
+    """The provider's side: waits for a message where the client sent one. `openings`: how many updates of
+    the session the gateway sends of its own at the beginning; they are taken over."""
 
     async def play(call: Upstreamed) -> None:
         for _ in range(openings):
-            await call.receive()
+            opening = json.loads(await call.receive())
+            await call.send(json.dumps({"type": "session.updated", "session": opening["session"]}))
         for way, event in steps:
             if way == "sent":
                 await call.receive()
