@@ -16,8 +16,9 @@ import aiohttp
 import pytest
 
 from voxgate.core.settings import Settings
+from voxgate.gateway.serving import GatewayServer
 from voxgate.recording.wirelog import FACT, WireLogReader, WireRecord, wire_logs
-from voxgate.server import GatewayServer, Worker, build_worker, worker_config
+from voxgate.server import Worker, build_worker
 
 ADMIN_KEY = "vg_test_admin_key_of_forty_characters_0000"
 
@@ -104,7 +105,7 @@ async def run_gateway(
         }
     )
     worker = build_worker(checked, environ or {}, ADMIN_KEY, None)
-    server = GatewayServer(worker_config(worker), worker)
+    server = GatewayServer(worker.app, worker.gateway, worker.settings, worker.place)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with contextlib.suppress(ValueError):
