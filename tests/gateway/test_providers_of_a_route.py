@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openai import AsyncAzureOpenAI
 from websockets.asyncio.client import connect
 
 from tests.gateway.conftest import ADMIN_KEY, StartGateway
@@ -194,3 +195,32 @@ async def test_a_whole_voxgate_with_a_file_of_settings_shows_the_trace_and_the_s
             assert len(await voxgate.request("GET", sound)) > 44
         finally:
             assert voxgate.stop() == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"api_version": "2025-04-01-preview"}], ids=["ga", "beta"])
+@pytest.mark.parametrize("speaks", [Dialect.GA, Dialect.BETA])
+async def test_the_official_client_of_azure_reaches_azure_in_either_form(
+    start_gateway: StartGateway, options: dict[str, Any], speaks: Dialect
+) -> None:
+    form = Dialect.BETA if options else Dialect.GA
+    shown: dict[Dialect, dict[str, Any]] = {
+        Dialect.GA: {"type": "realtime", "output_modalities": ["text"]},
+        Dialect.BETA: {"modalities": ["text"]},
+    }
+    updated = {"type": "session.updated", "event_id": "e", "session": {"model": "d", **shown[form]}}
+    steps: Steps = [("sent", {}), ("received", updated)]
+    async with calling(start_gateway, steps, {"kind": "azure", **options}) as (socket, _, gateway):
+        await socket.close()
+        client = AsyncAzureOpenAI(
+            azure_endpoint="http://unused.invalid",
+            websocket_base_url=f"ws://127.0.0.1:{gateway.port}/openai",
+            api_version="2024-10-01-preview",
+            api_key=ADMIN_KEY,
+        )
+        realtime: Any = client.realtime if speaks is Dialect.GA else client.beta.realtime
+        async with realtime.connect(model="asked") as connection:
+            await connection.session.update(session=shown[speaks])
+            heard = json.loads(await connection.recv_bytes())
+            assert shown[speaks].items() <= heard["session"].items()
+            assert heard["session"]["model"] == "asked"
+        await client.close()
