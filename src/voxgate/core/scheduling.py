@@ -44,7 +44,7 @@ def take_short_slices(seconds: float = SHORT_SLICE_SECONDS) -> bool:
 
 
 def step_aside() -> None:
-    """Lets others run, between two pieces of work that has all the time there is, where slices are long. Whoever
-    has short ones need not; it would wait behind everybody, also behind what is less urgent."""
+    """Lets others run, between two pieces of work that has all the time there is, where slices are long. With
+    short ones nobody need; and one would wait behind everybody, also behind what is less urgent."""
     if not _short_slices and hasattr(os, "sched_yield"):
         os.sched_yield()

@@ -32,8 +32,8 @@ _ALIVE_SECONDS: Final = 0.5
 _MOST_SAVE_PAUSE: Final = 30.0
 
 _RECORDS_ASIDE: Final = 8
-"""After so many records others may have the core: reading them takes less than 0.2 ms. Calls come first; a trace
-that comes a little later is not felt."""
+"""After so many records others may have the core: reading them takes less than 0.2 ms. Calls come first; that
+a trace comes a little later is not felt."""
 _BEHIND_BYTES: Final = 1 << 20
 """When so much of a call waits to be read, the recorder steps aside no more: else it may never catch up."""
 
