@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from tests.conftest import REPOSITORY
+from voxgate.core.prices import PriceSettings
 from voxgate.core.settings import LimitSettings, ProjectSettings, ProviderSettings, RouteSettings, Settings
 from voxgate.providers.local.settings import LocalSettings
 
@@ -18,6 +19,9 @@ def test_every_setting_is_documented() -> None:
         for name in section.model_fields:
             if name not in {"providers", "routes", "aliases", "projects", "limits", "local"}:
                 assert f"`{name}`" in text or f"{name} =" in text, name
+    text = (DOCS / "prices.md").read_text()
+    for name in PriceSettings.model_fields:
+        assert f"{name} =" in text or name == "source", name
 
 
 def test_every_setting_of_the_embedded_provider_is_documented() -> None:

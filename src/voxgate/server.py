@@ -35,6 +35,7 @@ from voxgate.auth.tokens import TOKEN_KEYS_NAME, TokenBox, load_token_keys
 from voxgate.auth.web import WebSignIn
 from voxgate.core.errors import MethodNotAllowed, NotFound, RequestError, VoxgateError
 from voxgate.core.ids import new_id
+from voxgate.core.prices import PriceTable
 from voxgate.core.settings import ProviderSettings, Settings
 from voxgate.gateway.admission import Admission
 from voxgate.gateway.answers import error_response
@@ -49,6 +50,7 @@ from voxgate.gateway.limits import CallLimits, most_calls
 from voxgate.gateway.metrics import Metrics
 from voxgate.gateway.scoreboard import Place, Scoreboard
 from voxgate.gateway.serving import GatewayServer
+from voxgate.gateway.spending import Spending
 from voxgate.gateway.upgrade import Gateway
 from voxgate.providers.routes import Router
 from voxgate.recording.spool import Spool
@@ -104,11 +106,13 @@ def build_worker(
     metrics = Metrics()
     calls = Calls(metrics, most_calls(settings.limits))
     leases = Leases(store, settings.limits)
+    prices = PriceTable(settings.prices)
+    spending = Spending(store, prices)
     spool = Spool(settings.wire_dir, new_id("worker"), buffer_bytes=settings.recording_buffer_bytes)
     _count_recording(metrics, spool)
     place = Place(board or Scoreboard(), number, metrics)
     callers = Callers(gatekeeper, sign_in)
-    endpoints = Endpoints(store, callers, Minter(store, tokens), router, calls, place.text)
+    endpoints = Endpoints(store, callers, Minter(store, tokens), router, prices, calls, place.text)
     gateway = Gateway(
         admission=Admission(gatekeeper),
         places=Places(settings.projects),
@@ -117,8 +121,9 @@ def build_worker(
         dialler=Dialler(metrics),
         spool=spool,
         calls=calls,
-        limits=CallLimits(settings.limits, calls, leases),
+        limits=CallLimits(settings.limits, calls, leases, spending),
         leases=leases,
+        spending=spending,
         largest_message_bytes=settings.largest_message_bytes,
     )
     api = build_api(

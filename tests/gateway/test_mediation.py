@@ -149,7 +149,7 @@ class Strict:
 
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mediation, "stages_for", lambda _: [Strict()])
+    monkeypatch.setattr(mediation, "stages_for", lambda *_: [Strict()])
 
 
 @pytest.mark.usefixtures("strict")

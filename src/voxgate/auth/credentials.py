@@ -42,6 +42,10 @@ _SCOPES: Final = (
     "max_session_seconds",
     "allowed_events",
     "allowed_tools",
+    "max_uses",
+    "max_tokens",
+    "max_audio_seconds",
+    "max_cost_usd",
 )
 """What goes into the key as it was given."""
 
@@ -85,6 +89,14 @@ class CredentialRequest(BaseModel):
     """Calls at once, over all workers."""
     max_session_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
     """For each call; the time to live is for its start."""
+    expires_hard: bool = False
+    """Whether the time to live ends running calls too."""
+    max_uses: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Calls that may be opened with it, one after the other or at once."""
+    max_tokens: Annotated[int, Field(ge=1, le=10**12)] | None = None
+    """Of all its calls together; likewise the next two."""
+    max_audio_seconds: Annotated[float, Field(gt=0, le=10**9)] | None = None
+    max_cost_usd: Annotated[float, Field(gt=0, le=10**6)] | None = None
     session: scopes.SessionScope | None = None
     """Settings that every call begins with, and what of them its client may change."""
     allowed_events: Annotated[list[scopes.EventPattern], Field(max_length=64)] | None = None
@@ -139,6 +151,17 @@ class Grant:
     record_text: bool = True
     retention_days: int | None = None
     """How long the recording is kept; None: as the settings say."""
+    ends_at: int | None = None
+    """When its running calls end, in unix seconds."""
+    max_uses: int | None = None
+    max_tokens: int | None = None
+    max_audio_seconds: float | None = None
+    max_cost_usd: float | None = None
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether what its calls use has to be counted."""
+        return (self.max_tokens, self.max_audio_seconds, self.max_cost_usd) != (None, None, None)
 
     def choose_model(self, requested: str | None) -> str | None:
         """The model of the call: the requested one if it is allowed, else the credential's only one.
@@ -270,6 +293,8 @@ class Minter:
         claims |= {scope: value for scope in _SCOPES if (value := getattr(request, scope)) is not None}
         if request.session is not None:
             claims |= {"session": request.session.settings, "locked": request.session.locked}
+        if request.expires_hard:
+            claims["ends_at"] = expires_at
         if isinstance(by, Grant):
             return {**claims, "provider_key": by.provider_key}
         claims["by"] = by.id
@@ -297,6 +322,11 @@ class Minter:
                 "session": request.session.shown() if request.session else None,
                 "allowed_events": request.allowed_events,
                 "allowed_tools": request.allowed_tools,
+                "expires_hard": request.expires_hard,
+                "max_uses": request.max_uses,
+                "max_tokens": request.max_tokens,
+                "max_audio_seconds": request.max_audio_seconds,
+                "max_cost_usd": request.max_cost_usd,
             }
         )
 
@@ -380,6 +410,11 @@ class Gatekeeper:
             record_audio=logging.get("audio", True),
             record_text=logging.get("text", True),
             retention_days=logging.get("retention_days"),
+            ends_at=claims.get("ends_at"),
+            max_uses=claims.get("max_uses"),
+            max_tokens=claims.get("max_tokens"),
+            max_audio_seconds=claims.get("max_audio_seconds"),
+            max_cost_usd=claims.get("max_cost_usd"),
         )
 
 

@@ -63,6 +63,11 @@ Addresses = Annotated[
 ]
 Concurrent = Annotated[int | None, typer.Option(help="Calls at once [any].")]
 SessionSeconds = Annotated[int | None, typer.Option(help="Duration of each call [any].")]
+ExpiresHard = Annotated[bool, typer.Option(help="End running calls, too, when it expires.")]
+Uses = Annotated[int | None, typer.Option(help="Calls that may be made with it [any].")]
+Tokens = Annotated[int | None, typer.Option(help="Tokens of all its calls [any].")]
+SoundSeconds = Annotated[float | None, typer.Option(help="Sound of all its calls, both ways [any].")]
+Dollars = Annotated[float | None, typer.Option(help="US dollars for all its calls [any].")]
 Audio = Annotated[bool, typer.Option(help="With --project: record the sound.")]
 Words = Annotated[bool, typer.Option(help="With --project: record the words.")]
 Retention = Annotated[int | None, typer.Option(help="With --project: delete recordings after so many days.")]
@@ -86,6 +91,11 @@ def create(
     ip: Addresses = None,
     max_concurrent: Concurrent = None,
     max_session_seconds: SessionSeconds = None,
+    expires_hard: ExpiresHard = False,
+    max_uses: Uses = None,
+    max_tokens: Tokens = None,
+    max_audio_seconds: SoundSeconds = None,
+    max_cost_usd: Dollars = None,
     audio: Audio = True,
     text: Words = True,
     retention_days: Retention = None,
@@ -105,6 +115,11 @@ def create(
         "allowed_ips": ip or None,
         "max_concurrent": max_concurrent,
         "max_session_seconds": max_session_seconds,
+        "expires_hard": expires_hard,
+        "max_uses": max_uses,
+        "max_tokens": max_tokens,
+        "max_audio_seconds": max_audio_seconds,
+        "max_cost_usd": max_cost_usd,
     }
     made = Client().call("POST", "/v1/credentials", body)
     typer.echo(json.dumps(made, indent=2) if as_json else made["key"])
@@ -119,12 +134,12 @@ def show(credential_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 @app.command("list", epilog="Example:  voxgate credentials list --limit 20")
 def list_(limit: Annotated[int, typer.Option(help="How many, 1 to 500.")] = 50) -> None:
     """List the newest temporary credentials (never their keys)."""
-    table = Table(Column("id", no_wrap=True), "model", "project", "made", "may start until", "state")
+    table = Table(Column("id", no_wrap=True), "model", "project", "made", "may start until", "used", "state")
     for row in Client().call("GET", "/v1/credentials", query={"limit": limit})["items"]:
         model = row["model"]
         shown = model if isinstance(model, str) else ", ".join(model or ["any"])
         moments = (_moment(row["created_at"]), _moment(row["expires_at"]))
-        table.add_row(row["id"], shown, row["project"] or "not recorded", *moments, _state(row))
+        table.add_row(row["id"], shown, row["project"] or "not recorded", *moments, _used(row), _state(row))
     Console(soft_wrap=not sys.stdout.isatty()).print(table)
 
 
@@ -186,6 +201,18 @@ def _metadata(pairs: list[str]) -> dict[str, Any]:
             raise InvalidRequest(f"--metadata takes KEY=VALUE, not {pair!r}.")
         metadata[key] = value.split(",") if key == "tags" else value
     return metadata
+
+
+def _used(row: dict[str, Any]) -> str:
+    """Empty when nothing is counted."""
+    used = row["used"]
+    if used is None:
+        return ""
+    parts = [f"{used['uses']:,} {'call' if used['uses'] == 1 else 'calls'}"]
+    if used["tokens"] is not None:
+        dollars = "unknown cost" if used["cost_usd"] is None else f"${used['cost_usd']:,.4f}"
+        parts += [f"{used['tokens']:,} tokens", f"{used['audio_seconds']:,.0f} s", dollars]
+    return ", ".join(parts)
 
 
 def _state(row: dict[str, Any]) -> str:

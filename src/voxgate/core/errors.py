@@ -4,6 +4,7 @@
     ├── RequestError            what a caller sent is wrong or not allowed (HTTP 4xx, OpenAI shape)
     │   ├── InvalidRequest      400  4000  a field is wrong; `param` names it
     │   │   ├── MissingModel    400  4000
+    │   │   ├── PriceUnknown    400  4000  a budget in dollars, for something whose price is not known
     │   │   ├── InvalidEvent    400  4000  a message that a credential's rules cannot judge
     │   │   └── InvalidModel    400  4000  no route serves this model
     │   ├── Unauthenticated     401  3000  no key
@@ -16,6 +17,7 @@
     │   │   ├── FieldLocked     403  4003  a setting of the session that the credential keeps as it is
     │   │   ├── EventNotAllowed 403  4003  a message that the credential does not let the client send
     │   │   ├── ToolNotAllowed  403  4003  a tool that the credential does not let the client bring
+    │   │   ├── NoUseLeft       403  4003  the credential has been used as often as it may be
     │   │   └── SessionEnded    403  4001  an operator ended the call, or its credential was revoked
     │   ├── NotFound            404
     │   ├── MethodNotAllowed    405
@@ -27,11 +29,13 @@
     │   ├── SessionIdle         408  4008  nobody has said anything for too long
     │   ├── ClientStalled       408  4008  the client does not read what is sent to it
     │   └── LimitExceeded       429  4029  a limit of the gateway or of the key
+    │       ├── BudgetSpent     429  4029  the credential has used its tokens, its sound or its dollars up
     │       ├── TooManyCalls    429  4029  the key has as many calls as it may have
     │       └── TooFast         429  4029  too many messages or bytes per second
     ├── UpstreamError           the provider failed (HTTP 502, close 1011)
     │   ├── UpstreamRefused     502  1011  no connection, or the handshake was refused
     │   ├── UpstreamStalled     504  1011  it does not read what is sent to it
+    │   ├── UsageUnknown        502  1011  it does not say what a response used, so no budget can be kept
     │   ├── SettingsRefused     502  1011  it did not take over the credential's session settings
     │   └── UpstreamLost        502  1011  it ended in the middle of a call
     ├── Overloaded              503  1013  the gateway has as many calls as it takes
@@ -92,6 +96,10 @@ class MissingModel(InvalidRequest):
     code = "missing_model"
 
 
+class PriceUnknown(InvalidRequest):
+    code = "price_unknown"
+
+
 class InvalidEvent(InvalidRequest):
     code = "invalid_event"
 
@@ -141,6 +149,10 @@ class EventNotAllowed(Forbidden):
 
 class ToolNotAllowed(Forbidden):
     code = "tool_not_allowed"
+
+
+class NoUseLeft(Forbidden):
+    code = "no_use_left"
 
 
 class SessionEnded(Forbidden):
@@ -210,6 +222,13 @@ class LimitExceeded(RequestError):
     code = "rate_limit_exceeded"
 
 
+class BudgetSpent(LimitExceeded):
+    """With OpenAI's type for an account that has nothing left: its clients do not try again."""
+
+    type = "insufficient_quota"
+    code = "budget_spent"
+
+
 class TooManyCalls(LimitExceeded):
     code = "too_many_calls"
 
@@ -230,6 +249,10 @@ class UpstreamRefused(UpstreamError):
 class UpstreamStalled(UpstreamError):
     status = 504
     code = "upstream_stalled"
+
+
+class UsageUnknown(UpstreamError):
+    code = "usage_unknown"
 
 
 class SettingsRefused(UpstreamError):

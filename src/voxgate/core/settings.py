@@ -28,6 +28,7 @@ from voxgate.core.errors import SettingsError
 from voxgate.core.kinds import Kind, check_options, kind_of_url
 from voxgate.core.networks import network_text
 from voxgate.core.origins import origin_pattern
+from voxgate.core.prices import PriceSettings
 
 CONFIG_NAME: Final = "voxgate.toml"
 ENV_PREFIX: Final = "VOXGATE_"
@@ -167,6 +168,8 @@ class Settings(_Section):
     them as they are. They come before those that are shipped."""
     projects: dict[str, ProjectSettings] = Field(default_factory=dict)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    prices: dict[str, PriceSettings] = Field(default_factory=dict)
+    """Of models, by the names that providers know; instead of those that are shipped and beside them."""
     local: dict[str, Any] = Field(default_factory=dict)
     """`[providers.local]`, as the embedded provider reads it."""
 
@@ -228,7 +231,7 @@ _OPENAI: Final = {
 _DEFAULT_ROUTES: Final = [RouteSettings(model="gpt-*", providers=["openai"])]
 _MOST_ERRORS: Final = 8
 _WORDS: Final = {"extra_forbidden": "unknown key", "missing": "this key is missing"}
-_SECTIONS: Final = {"providers", "routes", "aliases", "projects", "limits", "local"}
+_SECTIONS: Final = {"providers", "routes", "aliases", "projects", "limits", "prices", "local"}
 _PLAIN_KEYS: Final = [name for name in Settings.model_fields if name not in {*_SECTIONS, "api_key"}]
 
 
@@ -304,15 +307,15 @@ def _line_of(text: str, location: tuple[int | str, ...]) -> int:
     """The line of a key in a TOML text, or of the deepest part of its path that is written there."""
     parts = [part for part in location if isinstance(part, str)]
     index = location[1] if len(location) > 1 and isinstance(location[1], int) else -1  # of a [[table]]
-    section, found, seen, deepest = "", 1, -1, 0
+    wanted, section, found, seen, deepest = ".".join(parts), "", 1, -1, 0
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if header := re.match(r"\[+\s*([^\]]+?)\s*\]+", stripped):
             section = header[1].replace('"', "")
             seen += stripped.startswith("[[") and section == parts[0]
         key = re.match(r"[\"']?([\w-]+)[\"']?\s*=", stripped)
-        path = ".".join(filter(None, (section, key[1] if key else ""))).split(".")
-        fits = path == parts[: len(path)] and seen in (index, -1)
+        path = ".".join(filter(None, (section, key[1] if key else "")))
+        fits = f"{wanted}.".startswith(f"{path}.") and seen in (index, -1)
         if fits and len(path) > deepest:
             found, deepest = number, len(path)
     return found

@@ -16,10 +16,13 @@ from voxgate.auth.credentials import Grant, Minter, parse_request
 from voxgate.auth.keys import ApiKey, Role
 from voxgate.auth.revocation import revoke_credential
 from voxgate.core.errors import Forbidden, InvalidRequest, MethodNotAllowed, NotFound
+from voxgate.core.prices import PriceTable
 from voxgate.gateway.answers import Json, guarded, json_body
 from voxgate.gateway.callers import Callers
 from voxgate.gateway.calls import Calls
 from voxgate.gateway.client_secrets import SECRET_PATHS, ClientSecrets
+from voxgate.gateway.policies.budget import check_prices
+from voxgate.gateway.spending import used
 from voxgate.providers.routes import Router
 from voxgate.store import Store
 
@@ -34,6 +37,7 @@ class Endpoints:
         callers: Callers,
         minter: Minter,
         router: Router,
+        prices: PriceTable,
         calls: Calls,
         metrics_text: Callable[[], str],
     ) -> None:
@@ -41,6 +45,7 @@ class Endpoints:
         self._callers = callers
         self._minter = minter
         self._router = router
+        self._prices = prices
         self._calls = calls
         self._metrics_text = metrics_text
 
@@ -71,6 +76,8 @@ class Endpoints:
         wanted = parse_request(await json_body(request))
         if isinstance(caller, Grant) and caller.provider_key:
             self._router.check_client_key(wanted.models, caller.provider_key)
+        if wanted.max_cost_usd is not None:
+            check_prices(self._prices, self._router.served_by(wanted.models))
         minted = await run_in_threadpool(self._minter.mint, wanted, caller)
         return Json(minted.body(), headers={"cache-control": "no-store"})
 
@@ -80,10 +87,11 @@ class Endpoints:
         rows, cursor = await run_in_threadpool(
             self._store.list_credentials, limit, request.query_params.get("cursor"), project=owner.project
         )
-        return Json({"items": [_credential(row) for row in rows], "next_cursor": cursor})
+        return Json({"items": await self._shown(rows), "next_cursor": cursor})
 
     async def show_credential(self, request: Request) -> Response:
-        return Json(await self._find(request, "read", "mint"))
+        [shown] = await self._shown([await self._find(request, "read", "mint")])
+        return Json(shown)
 
     async def revoke_credential(self, request: Request) -> Response:
         row = await self._find(request, "mint")
@@ -130,7 +138,12 @@ class Endpoints:
         row = await run_in_threadpool(self._store.get_credential, credential_id, project=owner.project)
         if row is None:
             raise NotFound(f"There is no credential {credential_id!r}.", param="id")
-        return _credential(row)
+        return row
+
+    async def _shown(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What may be shown of credentials: everything but the key, which is stored nowhere."""
+        spent = await run_in_threadpool(self._store.spent_by, [row["id"] for row in rows])
+        return [{"object": "credential", **row, "used": used(row, spent.get(row["id"]))} for row in rows]
 
     async def _key_owner(self, request: Request, *roles: Role) -> ApiKey:
         caller = await self._callers.of(request)
@@ -154,8 +167,3 @@ def _flag(request: Request, name: str) -> bool:
     if text not in {"true", "1", "false", "0"}:
         raise InvalidRequest(f"{name!r} must be true or false, not {text[:50]!r}.", param=name)
     return text in {"true", "1"}
-
-
-def _credential(row: dict[str, Any]) -> dict[str, Any]:
-    """What may be shown of a credential: everything but the key, which is stored nowhere."""
-    return {"object": "credential", **row}

@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from voxgate.core import clock
 from voxgate.core.errors import (
     ClientStalled,
+    ExpiredKey,
     SessionExpired,
     SessionIdle,
     TooFast,
@@ -26,6 +28,7 @@ from voxgate.core.settings import LimitSettings
 from voxgate.gateway.calls import Calls
 from voxgate.gateway.leases import Leases
 from voxgate.gateway.relay import Call
+from voxgate.gateway.spending import Spending
 
 _SWEEP_SECONDS: Final = 1.0
 _SLICE: Final = 200
@@ -64,10 +67,11 @@ class _Seen:
 class CallLimits:
     """The limits of one worker."""
 
-    def __init__(self, limits: LimitSettings, calls: Calls, leases: Leases) -> None:
+    def __init__(self, limits: LimitSettings, calls: Calls, leases: Leases, spending: Spending) -> None:
         self._limits = limits
         self._calls = calls
         self._leases = leases
+        self._spending = spending
         self._rates = list(_rates(limits))
         self._follows = bool(self._rates) or limits.idle_seconds is not None
         self._seen: dict[str, _Seen] = {}
@@ -82,6 +86,7 @@ class CallLimits:
                 await self.sweep(time.monotonic())
             except Exception:  # whatever it is: the next sweep may do better, and calls go on
                 logger.exception("a sweep over the running calls failed")
+            self._spending.settle()
             sweeps += 1
             if sweeps % _SWEEPS_PER_REFRESH == 0:
                 self._leases.refresh()
@@ -109,6 +114,8 @@ class CallLimits:
         return None
 
     def _expired(self, call: Call, now: float) -> VoxgateError | None:
+        if call.grant.ends_at is not None and clock.unix_seconds() >= call.grant.ends_at:
+            return ExpiredKey("The temporary credential of this session has expired.")
         given = [self._limits.max_session_seconds, call.grant.max_session_seconds]
         seconds = min((each for each in given if each is not None), default=None)
         if seconds is None or now - call.started <= seconds:

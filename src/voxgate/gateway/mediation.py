@@ -38,13 +38,18 @@ ANSWER_SECONDS: Final = 10.0
 
 
 def mediate(
-    call: Call, request: Request, model: str, upstream: Upstream, end: Callable[[Call, VoxgateError], None]
+    call: Call,
+    request: Request,
+    model: str,
+    upstream: Upstream,
+    end: Callable[[Call, VoxgateError], None],
+    budget: Stage | None = None,
 ) -> None:
     """Before the call starts: puts it through the stages that it needs, if any. `model` is the name that the
     client asked for."""
     transcribes = TRANSCRIPTION in (request.parameter("intent"), call.grant.session.get("type"))
     before = stages_before_translation(call.grant, transcribes=transcribes)
-    dialect, policies = detect(request), stages_for(call.grant)
+    dialect, policies = detect(request), stages_for(call.grant, budget)
     presumed = _presumed(request, upstream.dialect)
 
     def begin(dialect: Dialect | None) -> Between | None:

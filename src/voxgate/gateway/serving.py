@@ -126,6 +126,7 @@ class GatewayServer(uvicorn.Server):
             task.cancel()
         await super().shutdown(sockets)
         await asyncio.to_thread(self._gateway.leases.stop)
+        await asyncio.to_thread(self._gateway.spending.stop)
 
     async def _let_calls_end(self) -> None:
         seconds = self._settings.drain_seconds

@@ -30,6 +30,7 @@ from voxgate.gateway.limits import CallLimits
 from voxgate.gateway.mediation import mediate
 from voxgate.gateway.relay import Call, say_farewell
 from voxgate.gateway.sockets import take_over
+from voxgate.gateway.spending import Spending
 from voxgate.providers.openai import TRANSCRIPTION
 from voxgate.providers.routes import Router
 from voxgate.realtime.dialects import Dialect, detect
@@ -62,12 +63,14 @@ class Gateway:
     calls: Calls
     limits: CallLimits
     leases: Leases
+    spending: Spending
     largest_message_bytes: int
 
     def finish(self, call: Call) -> None:
         """What a call that is over gives back."""
         self.calls.remove(call)
         self.leases.give_back(call.session_id)
+        self.spending.finish(call.session_id)
 
 
 @dataclass(slots=True)
@@ -179,7 +182,9 @@ class UpgradeProtocol(asyncio.Protocol):
         upstreams = gateway.router.upstreams(
             opening.model, query, request.headers, opening.grant.provider_key
         )
+        gateway.spending.check_price(opening.grant, (upstream.model for upstream in upstreams))
         await gateway.leases.take(opening.session_id, opening.grant)
+        await gateway.spending.take(opening.session_id, opening.grant)
         return await gateway.dialler.dial(upstreams, opening.log.fact)
 
     @staticmethod
@@ -241,12 +246,13 @@ class UpgradeProtocol(asyncio.Protocol):
         )
         gateway.calls.add(call)
         client.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
-        mediate(call, opening.request, opening.model or "", dialled.upstream, gateway.calls.end)
+        budget = gateway.spending.budget(opening.session_id, dialled.upstream.model)
+        mediate(call, opening.request, opening.model or "", dialled.upstream, gateway.calls.end, budget)
         call.start(from_client=self._early, from_provider=dialled.early)
 
     def _refuse(self, opening: _Opening, error: VoxgateError) -> None:
         self._gateway.calls.count_refusal(error)
-        self._gateway.leases.give_back(opening.session_id)
+        self._give_back(opening)
         logger.info("call %s refused: %s (%r)", opening.session_id, error.close_reason, error.message)
         opening.log.fact({"type": "gateway.error", **error.body(), "close_code": error.close_code})
         opening.log.close(error.close_code, error.close_reason, "gateway")
@@ -255,8 +261,12 @@ class UpgradeProtocol(asyncio.Protocol):
             say_farewell(self._transport, error)
             self._gateway.calls.see_off(self._transport)
 
-    def _abandon(self, opening: _Opening, reason: str) -> None:
+    def _give_back(self, opening: _Opening) -> None:
         self._gateway.leases.give_back(opening.session_id)
+        self._gateway.spending.give_back(opening.session_id)
+
+    def _abandon(self, opening: _Opening, reason: str) -> None:
+        self._give_back(opening)
         opening.log.close(1006, reason, "client")
 
     def _answer_http(self, status: int, message: str) -> None:

@@ -134,6 +134,10 @@ class Router:
         for model in models:
             self.upstreams(model, provider_key=key)
 
+    def served_by(self, models: Iterable[str]) -> list[str]:
+        """The names by which providers know these models; patterns are left out."""
+        return [self._resolve(model)[1] for model in models if not _is_pattern(model)]
+
     def models(self, *, aliases: bool = True) -> list[dict[str, Any]]:
         """What a caller can ask for now, for `GET /v1/models` (OpenAI's list items): the embedded provider's
         model, the routes' names, for a route's pattern the known models that match it, and the names that an

@@ -33,6 +33,24 @@ _MEMBERS: Final = {kind.decode(): member.decode() for kind, member in _SOUND.ite
 def kind_of(text: bytes) -> bytes | None:
     """`input_audio_buffer.append`, `response.output_audio.delta` or `response.audio.delta` if the message is
     surely that and nothing else; else None."""
+    found = _find(text)
+    return found[0] if found else None
+
+
+def sound_bytes(text: bytes) -> int | None:
+    """How many bytes of sound such a message carries, undecoded; None if it is none."""
+    found = _find(text)
+    return base64_bytes(text, found[1], found[2]) if found else None
+
+
+def base64_bytes(text: bytes, start: int, end: int) -> int:
+    """How many bytes the base64 between two places stands for."""
+    padding = text.count(b"=", max(start, end - 2), end)
+    return max(0, (end - start - padding) * 3 // 4)
+
+
+def _find(text: bytes) -> tuple[bytes, int, int] | None:
+    """The kind, and where the sound stands."""
     before = _BEFORE.match(text)
     if before is None:
         return None
@@ -44,7 +62,7 @@ def kind_of(text: bytes) -> bytes | None:
     kind = _TYPE.search(around)
     if kind is None or around.count(b'"type"') != 1 or around.count(b'"' + before[1] + b'"') != 1:
         return None
-    return kind[1] if _SOUND.get(kind[1]) == before[1] else None
+    return (kind[1], start, end) if _SOUND.get(kind[1]) == before[1] else None
 
 
 def lift_sound(text: bytes) -> tuple[dict[str, Any], bytes] | None:

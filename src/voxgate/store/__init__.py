@@ -11,11 +11,12 @@ from voxgate.store.keys import KeyRows
 from voxgate.store.leases import Lease, LeaseRows
 from voxgate.store.sessions import SessionRows
 from voxgate.store.signals import SignalRows
+from voxgate.store.spending import SpendingRows, Spent
 
-__all__ = ["Blobs", "FolderBlobs", "InvalidBlobKey", "Lease", "Store"]
+__all__ = ["Blobs", "FolderBlobs", "InvalidBlobKey", "Lease", "Spent", "Store"]
 
 
-class Store(SessionRows, KeyRows, CredentialRows, SignalRows, LeaseRows):
+class Store(SessionRows, KeyRows, CredentialRows, SignalRows, LeaseRows, SpendingRows):
     """The SQL database, on the newest schema. Every method is one transaction; threads may share it."""
 
     def __init__(self, url: str) -> None:

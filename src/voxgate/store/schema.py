@@ -245,3 +245,17 @@ leases = Table(
     Column("expires_at", Seconds, nullable=False),
     Index("leases_by_end", "expires_at"),
 )
+
+# Only of credentials that have a budget or a number of uses. Sums, to which workers add without reading.
+credential_usage = Table(
+    "credential_usage",
+    metadata,
+    Column("credential_id", Text, primary_key=True),
+    Column("uses", BigInteger, nullable=False, default=0),
+    Column("tokens", BigInteger, nullable=False, default=0),
+    Column("audio_ms", BigInteger, nullable=False, default=0),
+    # In billionths of a dollar: whole numbers add up without rounding.
+    Column("nano_usd", BigInteger, nullable=False, default=0),
+    # How often something was used whose price is not known.
+    Column("unpriced", BigInteger, nullable=False, default=0),
+)

@@ -8,9 +8,9 @@ from voxgate.gateway.policies.ruling import Stage
 from voxgate.gateway.policies.session_lock import SessionLock
 
 
-def stages_for(grant: Grant) -> list[Stage]:
+def stages_for(grant: Grant, budget: Stage | None = None) -> list[Stage]:
     """What this credential's calls have to pass through, from the client's side to the provider's; nothing
-    if it restricts nothing."""
+    if it restricts nothing. The budget is the last, so that it counts what the provider takes and says."""
     stages: list[Stage] = []
     if grant.allowed_events is not None:
         stages.append(Allowed([], EventRule(grant.allowed_events)))
@@ -18,6 +18,8 @@ def stages_for(grant: Grant) -> list[Stage]:
         stages.append(Allowed([ToolRule(grant.allowed_tools, grant.session.get("tools") or ())]))
     if grant.session or grant.locked:
         stages.append(SessionLock(grant.session, grant.locked))
+    if budget is not None:
+        stages.append(budget)
     return stages
 
 

@@ -70,6 +70,15 @@ def a_list(value: Any, at: str) -> list[Any]:
     return value or []
 
 
+def decoded(text: bytes) -> Body:
+    """A provider's message; empty if it is none of the protocol."""
+    try:
+        event = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
 def refusal(error: VoxgateError, event: Mapping[str, Any] | None = None) -> Ruling:
     """The `error` event for the client; nothing goes on to the provider."""
     said = error.event(new_id("event"))

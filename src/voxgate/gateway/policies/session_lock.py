@@ -16,7 +16,7 @@ import orjson
 
 from voxgate.core.errors import FieldLocked, SettingsRefused, VoxgateError
 from voxgate.core.ids import new_id
-from voxgate.gateway.policies.judging import Body, a_list, an_object, read_event, refusal, shown
+from voxgate.gateway.policies.judging import Body, a_list, an_object, decoded, read_event, refusal, shown
 from voxgate.gateway.policies.ruling import NOTHING, Ruling
 from voxgate.realtime.dialects.table import FIELDS, SAMPLING_RATE
 from voxgate.realtime.peek import kind_of
@@ -153,7 +153,7 @@ class SessionLock:
         """Why the opening was refused, if this says so: a call whose settings are not in force must end."""
         if b"session.updated" not in text and b"error" not in text:
             return None
-        event = _decoded(text)
+        event = decoded(text)
         if event.get("type") == "session.updated":
             self._pending = False
         error = event.get("error")
@@ -224,14 +224,6 @@ def _canonical(value: Any) -> bytes | None:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:  # nested deeper than a setting is, or no text: like no other
         return None
-
-
-def _decoded(text: bytes) -> Body:
-    try:
-        event = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return {}
-    return event if isinstance(event, dict) else {}
 
 
 def _without_none(body: Body, name: str) -> Body:

@@ -1,0 +1,75 @@
+"""What models cost: the table that is shipped (`prices.toml`, with its date and sources) and what the
+settings say instead. A model's name in, its price out; what is not known is None and never 0.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_DATE: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+
+
+class Price(BaseModel):
+    """Of one model in US dollars: per million tokens, `minute` per minute of audio."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text_input: Dollars | None = None
+    text_cached_input: Dollars | None = None
+    text_output: Dollars | None = None
+    audio_input: Dollars | None = None
+    audio_cached_input: Dollars | None = None
+    audio_output: Dollars | None = None
+    image_input: Dollars | None = None
+    image_cached_input: Dollars | None = None
+    minute: Dollars | None = None
+    source: str | None = None
+    """Where the numbers are from; for people."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the usual usage of a call or of a transcription can be priced."""
+        needed = [self.text_input, self.text_output, self.audio_input]
+        if self.audio_output is not None:  # it answers, so it has been told everything before
+            needed += [self.text_cached_input, self.audio_cached_input]
+        return self.minute is not None or None not in needed
+
+
+class PriceSettings(Price):
+    """As `[prices]` says it: the fields that are given replace those of the model `like`, or of the shipped
+    price of the same name."""
+
+    like: str | None = None
+
+
+class PriceTable:
+    def __init__(self, own: Mapping[str, PriceSettings] | None = None) -> None:
+        self._own = own or {}
+        shipped = _shipped()
+        self._prices = {
+            **shipped,
+            **{name: _merged(name, given, shipped) for name, given in self._own.items()},
+        }
+
+    def of(self, model: str) -> Price | None:
+        """By the exact name, else by the name without its date; None if neither is listed."""
+        return self._prices.get(model) or self._prices.get(_DATE.sub("", model))
+
+
+def _merged(name: str, given: PriceSettings, shipped: Mapping[str, Price]) -> Price:
+    base = shipped.get(given.like or name) or shipped.get(_DATE.sub("", given.like or name)) or Price()
+    return base.model_copy(update=given.model_dump(exclude_unset=True, exclude={"like"}))
+
+
+@cache
+def _shipped() -> dict[str, Price]:
+    text = (resources.files("voxgate.core") / "prices.toml").read_text(encoding="utf-8")
+    return {name: Price.model_validate(fields) for name, fields in tomllib.loads(text).items()}

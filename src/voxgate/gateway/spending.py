@@ -1,0 +1,219 @@
+"""What credentials with a budget or a number of uses have spent, over all workers: taken and looked up at the
+opening of a call, and while calls run exchanged with the database once a second, in a thread of its own.
+
+    opening → take → the call runs, its stage adds to the Account → finish
+                   → it never opened                              → give_back
+
+A credential without such a scope never touches the database for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
+
+from voxgate.auth.credentials import Grant
+from voxgate.core.errors import LimitUnknown, NoUseLeft
+from voxgate.core.prices import PriceTable
+from voxgate.gateway.account import Account
+from voxgate.gateway.policies.budget import Budget, check_prices
+from voxgate.store import Spent, Store
+
+_WAIT_SECONDS: Final = 2.0
+_SHORT_WAIT_SECONDS: Final = 0.2
+"""When it did not answer the last time."""
+
+_BUDGETS: Final = ("max_tokens", "max_audio_seconds", "max_cost_usd")
+
+_Taken = tuple[bool, Spent]
+logger = logging.getLogger(__name__)
+
+
+class Spending:
+    """The accounts of this worker's calls."""
+
+    def __init__(self, store: Store, prices: PriceTable) -> None:
+        self._store = store
+        self.prices = prices
+        self._held: dict[str, Grant] = {}
+        """By session id."""
+        self._accounts: dict[str, Account] = {}
+        """By credential, of those with a budget."""
+        self._returned: Counter[str] = Counter()
+        """Uses to give back."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="spending")
+        self._settling = False
+        self._again = False
+        self._away = False
+
+    def check_price(self, grant: Grant, models: Iterable[str]) -> None:
+        """PriceUnknown when a budget in dollars could not be kept."""
+        if grant.max_cost_usd is not None:
+            check_prices(self.prices, models)
+
+    async def take(self, session_id: str, grant: Grant) -> None:
+        """One use. NoUseLeft, BudgetSpent, or LimitUnknown when nobody can say."""
+        if grant.max_uses is None and not grant.has_budget:
+            return
+        work = self._thread.submit(self._take, asyncio.get_running_loop(), grant)
+        try:
+            seconds = _SHORT_WAIT_SECONDS if self._away else _WAIT_SECONDS
+            taken, spent = await asyncio.wait_for(asyncio.wrap_future(work), seconds)
+        except asyncio.CancelledError:
+            self._return_when_taken(work, grant)
+            raise
+        except Exception as error:
+            # A database can fail in many ways, and the answer may only come late.
+            self._warn(error)
+            self._return_when_taken(work, grant)
+            raise LimitUnknown("What this credential has used cannot be found out now.") from error
+        self._away = False
+        if not taken:
+            calls = "1 call" if grant.max_uses == 1 else f"{grant.max_uses} calls"
+            raise NoUseLeft(f"This temporary credential is good for {calls}, and they were made.")
+        self._hold(session_id, grant, spent)
+
+    def _take(self, loop: asyncio.AbstractEventLoop, grant: Grant) -> _Taken:
+        """In the thread. What is read becomes known here in the order in which it was read."""
+        taken, spent = self._store.take_use(grant.id, grant.max_uses)
+        with contextlib.suppress(RuntimeError):  # the worker has stopped
+            loop.call_soon_threadsafe(self._learn, grant.id, spent)
+        return taken, spent
+
+    def _learn(self, credential_id: str, spent: Spent) -> None:
+        if credential_id in self._accounts:
+            self._accounts[credential_id].known = spent
+
+    def _hold(self, session_id: str, grant: Grant, spent: Spent) -> None:
+        self._held[session_id] = grant
+        if not grant.has_budget:
+            return
+        account = self._accounts.setdefault(grant.id, Account(grant, spent))
+        account.calls += 1
+        if (error := account.spent()) is not None:
+            self.give_back(session_id)
+            raise error
+
+    def budget(self, session_id: str, model: str) -> Budget | None:
+        """The stage that keeps it, for a call that is answered by this model."""
+        grant = self._held.get(session_id)
+        account = self._accounts.get(grant.id) if grant else None
+        return Budget(account, model, self.prices) if account else None
+
+    def give_back(self, session_id: str) -> None:
+        """Of a call that never opened. Does nothing for one that holds none."""
+        if (grant := self._let_go(session_id)) is not None:
+            self._return(grant)
+
+    def finish(self, session_id: str) -> None:
+        """Of a call that was open."""
+        if self._let_go(session_id) is not None:
+            self.settle()
+
+    def _let_go(self, session_id: str) -> Grant | None:
+        grant = self._held.pop(session_id, None)
+        if grant is not None and grant.has_budget:
+            self._accounts[grant.id].calls -= 1
+        return grant
+
+    def _return(self, grant: Grant) -> None:
+        self._returned[grant.id] += 1
+        self.settle()
+
+    def _return_when_taken(self, work: Future[_Taken], grant: Grant) -> None:
+        loop = asyncio.get_running_loop()
+
+        def done(work: Future[_Taken]) -> None:
+            if not work.cancelled() and work.exception() is None and work.result()[0]:
+                with contextlib.suppress(RuntimeError):  # the worker has stopped
+                    loop.call_soon_threadsafe(self._return, grant)
+
+        work.add_done_callback(done)
+
+    # With the other workers
+
+    def settle(self) -> None:
+        """Writes what was spent here and reads what was spent everywhere; at once, or when that is done which
+        runs now. Never waits."""
+        if self._settling:
+            self._again = True
+            return
+        sent = self._collect()
+        if not sent:
+            return
+        self._settling = True
+        loop = asyncio.get_running_loop()
+
+        def run() -> None:
+            try:
+                known = self._store.settle_spending(sent)
+            except Exception as error:  # noqa: BLE001 - the database is away: it is written when it is back
+                loop.call_soon_threadsafe(self._came_back, sent, error)
+            else:
+                loop.call_soon_threadsafe(self._arrived, known)
+
+        with contextlib.suppress(RuntimeError):  # the worker stops, and settles then
+            self._thread.submit(run)
+
+    def _collect(self) -> dict[str, Spent]:
+        returned, self._returned = self._returned, Counter()
+        sent = {credential_id: account.send() for credential_id, account in self._accounts.items()}
+        for credential_id, uses in returned.items():
+            sent[credential_id] = sent.get(credential_id, Spent()) + Spent(uses=-uses)
+        return sent
+
+    def _arrived(self, known: dict[str, Spent]) -> None:
+        self._settling = self._away = False
+        for credential_id in known.keys() & self._accounts.keys():
+            account = self._accounts[credential_id]
+            account.arrived(known[credential_id])
+            if not account.calls and account.is_settled:
+                del self._accounts[credential_id]
+        if self._again:
+            self._again = False
+            self.settle()
+
+    def _came_back(self, sent: dict[str, Spent], error: Exception) -> None:
+        self._settling = self._again = False
+        self._warn(error)
+        for credential_id, spent in sent.items():
+            self._returned[credential_id] -= spent.uses
+            if credential_id in self._accounts:
+                self._accounts[credential_id].came_back()
+
+    def stop(self) -> None:
+        """When no call runs any more: writes the rest, unless the database is away."""
+        self._thread.shutdown(cancel_futures=self._away)
+        if (sent := self._collect()) and not self._away:
+            try:
+                self._store.settle_spending(sent)
+            except Exception as error:  # noqa: BLE001 - whatever it is: there is no later
+                self._warn(error)
+
+    def _warn(self, error: Exception) -> None:
+        """Once, until it works again."""
+        if not self._away:
+            self._away = True
+            logger.warning(
+                "what credentials spend cannot be counted now: %s", str(error) or type(error).__name__
+            )
+
+
+def used(credential: Mapping[str, Any], spent: Spent | None) -> dict[str, Any] | None:
+    """What a credential has used, as it is shown; None for what is not counted, or of which the price is not
+    known. `credential` has its scopes by their names."""
+    has_budget = any(credential.get(scope) is not None for scope in _BUDGETS)
+    if not has_budget and credential.get("max_uses") is None:
+        return None
+    spent = spent or Spent()
+    counted = {
+        "tokens": spent.tokens,
+        "audio_seconds": round(spent.audio_ms / 1e3, 3),
+        "cost_usd": None if spent.unpriced else spent.nano_usd / 1e9,
+    }
+    return {"uses": spent.uses, **(counted if has_budget else dict.fromkeys(counted))}

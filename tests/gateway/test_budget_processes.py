@@ -1,0 +1,118 @@
+"""Budgets and uses with whole worker processes, which share only the database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from tests.gateway.metered import PRICES, RESPONSE_USD, Metered, heard_to_the_end, respond, say
+from tests.gateway.test_limits_processes import call_of, made_by_command, sleeping, workers_of
+from tests.running import Voxgate, start_voxgate
+from voxgate.testing.provider import ScriptedProvider
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(sys.platform != "linux", reason="finds the worker processes in /proc"),
+]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@contextlib.contextmanager
+def running(folder: Path, provider: ScriptedProvider) -> Iterator[Voxgate]:
+    prices = "".join(f"{name} = {dollars}\n" for name, dollars in PRICES["fake"].items())
+    config = folder / "budgets.toml"
+    config.write_text(
+        f'workers = 2\ndrain_seconds = 0\n[providers.fake]\nbase_url = "{provider.base_url}"\n'
+        f'[[routes]]\nmodel = "fake"\nproviders = ["fake"]\n[prices.fake]\n{prices}'
+    )
+    voxgate = start_voxgate(folder, "--config", str(config))
+    try:
+        yield voxgate
+    finally:
+        assert voxgate.stop() == 0, "".join(voxgate.output)
+
+
+async def until_used(voxgate: Voxgate, credential_id: str, **wanted: Any) -> None:
+    async with asyncio.timeout(15):
+        while True:
+            used = (await voxgate.request("GET", f"/v1/credentials/{credential_id}"))["used"]
+            if all(used[name] == value for name, value in wanted.items()):
+                return
+            await asyncio.sleep(0.05)
+
+
+async def code_of(voxgate: Voxgate, key: str) -> str:
+    """With which the call begins."""
+    async with call_of(voxgate, key) as call:
+        event = json.loads(await call.recv())
+        return str(event["error"]["code"] if event["type"] == "error" else event["type"])
+
+
+async def test_two_workers_together_open_one_call_for_one_use(tmp_path: Path) -> None:
+    async with ScriptedProvider(Metered()) as provider:
+        with running(tmp_path, provider) as voxgate:
+            workers = workers_of(voxgate)
+            for _ in range(5):
+                made = await voxgate.mint(model="fake", max_uses=1)
+                key, credential_id = made["key"], made["id"]
+                first, second = await asyncio.gather(*(code_of(voxgate, key) for _ in range(2)))
+                assert {first, second} == {"session.created", "no_use_left"}
+                await until_used(voxgate, credential_id, uses=1)
+            with sleeping(workers[0]):
+                key = await asyncio.to_thread(made_by_command, voxgate, "--max-uses", "1")
+                assert await code_of(voxgate, key) == "session.created"
+            with sleeping(workers[1]):
+                assert await code_of(voxgate, key) == "no_use_left"
+            assert len(provider.calls) == 6
+
+
+async def test_what_one_worker_spends_the_other_knows(tmp_path: Path) -> None:
+    budgets = {"max_tokens": 200, "max_cost_usd": 2 * RESPONSE_USD, "max_audio_seconds": 1.1}
+    async with ScriptedProvider(Metered()) as provider:
+        with running(tmp_path, provider) as voxgate:
+            for scope, budget in budgets.items():
+                made = await voxgate.mint(model="fake", **{scope: budget})
+                await spend_in_both(voxgate, made["key"], made["id"], scope)
+
+
+async def spend_in_both(voxgate: Voxgate, key: str, credential_id: str, scope: str) -> None:
+    first, second = workers_of(voxgate)
+    with sleeping(second):
+        here = await call_of(voxgate, key)
+        await respond(here)
+    with sleeping(first):
+        there = await call_of(voxgate, key)
+    async with here, there:
+        await respond(there)
+        await until_used(voxgate, credential_id, tokens=200, audio_seconds=1.0)
+        await ends_by_itself(here, scope)
+        for _ in range(4):  # whichever worker takes it
+            assert await code_of(voxgate, key) == "budget_spent"
+
+
+async def ends_by_itself(call: ClientConnection, scope: str) -> None:
+    """At a response that voice activity begins, as soon as its worker knows."""
+    ended = asyncio.ensure_future(heard_to_the_end(call))
+    while not ended.done():
+        with contextlib.suppress(ConnectionClosed):
+            await say(call, "speak")
+        await asyncio.wait([ended], timeout=0.3)
+    events, code, _ = await ended
+    error = events[-1]["error"]
+    assert (error["code"], error["param"], code) == ("budget_spent", scope, 4029)
+    responses = Counter(event["type"] for event in events)["response.done"]
+    assert responses <= 8, "it is known within two seconds"

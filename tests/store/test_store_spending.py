@@ -1,0 +1,61 @@
+"""What credentials have used, counted by processes that share only the database."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from voxgate.store import Spent, Store
+
+TAKE = """
+import sys, time
+from voxgate.store import Spent, Store
+with Store(sys.argv[1]) as store:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for n in range(100):
+        print(int(store.take_use(f"cred {n}", 1)[0]))
+        store.settle_spending({"shared": Spent(tokens=3, nano_usd=7), f"cred {n}": Spent()})
+        time.sleep(0.001)  # or SQLite lets one of them go through to its end
+"""
+
+
+def test_a_use_is_taken_as_often_as_there_are(store: Store) -> None:
+    assert [store.take_use("a", 2)[0] for _ in range(3)] == [True, True, False]
+    assert store.take_use("b", 1) == (True, Spent(uses=1))
+    assert [store.take_use("c", None)[0] for _ in range(3)] == [True] * 3
+    store.settle_spending({"a": Spent(uses=-1)})
+    assert [store.take_use("a", 2)[0] for _ in range(2)] == [True, False]
+
+
+def test_what_is_spent_adds_up(store: Store) -> None:
+    assert store.spent_by(["a"]) == {}
+    assert store.settle_spending({"a": Spent(tokens=5, audio_ms=20, nano_usd=7)}) == {"a": Spent(0, 5, 20, 7)}
+    store.settle_spending({"a": Spent(tokens=-2, unpriced=1), "b": Spent(audio_ms=1)})
+    both = {"a": Spent(0, 3, 20, 7, 1), "b": Spent(audio_ms=1)}
+    assert store.spent_by(["a", "b", "c"]) == both
+    assert store.settle_spending({"a": Spent(), "b": Spent()}) == both
+    assert store.take_use("a", 1) == (True, Spent(1, 3, 20, 7, 1))
+
+
+def test_two_processes_never_get_the_last_use_both_and_lose_no_token(url: str, store: Store) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", TAKE, url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for process in processes:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    taken = [[int(line) for line in process.communicate()[0].split()] for process in processes]
+    assert [a + b for a, b in zip(*taken, strict=True)] == [1] * 100
+    assert all(sum(each) for each in taken), "they ran at the same time"
+    assert store.spent_by(["shared"])["shared"] == Spent(tokens=600, nano_usd=1400)
