@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from voxgate.cli.processes import end_with_parent, receive_orders, say_ready
+from voxgate.core.scheduling import take_short_slices
 from voxgate.core.settings import ProviderSettings, Settings
 
 _MOST_FILES: Final = 1 << 16
@@ -46,6 +47,7 @@ def _run_worker(orders: dict[str, Any]) -> None:
     from voxgate.server import build_worker, retire_process, serve_worker  # noqa: PLC0415
 
     _raise_file_limit()
+    take_short_slices()
     settings = Settings.model_validate(orders["settings"])
     local = ProviderSettings.model_validate(orders["local"]) if orders["local"] else None
     board = Scoreboard(orders["board"])
@@ -59,6 +61,7 @@ def _run_recorder(orders: dict[str, Any]) -> None:
     from voxgate.jobs.process import run_recorder  # noqa: PLC0415
 
     os.nice(_RECORDER_NICENESS)
+    take_short_slices()
     settings = Settings.model_validate(orders["settings"])
     stop, at_once = _stop_on_signals()
     end_with_parent(stop.set)

@@ -9,12 +9,12 @@ recorder or an error, removes what the earlier one wrote and starts from the wir
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from voxgate.core.scheduling import step_aside
 from voxgate.jobs.tracks import CallMixer, TrackWriter
 from voxgate.recording.eventlog import EventLogBuilder
 from voxgate.recording.wirelog import WireLogReader, WireRecord, writer_is_alive
@@ -31,11 +31,9 @@ _SOUND_REFRESH: Final = 4
 _ALIVE_SECONDS: Final = 0.5
 _MOST_SAVE_PAUSE: Final = 30.0
 
-_step_aside: Final[Callable[[], None]] = getattr(os, "sched_yield", lambda: None)
-"""Offers the processor to whoever waits for it. Calls come first: where cores are few, a relay that has to
-wait until the scheduler takes the core from us is felt, a trace that comes a little later is not."""
 _RECORDS_ASIDE: Final = 8
-"""After so many records it is offered: reading them takes less than 0.2 ms."""
+"""After so many records others may have the core: reading them takes less than 0.2 ms. Calls come first; that
+a trace comes a little later is not felt."""
 _BEHIND_BYTES: Final = 1 << 20
 """When so much of a call waits to be read, the recorder steps aside no more: else it may never catch up."""
 
@@ -121,7 +119,7 @@ class SessionRecording:
                 if event.sound is None:
                     self._changed = True
             if not self.behind and number % _RECORDS_ASIDE == 0:
-                _step_aside()
+                step_aside()
         self._sounded = self._sounded or bool(chunks)
         self._blobs.append(f"{self._prefix}/events.jsonl", b"".join(lines))
         self._tracks.write(chunks)
@@ -146,7 +144,7 @@ class SessionRecording:
         if now >= (self._next_save if self._changed else self._next_sound_save):
             saved = self._save(self._builder.snapshot, running)
             self._changed, self._sounded = not saved, False
-            _step_aside()
+            step_aside()
 
     def _save(self, build: Callable[[], Trace], running: int = 1) -> bool:
         """Whether the store took it. A store that fails, such as a database that is away, must not cost the

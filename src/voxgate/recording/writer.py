@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from voxgate.core.scheduling import take_short_slices
 from voxgate.recording.link import ANNOUNCEMENT, GIVEN_BACK, LOST, ON_DISK, REPORT, WRITTEN
 from voxgate.recording.spool import CLOSE, ENTRY, OPEN, SEGMENT
 from voxgate.recording.wirelog import FACT, MAGIC, RECORD, wire_logs
@@ -287,6 +288,7 @@ class Writer:
 
 
 def main() -> None:
+    take_short_slices()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s [writer] %(message)s", stream=sys.stderr
     )

@@ -1,0 +1,40 @@
+"""What a process asks of the scheduler, looked up where the system tells it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ASK = """
+import os
+from voxgate.core import scheduling
+os.nice(5)
+took = scheduling.take_short_slices(0.0005)
+scheduling.step_aside()
+print(took, os.nice(0), open('/proc/self/sched').read() if took else '')
+"""
+
+
+def asked() -> str:
+    """In a process of its own: this one keeps its slices."""
+    return subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.skipif(not Path("/proc/self/sched").exists(), reason="the system does not tell")
+def test_slices_become_short_and_niceness_stays() -> None:
+    told = asked()
+    if told.startswith("False"):
+        pytest.skip("this system has no slices that a process may choose")
+    assert told.startswith(f"True {os.nice(0) + 5} ")
+    slices = [line for line in told.splitlines() if line.startswith("se.slice")]
+    assert [line.split()[-1] for line in slices] == ["500000"]
+
+
+def test_a_system_that_has_none_is_no_trouble() -> None:
+    code = f"import platform; platform.machine = lambda: 'abacus'\n{ASK}"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.startswith("False")
