@@ -143,7 +143,8 @@ async def test_what_a_revoked_api_key_takes_along(
                 await works(users)
                 query = f"credentials={credentials}&end_sessions={end_sessions}".lower()
                 await delete(gateway, f"/api/keys/{key_id}?{query}")
-                await until(lambda: key_id in gateway.worker.revoked)
+                expected = {key_id, credential_id} if credentials else {key_id}
+                await until(lambda: gateway.worker.revoked == expected)
                 assert await refusal_of(gateway, raw) == REVOKED
                 assert (ending(await end_of(own)) == ENDED) if end_sessions else not await works(own)
                 if credentials:
