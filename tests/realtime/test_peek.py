@@ -52,6 +52,9 @@ def test_a_delta_is_recognised_with_all_its_members() -> None:
         b'{"type":"input_audio_buffer.append","delta":"AAAA"}',
         b'{"type":"input_audio_buffer.append","audio":"AAAA"',
         b'[{"type":"input_audio_buffer.append","audio":"AAAA"}]',
+        b'{"n":00,"type":"input_audio_buffer.append","audio":"AAAA"}',
+        b'\x0c{"type":"input_audio_buffer.append","audio":"AAAA"}',
+        b'{"type":\x0b"input_audio_buffer.append","audio":"AAAA"}',
         b"",
     ],
 )

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 import orjson
 
-from voxgate.core.errors import InvalidRequest, VoxgateError
+from voxgate.core.errors import InvalidEvent, InvalidRequest, VoxgateError
 from voxgate.core.ids import new_id
 from voxgate.gateway.policies import stages_before_translation, stages_for
 from voxgate.gateway.policies.judging import lacks
@@ -59,7 +59,7 @@ def mediate(
             stages = [*before, *outer, *policies, *inner]
             between = Mediation(call, stages, functools.partial(end, call))
         elif before:
-            between = Watch(call, before[0])
+            between = Watch(call, before[0], functools.partial(end, call))
         else:
             return None
         between.begin()
@@ -199,9 +199,11 @@ class Watch:
     """Of a call whose credential only names models: the client's messages go on as they are, whole ones, and
     one that the stage refuses does not. The provider's are not looked at."""
 
-    def __init__(self, call: Call, stage: Stage) -> None:
+    def __init__(self, call: Call, stage: Stage, end: Callable[[VoxgateError], None]) -> None:
         self._call = call
         self._stage = stage
+        self._end = end
+        self._ended = False
         self._decoder = FrameDecoder()
         self._held = bytearray()
         self._messages: list[Message] = []
@@ -211,8 +213,15 @@ class Watch:
         self._call.client.mediate(self.from_client)
 
     def from_client(self, data: bytes) -> None:
+        if self._ended:
+            return
         self._held += data
         self._messages += self._decoder.feed(data)
+        if self._messages and self._messages[-1].opcode == BROKEN:
+            self._ended = True
+            self._pass_others(self._messages[:-1])
+            self._end(_no_frames())
+            return
         if not self._decoder.idle:
             return
         answers = [answer for message in self._messages if (answer := self._judge(message)) is not None]
@@ -227,7 +236,7 @@ class Watch:
 
     def _judge(self, message: Message) -> bytes | None:
         """The answer to a message that may not go on."""
-        if message.opcode in (BINARY, BROKEN):
+        if message.opcode == BINARY:
             return _text_only()
         if message.opcode != TEXT or lacks(message.payload, b"model"):
             return None
@@ -242,6 +251,11 @@ class Watch:
 def _text_only() -> bytes:
     error = InvalidRequest("With this credential a session takes text messages only.")
     return orjson.dumps(error.event(new_id("event")))
+
+
+def _no_frames() -> VoxgateError:
+    """Nothing can be judged any more: what follows could be anything."""
+    return InvalidEvent("What the client sent is no WebSocket message; the call cannot go on.")
 
 
 class Mediation:
@@ -287,8 +301,10 @@ class Mediation:
     def _take_from_client(self, message: Message) -> None:
         if message.opcode == TEXT:
             self._up(0, (message.payload,))
-        elif self._judges and message.opcode in (BINARY, BROKEN):
+        elif self._judges and message.opcode == BINARY:
             self._answer(_text_only())
+        elif self._judges and message.opcode == BROKEN:
+            self._ending = _no_frames()
         else:
             self._pass_to_provider(message)
 

@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.gateway.conftest import RunningGateway, StartGateway
 from tests.running import start_voxgate
 from voxgate.gateway import mediation
+from voxgate.realtime.frames import TEXT, encode_frame
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
 pytestmark = pytest.mark.anyio
@@ -173,6 +174,27 @@ async def test_a_call_whose_settings_the_provider_refuses_is_ended(start_gateway
         log = b"".join(record.data for record in records)
         assert b"session_settings_refused" in log
         assert b"Not 'The discount code" in log, "the provider's own words are on the trace"
+
+
+@pytest.mark.parametrize("scopes", [{"model": ["fake"]}, {"session": SESSION}], ids=["watched", "mediated"])
+async def test_behind_bytes_that_are_no_frames_nothing_passes(
+    start_gateway: StartGateway, scopes: dict[str, Any]
+) -> None:
+    update = {"type": "session.update", "session": {"model": "other", "instructions": "x", **GA}}
+    async with calling(start_gateway, **scopes) as (socket, provider, _):
+        await heard(socket)
+        await told(socket, type="before")
+        stream = b"\x83\x80\0\0\0\0" + encode_frame(TEXT, json.dumps(update).encode(), masked=True)
+        socket.transport.write(stream)
+        socket.transport.write(stream)
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await heard(socket)
+        assert (socket.close_code, socket.close_reason) == (
+            4000,
+            "invalid_request_error.invalid_event",
+        )
+        assert received(provider)[-1] == {"type": "before"}
 
 
 async def silent_service(call: Upstreamed) -> None:
