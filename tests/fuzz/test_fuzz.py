@@ -22,7 +22,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.Ru
         runner.run(opened.__aexit__(None, None, None))
 
 
-@settings(max_examples=12, deadline=None, phases=[Phase.generate])
+@settings(max_examples=8, deadline=None, phases=[Phase.generate])
 @given(seed=st.integers(0, 1 << 64))
 def test_no_mutation_is_accepted_and_none_is_a_crash(house: tuple[asyncio.Runner, House], seed: int) -> None:
     runner, standing = house
