@@ -191,6 +191,8 @@ async def test_a_whole_voxgate_with_a_file_of_settings_shows_the_trace_and_the_s
             )
             trace = await voxgate.finished_session(session_id)
             assert (trace["provider"], trace["turns"]) == ("live", 1)
+            assert (trace["requested_model"], trace["live_model"]) == ("voice-live", "voice-live")
+            assert (trace["upstream_model"], trace["provider_dialect"]) == ("gpt-realtime", "beta")
             sound = f"/api/sessions/{session_id}/audio?track=assistant"
             assert len(await voxgate.request("GET", sound)) > 44
         finally:

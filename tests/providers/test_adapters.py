@@ -179,7 +179,10 @@ def test_a_key_is_looked_for_where_the_kind_has_it(kind: Kind) -> None:
 
 def test_a_model_has_the_name_that_the_provider_knows_it_by() -> None:
     models = {"theirs": "exactly", "the*": "fitting"}
-    assert upstream({"models": models}).model == "exactly"
+    assert (upstream({"models": models}).model, upstream({"models": models}).live_model) == (
+        "exactly",
+        "theirs",
+    )
     assert upstream({"models": models}, upstream_model="them").model == "fitting"
     assert upstream({"models": models}, upstream_model="other").model == "other"
 

@@ -97,6 +97,7 @@ def test_azure_which_still_speaks_the_beta_names(shared: Path) -> None:
     assert response.output["transcript"] == "Hi Marcelo, nice to meet you! How can I help you today?"
     assert response.metrics["audio_generated_ms"] > 0
     assert trace.data["usage"]["output_audio_tokens"] == 72
+    assert trace.data["voice"] == "alloy"
 
 
 def test_xai_with_its_own_ids_and_its_usage_beside_the_response(shared: Path) -> None:

@@ -117,6 +117,7 @@ class Dialler:
                 {
                     "type": "gateway.dialled",
                     "provider": name,
+                    "live_model": upstream.live_model,
                     "upstream_model": upstream.model,
                     "dialect": upstream.dialect.value,
                     "url": upstream.place,

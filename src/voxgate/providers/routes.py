@@ -33,6 +33,9 @@ class Upstream:
     target: str
     headers: tuple[tuple[str, str], ...]
     model: str
+    """By the provider's own name for it, such as that of an Azure deployment."""
+    live_model: str
+    """By its own name; a price goes by this one."""
     connect_timeout_seconds: float
     rest_seconds: float
     callers_key: bool = False
@@ -228,6 +231,7 @@ def _upstream(
         target=f"{form.path}?{_parameters(provider, form, None if unnamed else known_as, query)}",
         headers=(*([facts.key(key)] if key else []), *own, *headers),
         model=known_as,
+        live_model=model,
         connect_timeout_seconds=provider.connect_timeout_seconds,
         rest_seconds=provider.rest_seconds,
         dialect=dialect,

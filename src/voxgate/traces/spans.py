@@ -443,10 +443,12 @@ def _data(one: _Assembly, usage: Json, reasons: Json) -> Json:
     return {
         "version": 1,
         "requested_model": string(opened, "model"),
-        "upstream_model": string(opened, "upstream_model"),
+        "live_model": string(session.dialled, "live_model"),
+        "upstream_model": string(session.dialled, "upstream_model"),
         "actual_model": session.model,
         "provider_session_id": session.provider_session_id,
         "dialect": string(opened, "dialect"),
+        "provider_dialect": string(session.dialled, "dialect"),
         "transport": string(opened, "transport"),
         "credential": obj(opened, "credential") or None,
         "client": obj(opened, "client") or None,
@@ -478,7 +480,8 @@ def _data(one: _Assembly, usage: Json, reasons: Json) -> Json:
 
 
 def _voice(session: SessionState) -> Any:
-    return obj(session.config, "audio", "output").get("voice") or session.config.get("voice")
+    voice = obj(session.config, "audio", "output").get("voice") or session.config.get("voice")
+    return name_of(voice, "name") or voice  # Azure Voice Live: {"type": "openai", "name": "alloy"}
 
 
 def _track(layout: TrackLayout, track: Track) -> Json:
