@@ -226,3 +226,41 @@ async def test_the_official_client_of_azure_reaches_azure_in_either_form(
             assert shown[speaks].items() <= heard["session"].items()
             assert heard["session"]["model"] == "asked"
         await client.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "priced"),
+    [
+        ({"kind": "azure"}, True),
+        (VOICE_LIVE_OPTIONS, False),
+        ({"kind": "azure", "models": {"gpt-realtime-2": "gpt-unheard-of"}}, True),
+    ],
+)
+async def test_a_deployment_costs_what_its_model_costs_but_at_voice_live_nobody_knows(
+    start_gateway: StartGateway, options: dict[str, Any], priced: bool
+) -> None:
+    usage = {"total_tokens": 1_000_000, "input_tokens": 0, "output_tokens": 1_000_000}
+    usage |= {"output_token_details": {"text_tokens": 1_000_000, "audio_tokens": 0}}
+    done = {"type": "response.done", "response": {"id": "r", "status": "completed", "usage": usage}}
+    steps: Steps = [("received", {"type": "response.created", "response": {"id": "r"}}), ("received", done)]
+    async with ScriptedProvider(played(steps)) as provider:
+        live = {
+            "models": {"gpt-realtime-2": "my-own"},
+            "base_url": place(provider),
+            "api_key": KEY,
+            **options,
+        }
+        routes = [{"model": "gpt-*", "providers": ["live"]}]
+        async with start_gateway(providers={"live": live}, routes=routes) as gateway:
+            key = await gateway.mint(model="gpt-realtime-2", max_cost_usd=1.0)
+            headers = {"Authorization": f"Bearer {key}"}
+            async with connect(f"{gateway.url}?model=gpt-realtime-2", additional_headers=headers) as socket:
+                if priced:
+                    await play_client(socket, [])
+                else:
+                    assert json.loads(await socket.recv())["error"]["code"] == "price_unknown"
+            if priced:
+                async with connect(
+                    f"{gateway.url}?model=gpt-realtime-2", additional_headers=headers
+                ) as socket:
+                    assert json.loads(await socket.recv())["error"]["code"] == "budget_spent"

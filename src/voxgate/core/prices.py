@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Annotated, Final
@@ -62,6 +62,10 @@ class PriceTable:
     def of(self, model: str) -> Price | None:
         """By the exact name, else by the name without its date; None if neither is listed."""
         return self._prices.get(model) or self._prices.get(_DATE.sub("", model))
+
+    def listed(self, names: Sequence[str]) -> str:
+        """The first of a model's names that has a price; the last if none has."""
+        return next((name for name in names if self.of(name) is not None), names[-1])
 
 
 def _merged(name: str, given: PriceSettings, shipped: Mapping[str, Price]) -> Price:

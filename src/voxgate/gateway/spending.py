@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
@@ -51,10 +51,11 @@ class Spending:
         self._again = False
         self._away = False
 
-    def check_price(self, grant: Grant, models: Iterable[str]) -> None:
-        """PriceUnknown when a budget in dollars could not be kept."""
+    def check_price(self, grant: Grant, models: Iterable[Sequence[str]]) -> None:
+        """PriceUnknown when a budget in dollars could not be kept. Each model by the names that its price may
+        have."""
         if grant.max_cost_usd is not None:
-            check_prices(self.prices, models)
+            check_prices(self.prices, map(self.prices.listed, models))
 
     async def take(self, session_id: str, grant: Grant) -> None:
         """One use. NoUseLeft, BudgetSpent, or LimitUnknown when nobody can say."""
@@ -99,11 +100,11 @@ class Spending:
             self.give_back(session_id)
             raise error
 
-    def budget(self, session_id: str, model: str) -> Budget | None:
-        """The stage that keeps it, for a call that is answered by this model."""
+    def budget(self, session_id: str, model: Sequence[str]) -> Budget | None:
+        """The stage that keeps it, for a call that is answered by the model of these names."""
         grant = self._held.get(session_id)
         account = self._accounts.get(grant.id) if grant else None
-        return Budget(account, model, self.prices) if account else None
+        return Budget(account, self.prices.listed(model), self.prices) if account else None
 
     def give_back(self, session_id: str) -> None:
         """Of a call that never opened. Does nothing for one that holds none."""

@@ -182,7 +182,7 @@ class UpgradeProtocol(asyncio.Protocol):
         upstreams = gateway.router.upstreams(
             opening.model, query, request.headers, opening.grant.provider_key
         )
-        gateway.spending.check_price(opening.grant, (upstream.model for upstream in upstreams))
+        gateway.spending.check_price(opening.grant, [upstream.priced_as for upstream in upstreams])
         await gateway.leases.take(opening.session_id, opening.grant)
         await gateway.spending.take(opening.session_id, opening.grant)
         return await gateway.dialler.dial(upstreams, opening.log.fact)
@@ -246,7 +246,7 @@ class UpgradeProtocol(asyncio.Protocol):
         )
         gateway.calls.add(call)
         client.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
-        budget = gateway.spending.budget(opening.session_id, dialled.upstream.model)
+        budget = gateway.spending.budget(opening.session_id, dialled.upstream.priced_as)
         mediate(call, opening.request, opening.model or "", dialled.upstream, gateway.calls.end, budget)
         call.start(from_client=self._early, from_provider=dialled.early)
 

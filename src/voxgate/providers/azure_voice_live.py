@@ -24,5 +24,6 @@ FACTS = Facts(
     key_variable="AZURE_VOICELIVE_API_KEY",
     transcribes=False,
     beta_headers=(),
+    own_prices=True,
     refused=REFUSED_BY_VOICE_LIVE,
 )

@@ -56,6 +56,8 @@ class Facts:
     """Parameters of the client's URL that mean nothing to it, or that settings decide."""
     beta_headers: tuple[Header, ...] = (BETA_HEADER,)
     """What it is sent beside the key when it speaks beta."""
+    own_prices: bool = False
+    """Whether a model costs something else here than the model's name says."""
     refused: Refused = field(default_factory=dict)
     translator: Callable[[], MessageTranslator] | None = None
     """What it says otherwise than its dialect; one for each call."""

@@ -35,7 +35,9 @@ class Upstream:
     model: str
     """By the provider's own name for it, such as that of an Azure deployment."""
     live_model: str
-    """By its own name; a price goes by this one."""
+    """By its own name."""
+    priced_as: tuple[str, ...]
+    """Names that its price may have; the first that is listed counts."""
     connect_timeout_seconds: float
     rest_seconds: float
     callers_key: bool = False
@@ -232,6 +234,7 @@ def _upstream(
         headers=(*([facts.key(key)] if key else []), *own, *headers),
         model=known_as,
         live_model=model,
+        priced_as=(f"{provider.kind}/{known_as}",) if facts.own_prices else (known_as, model),
         connect_timeout_seconds=provider.connect_timeout_seconds,
         rest_seconds=provider.rest_seconds,
         dialect=dialect,
