@@ -35,9 +35,9 @@ def port(world: World) -> Iterator[int]:
 
 
 @contextmanager
-def stream(port: int, path: str) -> Iterator[HTTPResponse]:
+def stream(port: int, path: str, key: str = ADMIN_KEY) -> Iterator[HTTPResponse]:
     with closing(HTTPConnection("127.0.0.1", port, timeout=SECONDS)) as connection:
-        connection.request("GET", path, headers={"authorization": f"Bearer {ADMIN_KEY}"})
+        connection.request("GET", path, headers={"authorization": f"Bearer {key}"})
         with connection.getresponse() as response:
             yield response
 
@@ -132,3 +132,13 @@ def test_a_wrong_filter_is_refused_before_the_stream_begins(port: int) -> None:
     with stream(port, "/api/stream/sessions?q=colour:red") as response:
         assert response.status == 400
         assert json.loads(response.read())["error"]["param"] == "q"
+
+
+@pytest.mark.parametrize("path", ["/api/sessions/sess_1/stream", "/api/stream/sessions"])
+def test_a_stream_ends_when_its_key_is_revoked(world: World, port: int, path: str) -> None:
+    world.add_session(status="live")
+    key, raw = world.keys.create("watcher", "read")
+    with stream(port, path, raw) as response:
+        next_event(response)
+        world.keys.revoke(key.id)
+        assert response.read() == b""

@@ -19,7 +19,7 @@ from voxgate.api.sessions import find_session, page_of_sessions
 from voxgate.api.shapes import SessionPage, Trace, trace_shape
 from voxgate.auth.keys import ApiKey
 from voxgate.core.clock import monotonic_ns
-from voxgate.core.errors import NotFound, StoreUnavailable
+from voxgate.core.errors import NotFound, StoreUnavailable, Unauthenticated
 
 router = APIRouter(prefix="/api", tags=["live"])
 
@@ -40,7 +40,7 @@ async def stream_session(
     """`trace` with what `GET /api/sessions/{id}` gives, at once and after each change; `end` with the final
     status when it is no longer live."""
     await to_thread.run_sync(find_session, control, key, session_id)
-    events = _with_heartbeats(request, _Following(control, key, session_id))
+    events = _with_heartbeats(request, control, key, _Following(control, key, session_id))
     return StreamingResponse(events, media_type="text/event-stream", headers=_HEADERS)
 
 
@@ -58,7 +58,7 @@ async def stream_sessions(
     # The first page before the answer begins, so that a wrong filter is a 400 and not a broken stream.
     await to_thread.run_sync(watching.read)
     return StreamingResponse(
-        _with_heartbeats(request, watching), media_type="text/event-stream", headers=_HEADERS
+        _with_heartbeats(request, control, key, watching), media_type="text/event-stream", headers=_HEADERS
     )
 
 
@@ -115,12 +115,22 @@ class _Watching:
         return [_event("sessions", page)]
 
 
-async def _with_heartbeats(request: Request, source: _Following | _Watching) -> AsyncIterator[bytes]:
+async def _with_heartbeats(
+    request: Request, control: Control, key: ApiKey, source: _Following | _Watching
+) -> AsyncIterator[bytes]:
+    """Until nobody reads it, the source has ended, or the key is good no more."""
+
+    def look() -> list[bytes]:
+        control.keys.by_secret(key.secret)
+        return source.look()
+
     sent_ns = monotonic_ns()
     while not await request.is_disconnected():
         looked_ns = monotonic_ns()
         try:
-            events = await to_thread.run_sync(source.look)
+            events = await to_thread.run_sync(look)
+        except Unauthenticated:
+            return
         except StoreUnavailable:  # a browser would not ask again: the stream stays and waits
             events = []
         took_seconds = (monotonic_ns() - looked_ns) / 1e9
