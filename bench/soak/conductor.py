@@ -58,6 +58,7 @@ class Conductor:
         self.trials = Trials(house, ledger, orders.seed)
         self.watch = Watch(house.data)
         self.tally = Tally()
+        self._said: set[str] = set()
         self._ended: deque[Ended] = deque()
         self._unchecked: dict[str, float] = {}
         self._judged: dict[str, Verdict] = {}
@@ -171,7 +172,20 @@ class Conductor:
                 raise BrokenOff(f"less than {_LEAST_FREE_BYTES >> 30} GB of disk are left")
             if self._now() >= next_words:
                 next_words += _SAY_SECONDS
+                self._say_what_is_wrong()
                 print(self._words(), flush=True)
+
+    def _say_what_is_wrong(self) -> None:
+        """At once: an hour is long."""
+        for found in self._wrong():
+            if found not in self._said:
+                self._said.add(found)
+                print(f"  WRONG: {found}", flush=True)
+
+    def _wrong(self) -> list[str]:
+        tally = self.tally
+        of_calls = [*tally.lost_on_survivors, *tally.lost_before_faults, *tally.unexpected]
+        return [*of_calls, *self.recordings.findings.wrong]
 
     def _running(self) -> int:
         ledger = self._ledger
@@ -185,16 +199,12 @@ class Conductor:
         met = sum(outcomes.values()) - outcomes[SURVIVED] - len(self.tally.unexpected)
         memory = " ".join(f"{role} {size // 1024}" for role, size in sample.memory_kb.items())
         cores = " ".join(f"{role} {share:.2f}" for role, share in sample.cores.items() if share >= 0.01)
-        bad = (
-            len(self.tally.lost_on_survivors) + len(self.tally.lost_before_faults)
-            + len(self.tally.unexpected) + len(self.recordings.findings.wrong)
-        )  # fmt: skip
         return (
             f"{sample.seconds / 60:5.1f} min  {sample.calls} calls, {outcomes[SURVIVED]} survived, "
             f"{met} met a fault; {messages:,} messages; trials {sum(self.trials.struck.values())}; "
             f"MB: {memory}; cores: {cores}; busy {sample.busy:.0%}; recorder behind: {sample.waiting} calls, "
             f"{sample.oldest_seconds:.0f} s, {sample.wire_bytes >> 20} MB; "
-            f"checked {self.recordings.findings.checked}; WRONG {bad}"
+            f"checked {self.recordings.findings.checked}; WRONG {len(self._wrong())}"
         )
 
     # The end

@@ -38,3 +38,16 @@ def test_a_system_that_has_none_is_no_trouble() -> None:
     code = f"import platform; platform.machine = lambda: 'abacus'\n{ASK}"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told.startswith("False")
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this system has no autogroups")
+def test_a_session_of_its_own_is_nice_as_a_whole() -> None:
+    code = (
+        "from voxgate.core import scheduling as s; s.be_nice(7); print(open('/proc/self/autogroup').read())"
+    )
+    command = [sys.executable, "-c", code]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, start_new_session=True).stdout
+    assert told.strip().endswith("nice 7")
+    ours = Path("/proc/self/autogroup").read_text()
+    subprocess.run(command, capture_output=True, check=True)
+    assert Path("/proc/self/autogroup").read_text() == ours, "another's session stays as it is"

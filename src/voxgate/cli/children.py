@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from voxgate.cli.processes import end_with_parent, receive_orders, say_ready
-from voxgate.core.scheduling import take_short_slices
+from voxgate.core.scheduling import be_nice, take_short_slices
 from voxgate.core.settings import ProviderSettings, Settings
 
 _MOST_FILES: Final = 1 << 16
@@ -60,7 +60,7 @@ def _run_worker(orders: dict[str, Any]) -> None:
 def _run_recorder(orders: dict[str, Any]) -> None:
     from voxgate.jobs.process import run_recorder  # noqa: PLC0415
 
-    os.nice(_RECORDER_NICENESS)
+    be_nice(_RECORDER_NICENESS)
     take_short_slices()
     settings = Settings.model_validate(orders["settings"])
     stop, at_once = _stop_on_signals()

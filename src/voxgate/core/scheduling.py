@@ -5,16 +5,19 @@ some milliseconds, before it looks at who woke. So those that work beside the re
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
 import platform
 import struct
 import sys
+from pathlib import Path
 from typing import Final
 
 SHORT_SLICE_SECONDS: Final = 0.0002
 
+_AUTOGROUP: Final = Path("/proc/self/autogroup")
 _SCHED_SETATTR: Final = {"x86_64": 314, "aarch64": 274, "riscv64": 274}
 _ATTRIBUTES: Final = struct.Struct("=IIQiIQQQ")
 """`struct sched_attr` of sched_setattr(2): size, policy, flags, nice, priority, runtime, deadline, period."""
@@ -22,6 +25,16 @@ _ATTRIBUTES: Final = struct.Struct("=IIQiIQQQ")
 _short_slices = False
 
 logger = logging.getLogger(__name__)
+
+
+def be_nice(niceness: int) -> None:
+    """Lets others go first. Linux weighs the processes of one terminal session against each other by their
+    niceness, but sessions as wholes (sched(7), autogroup): a process that leads a session of its own has to say
+    it for that too, or nothing comes of it."""
+    os.nice(niceness)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):  # another system, or one without autogroups
+            _AUTOGROUP.write_text(str(niceness))
 
 
 def take_short_slices(seconds: float = SHORT_SLICE_SECONDS) -> bool:

@@ -12,8 +12,12 @@ import socket
 from collections import deque
 from typing import Any, Final
 
+from voxgate.gateway.resets import reset_watch
+
 _CHUNK: Final = 64 << 10
 _LINGER_SECONDS: Final = 2.0
+_MOST_PORTIONS: Final = 256
+"""Of a broken connection, before others are served: more than the kernel holds of one."""
 _HIGH_WATER: Final = 64 << 10
 """So much may be pending before the other side is asked to pause."""
 
@@ -34,6 +38,7 @@ class SocketTransport(asyncio.Transport):
         "_protocol",
         "_read_some",
         "_reading",
+        "_resets",
         "_send",
         "_timer",
         "clear",
@@ -46,6 +51,7 @@ class SocketTransport(asyncio.Transport):
         self.sock = sock
         self._fd = sock.fileno()
         self._send = sock.send
+        self._resets = reset_watch(loop)
         self._protocol: Any = asyncio.Protocol()
         self._read_some = self._read
         self.clear = True
@@ -67,6 +73,7 @@ class SocketTransport(asyncio.Transport):
         self._protocol = protocol
         self._read_some = getattr(protocol, "reader", None) or self._read
         if self._reading:
+            self._loop.remove_reader(self._fd)  # uvloop's may be dead: see `resets`
             self._loop.add_reader(self._fd, self._read_some)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
@@ -86,11 +93,20 @@ class SocketTransport(asyncio.Transport):
         if self._reading:
             self._reading = False
             self._loop.remove_reader(self._fd)
+            self._resets.forget(self._fd)
 
     def resume_reading(self) -> None:
         if not self._reading and not self._closing:
             self._reading = True
             self._loop.add_reader(self._fd, self._read_some)
+            self._resets.watch(self._fd, self._read_out)
+
+    def _read_out(self) -> None:
+        """The connection is broken: what is left to read ends with the reason."""
+        for _ in range(_MOST_PORTIONS):
+            if not self._reading:
+                return
+            self._read_some()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._mute or not data:
@@ -224,7 +240,8 @@ class SocketTransport(asyncio.Transport):
         self._lost = True
         if self._timer is not None:
             self._timer.cancel()
-            self._loop.remove_reader(self._fd)
+        self._loop.remove_reader(self._fd)  # whether we know of one or not: the number will be another's
+        self._loop.remove_writer(self._fd)
         self.sock.close()
         self._protocol.connection_lost(error)
 

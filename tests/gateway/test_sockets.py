@@ -1,0 +1,122 @@
+"""The transport of the relay when the other end is reset, on both event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+import uvloop
+
+from voxgate.gateway.sockets import SocketTransport
+
+SENT = 300_000
+"""More than is read at once, so that some of it is unread when the reset is noticed."""
+PORTION = 64 << 10
+SECONDS = 10
+
+
+class Listener(asyncio.Protocol):
+    def __init__(self) -> None:
+        self.received = 0
+        self.lost: list[Exception | None] = []
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.append(exc)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+async def reset_with_something_unread() -> tuple[SocketTransport, Listener]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        peer = socket.create_connection(server.getsockname())
+        ours, _ = server.accept()
+    ours.setblocking(False)
+    peer.setblocking(False)
+    listener = Listener()
+    transport = SocketTransport(asyncio.get_running_loop(), ours)
+    transport.set_protocol(listener)
+    peer.send(bytes(SENT))
+    await until(lambda: unread(ours) > PORTION)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+    return transport, listener
+
+
+def unread(sock: socket.socket) -> int:
+    try:
+        return len(sock.recv(SENT, socket.MSG_PEEK))
+    except BlockingIOError:
+        return 0
+
+
+@pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Callable[[Awaitable[None]], None]:
+    return request.param  # type: ignore[no-any-return]
+
+
+def test_a_reset_is_heard_when_much_was_unread(run: Callable[[Awaitable[None]], None]) -> None:
+    async def scene() -> None:
+        transport, listener = await reset_with_something_unread()
+        transport.resume_reading()
+        await until(lambda: listener.lost)
+        assert listener.received > 0
+        assert [type(error) for error in listener.lost] == [ConnectionResetError]
+
+    run(scene())
+
+
+def test_who_takes_over_a_connection_that_was_reset_hears_of_it(
+    run: Callable[[Awaitable[None]], None],
+) -> None:
+    async def scene() -> None:
+        transport, first = await reset_with_something_unread()
+        transport.resume_reading()
+        await until(lambda: first.received)
+        if not first.lost:
+            second = Listener()
+            transport.set_protocol(second)
+            transport.write(b"too late")
+            await until(lambda: second.lost)
+            assert not first.lost
+
+    run(scene())
+
+
+def test_a_number_that_was_a_broken_connections_serves_the_next(
+    run: Callable[[Awaitable[None]], None],
+) -> None:
+    async def scene() -> None:
+        transport, listener = await reset_with_something_unread()
+        number = transport.sock.fileno()
+        transport.resume_reading()
+        await until(lambda: listener.received)
+        transport.abort()
+        await until(lambda: listener.lost)
+        one, peer = socket.socketpair()
+        ours = socket.socket(fileno=os.dup2(one.fileno(), number))
+        one.close()
+        ours.setblocking(False)
+        again = Listener()
+        following = SocketTransport(asyncio.get_running_loop(), ours)
+        following.set_protocol(again)
+        following.resume_reading()
+        peer.send(b"hello")
+        await until(lambda: again.received == 5)
+        following.abort()
+        peer.close()
+        await until(lambda: again.lost)
+
+    run(scene())
