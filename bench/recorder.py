@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import fcntl
+import heapq
 import os
 import random
 import statistics
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import wraps
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -79,8 +81,7 @@ def wire_log(number: int, seconds: float, codec: Codec) -> Iterator[tuple[int, b
     }
     opened["started_at"] = "2026-01-01T12:00:00.000Z"
     yield _record(0, FACT, orjson.dumps(opened))
-    messages = [*_client(plan, chance), *_provider(plan)]
-    for t_ns, kind, data in sorted(messages, key=lambda one: one[0]):
+    for t_ns, kind, data in heapq.merge(_client(plan, chance), _provider(plan), key=itemgetter(0)):
         yield _record(t_ns, kind, data)
     closed = {"type": "gateway.closed", "code": 1000, "reason": "", "side": "client"}
     yield _record(int(seconds * 1e9), FACT, orjson.dumps(closed))
@@ -206,7 +207,9 @@ class House:
 def backlog(house: House, calls: int, seconds: float, codec: Codec) -> tuple[float, float | None]:
     for number in range(calls):
         with house.path(number).open("wb") as file:
-            file.write(MAGIC + b"".join(record for _, record in wire_log(number, seconds, codec)))
+            file.write(MAGIC)
+            file.writelines(record for _, record in wire_log(number, seconds, codec))
+    _forget_peak()
     return _until_done(house), None
 
 
@@ -227,6 +230,7 @@ def live(house: House, calls: int, seconds: float, codec: Codec) -> tuple[float,
             file.write(MAGIC)
         cpu, longest, begin, stop = 0.0, 0.0, time.perf_counter(), threading.Event()
         position, stepped = 0, begin
+        _forget_peak()
         while position < len(plan):
             elapsed_ns = (time.perf_counter() - begin) * 1e9
             while position < len(plan) and plan[position][0] <= elapsed_ns:
@@ -271,6 +275,7 @@ def measure(options: argparse.Namespace, *, by_stage: bool) -> Outcome:
                 cpu, lag = run(house, options.calls, options.seconds, options.codec)
         else:
             cpu, lag = run(house, options.calls, options.seconds, options.codec)
+        memory["most"] = _peak_kb()
         memory["after"] = _memory_kb()
         ctypes.CDLL(None).malloc_trim(0)
         memory["trimmed"] = _memory_kb()
@@ -283,6 +288,15 @@ def measure(options: argparse.Namespace, *, by_stage: bool) -> Outcome:
 def _memory_kb() -> int:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def _forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_kb() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
 
 
 # The command

@@ -40,6 +40,11 @@ class LaneRenderer:
         while self._coming and self._coming[-1].at_frame < end:
             self._sounding.append(self._coming.pop())
         heard = [piece for piece in self._sounding if piece.end_frame > start]
+        self._sounding = [piece for piece in heard if piece.end_frame > end]
+        if len(heard) == 1 and heard[0].at_frame <= start and heard[0].end_frame >= end:
+            samples = self._read(heard[0].from_frame + start - heard[0].at_frame, frames)
+            if len(samples) == frames:
+                return samples
         mixed = np.zeros(frames, np.int16)
         wide = mixed.astype(np.int32) if _overlap(heard) else None
         for piece in heard:
@@ -51,7 +56,6 @@ class LaneRenderer:
                 mixed[place] = samples
             else:
                 wide[place] += samples
-        self._sounding = [piece for piece in heard if piece.end_frame > end]
         return mixed if wide is None else np.clip(wide, -32768, 32767).astype(np.int16)
 
 

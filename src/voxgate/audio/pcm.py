@@ -30,17 +30,22 @@ class TrackDecoder:
         self.rate = rate
         self._source: tuple[str, int] | None = None
         self._odd = b""
+        self._is_plain = False
+        """Whether whole samples in the same format as before are the track's bytes already."""
         self._resampler: soxr.ResampleStream | None = None
         self._owed = 0
 
     def feed(self, kind: str, rate: int, data: bytes, frames: int) -> bytes:
         """`kind` is pcm, pcmu or pcma; `frames` is how long the chunk is at the track's rate."""
+        if self._is_plain and (kind, rate) == self._source and not len(data) % SAMPLE_BYTES:
+            return data
         before = b""
         if (kind, rate) != self._source:
             before = self._switch(kind, rate)
         pcm = self._decode(kind, data)
         if self._resampler is None:
-            return before + pcm if before else pcm
+            self._is_plain = kind == "pcm" and not self._odd
+            return before + pcm
         self._owed += frames
         return before + self._take(self._resampler.resample_chunk(to_samples(pcm)))
 
@@ -55,7 +60,7 @@ class TrackDecoder:
 
     def _switch(self, kind: str, rate: int) -> bytes:
         rest = self.flush()
-        self._source, self._odd = (kind, rate), b""
+        self._source, self._odd, self._is_plain = (kind, rate), b"", False
         if rate != self.rate:
             self._resampler = soxr.ResampleStream(rate, self.rate, 1, dtype="int16")
         return rest
@@ -65,8 +70,6 @@ class TrackDecoder:
             return to_bytes(decode_ulaw(data))
         if kind == "pcma":
             return to_bytes(decode_alaw(data))
-        if not self._odd and not len(data) % SAMPLE_BYTES:
-            return data
         data = self._odd + data
         whole = len(data) // SAMPLE_BYTES * SAMPLE_BYTES
         self._odd = data[whole:]

@@ -19,7 +19,7 @@ def peaks(samples: Samples, rate: int) -> list[float]:
     if not len(samples):
         return []
     missing = -len(samples) % size
-    pieces = np.pad(samples, (0, missing)).reshape(-1, size)
+    pieces = (np.pad(samples, (0, missing)) if missing else samples).reshape(-1, size)
     loudest = np.maximum(pieces.max(axis=1).astype(np.int32), -pieces.min(axis=1).astype(np.int32))
     values: list[float] = np.round(loudest / 32768, 3).tolist()
     return values

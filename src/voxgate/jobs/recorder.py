@@ -95,8 +95,10 @@ class Recorder:
         self._find()
         self._tidy()
         busy = False
-        for path in list(self._recordings):
-            busy = self._advance(path) or busy
+        now = time.monotonic()
+        for path, recording in list(self._recordings.items()):
+            if not recording.rests(now):
+                busy = self._advance(path) or busy
         return (self._retention is not None and self._retention.step()) or busy
 
     def _find(self) -> None:

@@ -24,8 +24,8 @@ from voxgate.traces.events import Json
 from voxgate.traces.model import stable_id
 
 _REFRESH_SECONDS: Final = 0.25
-_REFRESH_SHARE: Final = 10
-"""A save that took long is repeated later: saving the running calls takes at most a tenth of the time."""
+_REFRESH_SHARE: Final = 20
+"""A save that took long is repeated later: saving the running calls takes at most a twentieth of the time."""
 _SOUND_REFRESH: Final = 4
 """So many times as long where there is nothing new but the length of the sound."""
 _ALIVE_SECONDS: Final = 0.5
@@ -40,8 +40,8 @@ _BEHIND_BYTES: Final = 1 << 20
 _PORTION_BYTES: Final = 1 << 20
 _SMALL_BYTES: Final = 64 << 10
 _GATHER_SECONDS: Final = 0.12
-"""Behind a small portion the next one is awaited so long: opening files for each message would cost more than
-the message."""
+"""A call whose log was read to its end is left alone so long: opening files for each message would cost more
+than the message."""
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +76,10 @@ class SessionRecording:
 
     # While the call runs
 
+    def rests(self, now: float) -> bool:
+        """Whether there is nothing to do for it yet."""
+        return now < self._next_look and self._finishing is None
+
     def advance(self) -> bool:
         """Takes a portion of what is new, or a step of finishing; whether there was anything to do."""
         if self.finished:
@@ -96,6 +100,7 @@ class SessionRecording:
             return False
         size = self.path.stat().st_size
         if size == self._size:
+            self._next_look = now + _GATHER_SECONDS
             return False
         before = self._reader.offset
         records = self._reader.read(_PORTION_BYTES)

@@ -114,19 +114,31 @@ class CallMixer:
         user_runs, assistant_runs = self._layout.user.runs, self._layout.assistant.runs
         user = self._lane(sources.get("user"), [(run, run.frames) for run in user_runs])
         generated = self._lane(sources.get("assistant"), [(run, run.frames) for run in assistant_runs])
+        is_all_heard = all(run.heard_frames == run.frames for run in assistant_runs)
         heard = self._lane(sources.get("assistant"), [(run, run.heard_frames) for run in assistant_runs])
         total = math.ceil(self._end_ms() * self._rate / 1000)
         size = peak_frames(self._rate) * PER_SECOND * _BLOCK_SECONDS
         for start in range(0, total, size):
-            frames = min(size, total - start)
-            left, right = user.block(start, frames), heard.block(start, frames)
-            if "assistant" in sources:
-                self._append("heard", to_bytes(right), 1)
-            self._append("mix", to_bytes(stereo(left, right)), 2)
-            self._peaks["user"] += peaks(left, self._rate)
-            self._peaks["heard"] += peaks(right, self._rate)
-            self._peaks["assistant"] += peaks(generated.block(start, frames), self._rate)
+            self._write_block(
+                start, min(size, total - start), user, heard, None if is_all_heard else generated
+            )
             yield
+
+    def _write_block(
+        self, start: int, frames: int, user: LaneRenderer, heard: LaneRenderer, generated: LaneRenderer | None
+    ) -> None:
+        """Without `generated` all of it was heard. A function of its own: no sound is held while other sessions
+        have their turn."""
+        left, right = user.block(start, frames), heard.block(start, frames)
+        if "assistant" in self._present:
+            self._append("heard", to_bytes(right), 1)
+        self._append("mix", to_bytes(stereo(left, right)), 2)
+        self._peaks["user"] += peaks(left, self._rate)
+        heard_peaks = peaks(right, self._rate)
+        self._peaks["heard"] += heard_peaks
+        self._peaks["assistant"] += (
+            heard_peaks if generated is None else peaks(generated.block(start, frames), self._rate)
+        )
 
     def _lane(self, source: _Source | None, runs: Sequence[tuple[Run, int]]) -> LaneRenderer:
         if source is None:

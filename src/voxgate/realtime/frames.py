@@ -288,6 +288,9 @@ class FrameDecoder:
         at = 0
         while True:
             at = self._take_plain(buffer, at, messages)
+            if at == len(buffer):
+                self._needed = 2
+                return at
             header = _parse_header(buffer, at)
             if header is None:
                 self._needed = 2

@@ -89,11 +89,7 @@ def lift_sound(text: bytes) -> tuple[dict[str, Any], bytes] | None:
     except (orjson.JSONDecodeError, binascii.Error, ValueError):
         return None
     member = begin[1].decode()
-    if not isinstance(message, dict) or message.get(member) != "" or _MEMBERS.get(_type(message)) != member:
+    if not isinstance(message, dict) or message.get(member) != "":
         return None
-    return message, sound
-
-
-def _type(message: dict[str, Any]) -> str:
-    name = message.get("type")
-    return name if isinstance(name, str) else ""
+    kind = message.get("type")
+    return (message, sound) if isinstance(kind, str) and _MEMBERS.get(kind) == member else None

@@ -36,6 +36,7 @@ Entry = tuple[bytes, Event]
 """A line with its line break, and what `read_events` would make of it."""
 
 _DIRECTIONS: Final = {CLIENT: "client", SERVER: "server", FACT: "gateway"}
+_HEADS: Final = {direction: b',"dir":"%s",' % direction.encode() for direction in _DIRECTIONS.values()}
 _MESSAGE_LINE: Final = re.compile(rb'\{"t":(\d{1,18}),"dir":"(client|server)","msg":')
 
 
@@ -130,7 +131,7 @@ def _raw_entry(t_ns: int, direction: str, data: bytes, mark: bytes = b"") -> Ent
 
 
 def _line(t_ns: int, direction: str, key: bytes, value: bytes) -> bytes:
-    return b'{"t":%d,"dir":"%s","%s":%s}\n' % (t_ns, direction.encode(), key, value)
+    return b'{"t":%d%s"%s":%s}\n' % (t_ns, _HEADS[direction], key, value)
 
 
 def _read_sound(line: bytes) -> Event | None:

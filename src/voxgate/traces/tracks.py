@@ -156,17 +156,16 @@ class TrackLayout:
             self.assistant.truncate(item_id, audio_end_ms, event.t_ms)
 
     def _user_chunk(self, event: Event, msg: Json) -> list[AudioChunk]:
-        return self._chunk("user", event, self.input_format, string(msg, "audio"), None)
+        return self._chunk("user", event, self.input_format, "audio", None)
 
     def _assistant_chunk(self, event: Event, msg: Json) -> list[AudioChunk]:
         chunk_format = self._response_formats.get(string(msg, "response_id") or "", self.output_format)
-        item_id = string(msg, "item_id") or ""
-        return self._chunk("assistant", event, chunk_format, string(msg, "delta"), item_id)
+        return self._chunk("assistant", event, chunk_format, "delta", string(msg, "item_id") or "")
 
     def _chunk(
-        self, track: Track, event: Event, chunk_format: AudioFormat, encoded: str | None, item_id: str | None
+        self, track: Track, event: Event, chunk_format: AudioFormat, member: str, item_id: str | None
     ) -> list[AudioChunk]:
-        data, size = self._sound(event, encoded)
+        data, size = self._sound(event, member)
         if not size:
             return []
         if track not in self._counters:
@@ -179,11 +178,11 @@ class TrackLayout:
             self.assistant.add(frames, event.t_ms, item_id or "", response_id)
         return [AudioChunk(track, chunk_format, data, event.t_ns, item_id, frames)] if data else []
 
-    def _sound(self, event: Event, encoded: str | None) -> tuple[bytes, int]:
+    def _sound(self, event: Event, member: str) -> tuple[bytes, int]:
         """And how much of it there was, which is known without it too."""
         if not self.recorded:
-            return b"", _unrecorded_size(encoded)
-        data = event.sound if event.sound is not None else _decode_base64(encoded)
+            return b"", _unrecorded_size(string(event.msg, member))
+        data = event.sound if event.sound is not None else _decode_base64(string(event.msg, member))
         return data, len(data)
 
     def _begin(self, track: Track, first: AudioFormat) -> None:
