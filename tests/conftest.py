@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.running import Voxgate, start_voxgate
+
+# How long an example takes says what else the machine does, nothing about the code.
+settings.register_profile("voxgate", deadline=None)
+settings.load_profile("voxgate")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -127,7 +127,7 @@ class CallMixer:
     def _write_block(
         self, start: int, frames: int, user: LaneRenderer, heard: LaneRenderer, generated: LaneRenderer | None
     ) -> None:
-        """Without `generated` all of it was heard. A function of its own: no sound is held while other sessions
+        """Without `generated` all of it was heard. A function of its own: no sound is held while others
         have their turn."""
         left, right = user.block(start, frames), heard.block(start, frames)
         if "assistant" in self._present:
