@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 
 def be_nice(niceness: int) -> None:
     """Lets others go first. Linux weighs the processes of one terminal session against each other by their
-    niceness, but sessions as wholes (sched(7), autogroup): a process that leads a session of its own has to say
-    it for that too, or nothing comes of it."""
+    niceness, but sessions as wholes (sched(7), autogroup): a process that leads a session of its own has to
+    say it for that too, or nothing comes of it."""
     os.nice(niceness)
     if os.getsid(0) == os.getpid():
         with contextlib.suppress(OSError):  # another system, or one without autogroups
