@@ -17,6 +17,8 @@ from typing import Any
 
 import aiohttp
 
+from voxgate.testing.provider import ScriptedProvider
+
 START_SECONDS = 60
 
 
@@ -128,6 +130,21 @@ def none_left_running() -> Iterator[None]:
         if each.process.poll() is None:
             each.process.kill()
             each.process.wait(10)
+
+
+@contextlib.contextmanager
+def two_workers(folder: Path, provider: ScriptedProvider, more: str = "") -> Iterator[Voxgate]:
+    """A Voxgate with two workers before this provider, whose model is `fake`. `more` are settings."""
+    config = folder / "voxgate.toml"
+    config.write_text(
+        f'workers = 2\ndrain_seconds = 0\n[providers.fake]\nbase_url = "{provider.base_url}"\n'
+        f'[[routes]]\nmodel = "fake"\nproviders = ["fake"]\n{more}'
+    )
+    voxgate = start_voxgate(folder, "--config", str(config))
+    try:
+        yield voxgate
+    finally:
+        assert voxgate.stop() == 0, "".join(voxgate.output)
 
 
 def workers_of(voxgate: Voxgate) -> list[int]:

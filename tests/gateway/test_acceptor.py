@@ -8,14 +8,15 @@ import errno
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 
 from tests.gateway.limited import works
-from tests.running import Voxgate, sleeping, start_voxgate, workers_of
+from tests.gateway.processes import call_of
+from tests.running import Voxgate, sleeping, two_workers, workers_of
 from voxgate.gateway.acceptor import Acceptor
 from voxgate.gateway.metrics import Metrics
 from voxgate.gateway.scoreboard import Place, Scoreboard
@@ -23,37 +24,11 @@ from voxgate.testing.provider import ScriptedProvider
 
 pytestmark = pytest.mark.anyio
 CALLS = 40
-TOML = """\
-workers = 2
-drain_seconds = 0
-
-[providers.fake]
-base_url = "http://127.0.0.1:{port}/v1"
-
-[[routes]]
-model = "fake"
-providers = ["fake"]
-"""
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@contextlib.contextmanager
-def two_workers(folder: Path, provider: ScriptedProvider) -> Iterator[Voxgate]:
-    config = folder / "voxgate.toml"
-    config.write_text(TOML.format(port=provider.port))
-    voxgate = start_voxgate(folder, "--config", str(config))
-    try:
-        yield voxgate
-    finally:
-        assert voxgate.stop() == 0, "".join(voxgate.output)
-
-
-def call_of(voxgate: Voxgate) -> connect:
-    return connect(f"{voxgate.ws_url}?model=fake", additional_headers=voxgate.auth)
 
 
 async def calls_by_worker(voxgate: Voxgate) -> list[int]:
@@ -66,9 +41,9 @@ async def many(voxgate: Voxgate, *, at_once: bool) -> AsyncIterator[list[ClientC
     calls: list[ClientConnection] = []
     try:
         if at_once:
-            calls += await asyncio.gather(*(call_of(voxgate) for _ in range(CALLS)))
+            calls += await asyncio.gather(*(call_of(voxgate, voxgate.key) for _ in range(CALLS)))
         else:
-            calls += [await call_of(voxgate) for _ in range(CALLS)]
+            calls += [await call_of(voxgate, voxgate.key) for _ in range(CALLS)]
         yield calls
     finally:
         for call in calls:

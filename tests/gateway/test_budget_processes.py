@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.metered import PRICES, RESPONSE_USD, Metered, heard_to_the_end, respond, say
-from tests.gateway.test_limits_processes import call_of, made_by_command, sleeping, workers_of
-from tests.running import Voxgate, start_voxgate
+from tests.gateway.processes import call_of, made_by_command
+from tests.running import Voxgate, sleeping, two_workers, workers_of
 from voxgate.testing.provider import ScriptedProvider
 
 pytestmark = [
@@ -31,19 +31,9 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@contextlib.contextmanager
-def running(folder: Path, provider: ScriptedProvider) -> Iterator[Voxgate]:
+def running(folder: Path, provider: ScriptedProvider) -> AbstractContextManager[Voxgate]:
     prices = "".join(f"{name} = {dollars}\n" for name, dollars in PRICES["fake"].items())
-    config = folder / "budgets.toml"
-    config.write_text(
-        f'workers = 2\ndrain_seconds = 0\n[providers.fake]\nbase_url = "{provider.base_url}"\n'
-        f'[[routes]]\nmodel = "fake"\nproviders = ["fake"]\n[prices.fake]\n{prices}'
-    )
-    voxgate = start_voxgate(folder, "--config", str(config))
-    try:
-        yield voxgate
-    finally:
-        assert voxgate.stop() == 0, "".join(voxgate.output)
+    return two_workers(folder, provider, f"[prices.fake]\n{prices}")
 
 
 async def until_used(voxgate: Voxgate, credential_id: str, **wanted: Any) -> None:

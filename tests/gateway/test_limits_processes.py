@@ -6,21 +6,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import socket
 import sqlite3
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.limited import until, works
-from tests.running import Voxgate, sleeping, start_voxgate, workers_of
+from tests.gateway.processes import call_of, made_by_command, refused
+from tests.running import Voxgate, sleeping, two_workers, workers_of
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
 pytestmark = [
@@ -30,37 +27,16 @@ pytestmark = [
 STALLED = 100
 HEALTHY = 20
 STALL_SECONDS = 8
-TOML = """\
-workers = 2
-drain_seconds = 0
-
+LIMITS = f"""\
 [limits]
-stall_seconds = {stall}
+stall_seconds = {STALL_SECONDS}
 calls_per_api_key = 1
-
-[providers.fake]
-base_url = "http://127.0.0.1:{port}/v1"
-
-[[routes]]
-model = "fake"
-providers = ["fake"]
 """
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@contextlib.contextmanager
-def running(folder: Path, provider: ScriptedProvider) -> Iterator[Voxgate]:
-    config = folder / "limits.toml"
-    config.write_text(TOML.format(stall=STALL_SECONDS, port=provider.port))
-    voxgate = start_voxgate(folder, "--config", str(config))
-    try:
-        yield voxgate
-    finally:
-        assert voxgate.stop() == 0, "".join(voxgate.output)
 
 
 def memory_of(pid: int) -> int:
@@ -74,28 +50,9 @@ def leases_in(voxgate: Voxgate) -> int:
         return count
 
 
-def made_by_command(voxgate: Voxgate, *flags: str) -> str:
-    """The key of a temporary credential."""
-    command = [sys.executable, "-m", "voxgate", "credentials", "create", *flags]
-    environ = {**os.environ, "VOXGATE_URL": voxgate.url, "VOXGATE_API_KEY": voxgate.key}
-    return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def call_of(voxgate: Voxgate, key: str) -> connect:
-    return connect(f"{voxgate.ws_url}?model=fake", additional_headers={"Authorization": f"Bearer {key}"})
-
-
-async def refused(voxgate: Voxgate, key: str) -> tuple[str, int | None]:
-    async with call_of(voxgate, key) as call:
-        code = json.loads(await call.recv())["error"]["code"]
-        with pytest.raises(ConnectionClosed):
-            await call.recv()
-        return code, call.close_code
-
-
 async def test_two_workers_count_the_calls_of_a_key_and_of_a_credential_together(tmp_path: Path) -> None:
     async with ScriptedProvider() as provider:
-        with running(tmp_path, provider) as voxgate:
+        with two_workers(tmp_path, provider, LIMITS) as voxgate:
             first, second = workers_of(voxgate)
             once = await asyncio.to_thread(made_by_command, voxgate, "--max-concurrent", "1")
             for key in (once, voxgate.key):
@@ -211,7 +168,7 @@ async def counted_as_ended(voxgate: Voxgate, code: str, calls: int) -> None:
 async def test_a_hundred_stalled_calls_cost_the_healthy_ones_nothing_and_end(tmp_path: Path) -> None:
     load = Load()
     async with ScriptedProvider(load.serve) as provider:
-        with running(tmp_path, provider) as voxgate:
+        with two_workers(tmp_path, provider, LIMITS) as voxgate:
             key = (await voxgate.mint())["key"]
             healthy = Healthy(voxgate, key)
             async with healthy.all_the_while():

@@ -13,8 +13,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.limited import end_of, works
-from tests.gateway.test_limits_processes import call_of, refused, running
-from tests.running import Voxgate, sleeping, workers_of
+from tests.gateway.processes import call_of, refused
+from tests.running import Voxgate, sleeping, two_workers, workers_of
 from voxgate.core.clock import iso_utc, now_utc
 from voxgate.testing.provider import ScriptedProvider
 
@@ -44,7 +44,7 @@ async def refusal_in(voxgate: Voxgate, other: int, key: str) -> tuple[str, int |
 
 async def test_a_revoked_credential_starts_no_call_and_its_calls_end_in_every_worker(tmp_path: Path) -> None:
     async with ScriptedProvider() as provider:
-        with running(tmp_path, provider) as voxgate:
+        with two_workers(tmp_path, provider) as voxgate:
             first, second = workers_of(voxgate)
             for here, there in ((first, second), (second, first)):
                 made = await voxgate.mint(model="fake")
@@ -64,7 +64,7 @@ async def test_a_revoked_credential_starts_no_call_and_its_calls_end_in_every_wo
 
 async def test_an_api_key_that_was_revoked_or_expired_starts_no_call_in_any_worker(tmp_path: Path) -> None:
     async with ScriptedProvider() as provider:
-        with running(tmp_path, provider) as voxgate:
+        with two_workers(tmp_path, provider) as voxgate:
             first, second = workers_of(voxgate)
             made = await an_api_key(voxgate)
             temporary = await voxgate.request(
