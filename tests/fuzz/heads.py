@@ -60,7 +60,7 @@ def mutated_head(chance: Random, key: str) -> bytes:
     """Mostly still a request, seldom a good one. What follows the head may be there too."""
     head = good_head(key)
     for _ in range(chance.choice([1, 1, 2, 4])):
-        head = chance.choice(_WAYS)(chance, head)
+        head = chance.choice(_WAYS)(chance, head) or b"G"
     return head
 
 
@@ -100,7 +100,7 @@ def _delete(chance: Random, head: bytes) -> bytes:
 
 
 def _cut(chance: Random, head: bytes) -> bytes:
-    return head[: chance.randrange(1, len(head))] + chance.choice([b"", b"\r\n\r\n"])
+    return head[: chance.randint(1, len(head))] + chance.choice([b"", b"\r\n\r\n"])
 
 
 def _odd_line(chance: Random, head: bytes) -> bytes:
