@@ -293,7 +293,8 @@ export function spanName(span: Span): string {
 
 export function spanLabel(span: Span): string {
   const text = spanText(span);
-  if (span.type === "user") return text ? `“${text}”` : "user audio";
+  if (span.type === "user" && !text) return fields(span.input).kind === "text" ? "user text" : "user audio";
+  if (span.type === "user") return `“${text}”`;
   if (span.type === "response") return text ? `“${text}”` : "response";
   return span.type === "tool" ? span.name : spanName(span);
 }
