@@ -15,7 +15,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from tests.gateway.metered import PRICES, RESPONSE_USD, Metered, heard_to_the_end, respond, say
+from tests.gateway.metered import PRICES, RESPONSE_USD, USAGE, Metered, heard_to_the_end, respond, say
 from tests.gateway.processes import call_of, made_by_command
 from tests.running import Voxgate, sleeping, two_workers, workers_of
 from voxgate.testing.provider import ScriptedProvider
@@ -24,6 +24,8 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.skipif(sys.platform != "linux", reason="finds the worker processes in /proc"),
 ]
+RESPONSES = 30
+"""In a budget."""
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ async def test_two_workers_together_open_one_call_for_one_use(tmp_path: Path) ->
     async with ScriptedProvider(Metered()) as provider:
         with running(tmp_path, provider) as voxgate:
             workers = workers_of(voxgate)
-            for _ in range(5):
+            for _ in range(3):
                 made = await voxgate.mint(model="fake", max_uses=1)
                 key, credential_id = made["key"], made["id"]
                 first, second = await asyncio.gather(*(code_of(voxgate, key) for _ in range(2)))
@@ -67,11 +69,16 @@ async def test_two_workers_together_open_one_call_for_one_use(tmp_path: Path) ->
                 assert await code_of(voxgate, key) == "session.created"
             with sleeping(workers[1]):
                 assert await code_of(voxgate, key) == "no_use_left"
-            assert len(provider.calls) == 6
+            assert len(provider.calls) == 4
 
 
 async def test_what_one_worker_spends_the_other_knows(tmp_path: Path) -> None:
-    budgets = {"max_tokens": 200, "max_cost_usd": 2 * RESPONSE_USD, "max_audio_seconds": 1.1}
+    """One spends nearly all of it, so that the other would go on for long by what it has spent itself."""
+    budgets = {
+        "max_tokens": RESPONSES * USAGE["total_tokens"],
+        "max_cost_usd": RESPONSES * RESPONSE_USD,
+        "max_audio_seconds": RESPONSES * 0.5 + 0.1,
+    }
     async with ScriptedProvider(Metered()) as provider:
         with running(tmp_path, provider) as voxgate:
             for scope, budget in budgets.items():
@@ -87,8 +94,9 @@ async def spend_in_both(voxgate: Voxgate, key: str, credential_id: str, scope: s
     with sleeping(first):
         there = await call_of(voxgate, key)
     async with here, there:
-        await respond(there)
-        await until_used(voxgate, credential_id, tokens=200, audio_seconds=1.0)
+        for _ in range(RESPONSES - 1):
+            await respond(there)
+        await until_used(voxgate, credential_id, tokens=RESPONSES * 100, audio_seconds=RESPONSES * 0.5)
         await ends_by_itself(here, scope)
         for _ in range(4):  # whichever worker takes it
             assert await code_of(voxgate, key) == "budget_spent"
@@ -100,9 +108,9 @@ async def ends_by_itself(call: ClientConnection, scope: str) -> None:
     while not ended.done():
         with contextlib.suppress(ConnectionClosed):
             await say(call, "speak")
-        await asyncio.wait([ended], timeout=0.3)
+        await asyncio.wait([ended], timeout=0.5)
     events, code, _ = await ended
     error = events[-1]["error"]
     assert (error["code"], error["param"], code) == ("budget_spent", scope, 4029)
     responses = Counter(event["type"] for event in events)["response.done"]
-    assert responses <= 8, "it is known within two seconds"
+    assert responses < RESPONSES // 2, "it is known within two seconds, or on a slow machine a few"
