@@ -55,6 +55,8 @@ def python_of(environment: str) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         _run(sys.executable, "-m", "venv", str(folder))
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        # Of the large packages little is used: what is, compiles itself.
+        pip.append("--no-compile")
         _run(*pip, "--retries", "2", "--timeout", "20", "--require-hashes", "-r", str(locked))
         _note_installed(folder, locked)
     return python

@@ -430,6 +430,12 @@ def test_overrides_hold_for_one_response(play: Play) -> None:
     assert play.respond().config.instructions != "Sing."
 
 
+def test_a_null_for_the_instructions_of_a_response_leaves_those_of_the_session(play: Play) -> None:
+    play.update(instructions="Be kind.")
+    config = play.respond(instructions=None).config
+    assert (config.instructions, config.own_instructions) == ("Be kind.", False)
+
+
 def test_the_voice_stays_once_it_was_heard(play: Play) -> None:
     play.update(audio={"output": {"voice": "ash"}})
     response = play.respond()

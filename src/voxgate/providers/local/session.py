@@ -366,7 +366,7 @@ class Session:
         return item
 
     def _response_config(self, wanted: dict[str, Any]) -> ResponseConfig:
-        session = self.config
+        session, instructions = self.config, wanted.get("instructions")
         output = {**session["audio"]["output"], **wanted.get("audio", {}).get("output", {})}
         return ResponseConfig(
             output_modality=wanted.get("output_modalities", session["output_modalities"])[0],
@@ -375,8 +375,8 @@ class Session:
             else output["format"],
             voice=output["voice"],
             speed=output["speed"],
-            instructions=wanted.get("instructions", session["instructions"]),
-            own_instructions="instructions" in wanted,
+            instructions=session["instructions"] if instructions is None else instructions,
+            own_instructions=instructions is not None,
             tools=wanted.get("tools", session["tools"]),
             tool_choice=wanted.get("tool_choice", session["tool_choice"]),
             max_output_tokens=wanted.get("max_output_tokens", session["max_output_tokens"]),

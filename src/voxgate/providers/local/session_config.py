@@ -164,6 +164,7 @@ _session = tagged(
 )
 response_fields: dict[str, Check] = {
     **_generation,
+    "instructions": nullable(text),  # LiveKit says null for those of the session
     "conversation": choice("auto", "none"),
     "metadata": nullable(mapping),
     "audio": record({"output": record({"format": _format, "voice": _voice})}),

@@ -1,4 +1,4 @@
-"""OpenAI's own Python package: `openai_events.py ga|sync|beta`."""
+"""OpenAI's own Python package: `openai_events.py ga|sync|beta|azure|azure-beta`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import talk
-from openai import AsyncOpenAI, OpenAI
+from openai import AsyncAzureOpenAI, AsyncOpenAI, OpenAI
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[Any]]
@@ -43,12 +43,18 @@ class Call:
         for piece in talk.pieces(speech):
             audio = base64.b64encode(piece).decode()
             await self.send({"type": "input_audio_buffer.append", "audio": audio})
-        heard = "conversation.item.input_audio_transcription.completed"
-        await self.until(heard, "response.done", "rate_limits.updated")
+        await self.until(talk.HEARD, "response.done", "rate_limits.updated")
         output = talk.forecast(self.account.tools[-1]["call_id"])
         await self.send({"type": "conversation.item.create", "item": output})
         await self.send({"type": "response.create"})
         await self.until("response.done", "rate_limits.updated")
+
+
+def client_for(order: talk.Order) -> AsyncOpenAI:
+    if not order.variant.startswith("azure"):
+        return AsyncOpenAI(base_url=order.url, api_key=order.key)
+    endpoint, version = order.url.removesuffix("/v1"), "2024-10-01-preview"
+    return AsyncAzureOpenAI(azure_endpoint=endpoint, api_key=order.key, api_version=version)
 
 
 @contextlib.asynccontextmanager
@@ -62,8 +68,8 @@ async def connected(variant: str, order: talk.Order, account: talk.Account) -> A
 
             yield Call(account, send, lambda: asyncio.to_thread(blocking.recv))
         return
-    asynchronous = AsyncOpenAI(base_url=order.url, api_key=order.key)
-    realtime: Any = asynchronous.beta.realtime if variant == "beta" else asynchronous.realtime
+    asynchronous = client_for(order)
+    realtime: Any = asynchronous.beta.realtime if variant.endswith("beta") else asynchronous.realtime
     async with realtime.connect(model=order.model) as connection:
         yield Call(account, connection.send, connection.recv)
 
@@ -72,7 +78,7 @@ async def main() -> None:
     order, account = talk.Order(), talk.Account(events=[])
     try:
         async with connected(order.variant, order, account) as call:
-            await call.hold("beta" if order.variant == "beta" else "ga", order.whole, order.speech)
+            await call.hold("beta" if order.variant.endswith("beta") else "ga", order.whole, order.speech)
     except Exception:  # noqa: BLE001 - the account says how far it came, and why no further
         account.failed()
     account.give()

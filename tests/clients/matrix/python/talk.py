@@ -5,6 +5,7 @@ Runs in the environments of the clients, and needs nothing but the standard libr
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -28,6 +29,7 @@ RATE = 24_000
 APPEND_BYTES = RATE * 2 // 10
 SILENCE = bytes(RATE * 2)
 STEP_SECONDS = 40.0
+HEARD = "conversation.item.input_audio_transcription.completed"
 MARK = "ACCOUNT "
 
 
@@ -74,23 +76,27 @@ class Account:
     """Why the program did not come to its end."""
 
     def take(self, event: dict[str, Any]) -> None:
-        """Notes a server event of either dialect."""
+        """Notes a server event of either dialect and all that it brings."""
+        self.note(event)
         kind = event["type"].replace("output_audio", "audio")
-        if self.events is not None:
-            self.events.append([event["type"], event["event_id"]])
-        if kind in ("session.created", "session.updated"):
-            self.session = event["session"]
-        elif kind == "response.created":
+        if kind == "response.created":
             self.sound.append(b"")
         elif kind == "response.audio.delta":
             self.sound[-1] += base64.b64decode(event["delta"])
         elif kind == "response.audio_transcript.done":
             self.words.append(event["transcript"])
-        elif kind == "conversation.item.input_audio_transcription.completed":
+        elif kind == HEARD:
             self.heard = [*(self.heard or []), event["transcript"]]
         elif kind == "response.done":
             self._take_calls(event["response"].get("output") or [])
-        elif kind == "error":
+
+    def note(self, event: dict[str, Any]) -> None:
+        """Notes that a server event came, where the client has words of its own for what it brings."""
+        if self.events is not None:
+            self.events.append([event["type"], event["event_id"]])
+        if event["type"] in ("session.created", "session.updated"):
+            self.session = event["session"]
+        elif event["type"] == "error":
             self.errors.append(event["error"])
 
     def _take_calls(self, output: list[dict[str, Any]]) -> None:
@@ -109,6 +115,30 @@ class Account:
     def give(self) -> None:
         """Says it to the one who started the program."""
         print(MARK + json.dumps(self.to_json()), flush=True)
+
+
+class Happenings:
+    """What happened in a call, to be waited for by a program whose client tells it by itself."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._waiting: asyncio.Queue[str] = asyncio.Queue()
+
+    def tell(self, what: str) -> None:
+        self._waiting.put_nowait(what)
+
+    async def until(self, *wanted: str) -> None:
+        """Waits until each has happened since the last time that something was waited for."""
+        missing = list(wanted)
+        while missing:
+            try:
+                what = await asyncio.wait_for(self._waiting.get(), STEP_SECONDS)
+            except TimeoutError:
+                raise RuntimeError(f"no {missing} came") from None
+            if what in missing:
+                missing.remove(what)
+            if self._account.errors:
+                raise RuntimeError(self._account.errors)
 
 
 def said(text: str) -> dict[str, Any]:
