@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import copy
+import re
+import sys
 from typing import Any
 
 import orjson
@@ -14,6 +16,7 @@ import pytest
 
 from tests.clients.matrix import checks
 from tests.clients.matrix.__main__ import surprising
+from tests.clients.matrix.environments import NotInstalled, Unreachable, run_installer
 from tests.clients.matrix.python import talk
 from tests.clients.matrix.results import Result, Results
 from tests.clients.matrix.roster import CLIENTS, Client
@@ -149,6 +152,23 @@ def test_a_step_that_is_known_not_to_pass_may_not_pass_unnoticed() -> None:
     assert surprising(client, Outcome("ga", {"text": None, "plain": "refused"})) == []
     assert "fails in text" in surprising(client, Outcome("ga", {"text": "no words", "plain": "refused"}))[0]
     assert "passes in plain" in surprising(client, Outcome("ga", {"text": None, "plain": None}))[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "is_reached"),
+    [
+        ("Failed to establish a new connection: [Errno 111] Connection refused')': /simple/anyio/", False),
+        ("npm error code ECONNREFUSED", False),
+        ("npm error code EINTEGRITY", True),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", True),
+    ],
+)
+def test_a_registry_that_is_not_reached_is_told_from_packages_that_are_wrong(
+    words: str, is_reached: bool
+) -> None:
+    expected = NotInstalled if is_reached else Unreachable
+    with pytest.raises(expected, match=re.escape(words)):
+        run_installer(sys.executable, "-c", f"raise SystemExit({words!r})")
 
 
 def test_the_table_of_the_documents_is_that_of_the_last_run() -> None:

@@ -43,8 +43,17 @@ async def _run(client: Client, site: Site, starter: Starter) -> Outcome:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make clients", description=__doc__)
-    parser.add_argument("--only", nargs="+", default=[], help="ids of clients; the table keeps the others")
-    only = parser.parse_args().only
+    ids = [client.id for client in CLIENTS]
+    parser.add_argument("--only", nargs="+", default=[], choices=ids, help="the table keeps the others")
+    parser.add_argument("--table", action="store_true", help="run nothing: the table again, from the results")
+    given = parser.parse_args()
+    if given.table:
+        write_table(Results.read())
+        return 0
+    return run_clients(given.only)
+
+
+def run_clients(only: list[str]) -> int:
     clients = [client for client in CLIENTS if not only or client.id in only]
     starter = Starter()
     try:

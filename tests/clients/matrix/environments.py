@@ -20,10 +20,10 @@ HERE: Final = Path(__file__).parent
 FOLDER: Final = REPOSITORY / ".clients"
 PROGRAMS: Final = HERE / "python"
 JAVASCRIPT: Final = FOLDER / "javascript"
-_INSTALL_SECONDS: Final = 300
+_INSTALL_SECONDS: Final = 600
 _UNREACHABLE: Final = re.compile(
-    r"NewConnectionError|ConnectTimeout|ReadTimeout|NameResolution|Max retries exceeded|ProxyError"
-    r"|ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ECONNRESET"
+    r"Failed to establish a new connection|ConnectTimeout|ReadTimeout|NameResolution|Max retries exceeded"
+    r"|ProxyError|ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ECONNRESET"
 )
 
 
@@ -53,11 +53,11 @@ def python_of(environment: str) -> Path:
     python = folder / "bin" / "python"
     if not _is_installed(folder, locked):
         shutil.rmtree(folder, ignore_errors=True)
-        _run(sys.executable, "-m", "venv", str(folder))
+        run_installer(sys.executable, "-m", "venv", str(folder))
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
         # Of the large packages little is used: what is, compiles itself.
         pip.append("--no-compile")
-        _run(*pip, "--retries", "2", "--timeout", "20", "--require-hashes", "-r", str(locked))
+        run_installer(*pip, "--retries", "2", "--timeout", "20", "--require-hashes", "-r", str(locked))
         _note_installed(folder, locked)
     return python
 
@@ -76,11 +76,12 @@ def install_javascript(environment: str, toolchain: Toolchain) -> None:
     if not locked.exists() or _is_installed(folder, locked):
         return
     npm = [*toolchain.npm, "ci", "--ignore-scripts", "--no-progress", "--fetch-retries", "1"]
-    _run(*npm, cwd=folder, env=toolchain.environment)
+    run_installer(*npm, cwd=folder, env=toolchain.environment)
     _note_installed(folder, locked)
 
 
-def _run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+def run_installer(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+    """Raises Unreachable and NotInstalled, with what it said."""
     try:
         done = subprocess.run(
             command, cwd=cwd, env=env, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False

@@ -215,7 +215,8 @@ CLIENTS: Final = (
         "",
         "",
         ("raw.mjs", "beta"),
-        'new WebSocket("wss://HOST/v1/realtime?model=…", ["realtime", "openai-insecure-api-key." + KEY, …])',
+        'new WebSocket("wss://HOST/v1/realtime?model=…", '
+        '["realtime", "openai-insecure-api-key." + KEY, "openai-beta.realtime-v1"])',
         BETA_MODEL,
         runs_in="browser",
     ),

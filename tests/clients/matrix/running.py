@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.certificates import make_certificate
 from tests.clients.matrix import checks
 from tests.clients.matrix.python import talk
 from tests.clients.matrix.roster import Client
@@ -42,12 +41,13 @@ class Site:
     secure: Voxgate
     plain: Voxgate
     witness: Witness
-    certificate: Path
+    authority: Path
+    """What the programs are told to trust."""
     speech: Path
 
     @functools.cached_property
     def trust(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self.certificate)
+        return ssl.create_default_context(cafile=self.authority)
 
     def environment(self, client: Client, url: str, key: str, *, whole: bool) -> dict[str, str]:
         """Of a program: the only place where it learns the address and the key."""
@@ -57,8 +57,8 @@ class Site:
             CLIENT_MODEL=client.model,
             CLIENT_SPEECH=str(self.speech),
             CLIENT_SAYS="all" if whole else "one sentence",
-            SSL_CERT_FILE=str(self.certificate),
-            NODE_EXTRA_CA_CERTS=str(self.certificate),
+            SSL_CERT_FILE=str(self.authority),
+            NODE_EXTRA_CA_CERTS=str(self.authority),
         )
 
 
@@ -87,13 +87,21 @@ async def judge(client: Client, site: Site, run: Run) -> Outcome:
     for step, check in checks.of_a_whole_call(account, site.speech.read_bytes()).items():
         outcome.verdicts[step] = verdict(check, client, account, seen, truth)
     if seen is not None:
-        trace = await session_of(site.secure, f"project:{project}", ssl=site.trust)
-        outcome.dialect = checks.dialect_of(account) or trace["dialect"]
-        if outcome.verdicts["close"] is None and trace["status"] != "complete":
-            outcome.verdicts["close"] = f"the trace is {trace['status']}"
+        await _look_at_the_trace(outcome, account, site, project)
     outcome.verdicts["key"] = await _sentence(client, site, run, site.secure)
     outcome.verdicts["plain"] = await _sentence(client, site, run, site.plain)
     return outcome
+
+
+async def _look_at_the_trace(outcome: Outcome, account: dict[str, Any], site: Site, project: str) -> None:
+    try:
+        trace = await session_of(site.secure, f"project:{project}", ssl=site.trust)
+    except AssertionError as error:
+        outcome.verdicts["close"] = str(error)
+        return
+    outcome.dialect = checks.dialect_of(account) or trace["dialect"]
+    if outcome.verdicts["close"] is None and trace["status"] != "complete":
+        outcome.verdicts["close"] = f"the trace is {trace['status']}"
 
 
 async def _sentence(client: Client, site: Site, run: Run, voxgate: Voxgate) -> str | None:
@@ -145,7 +153,8 @@ def verdict(check: checks.Check, client: Client, account: Any, seen: Seen | None
 @contextlib.asynccontextmanager
 async def site_in(folder: Path, speech: Path) -> AsyncIterator[Site]:
     """Starts the provider, the witness before it, and two Voxgates; ends them all."""
-    certificate, key = make_certificate(folder)
+    tls = folder / "tls"
+    _voxgate("dev-cert", "--to", str(tls))
     with _local() as local_url:
         witness = Witness(local_url)
         async with witness.listening() as provider:
@@ -153,15 +162,26 @@ async def site_in(folder: Path, speech: Path) -> AsyncIterator[Site]:
             (folder / "voxgate.toml").write_text(_CONFIG.format(base_url=provider.base_url))
             started = []
             try:
-                for name, tls in (("secure", ("--tls-cert", certificate, "--tls-key", key)), ("plain", ())):
+                shown = ("--tls-cert", str(tls / "cert.pem"), "--tls-key", str(tls / "key.pem"))
+                for name, more in (("secure", shown), ("plain", ())):
                     (folder / name).mkdir()
                     environ = {"HOUSE_KEY": PROVIDER_KEY}
-                    words = (*flags, *map(str, tls))
-                    started.append(start_voxgate(folder / name, *words, environ=environ))
-                yield Site(*started, witness, certificate, speech)
+                    started.append(start_voxgate(folder / name, *flags, *more, environ=environ))
+                yield Site(*started, witness, tls / "ca.pem", speech)
             finally:
                 for voxgate in started:
                     voxgate.stop()
+
+
+def _voxgate(*words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "voxgate", *words],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @contextlib.contextmanager

@@ -61,11 +61,14 @@ export class Account {
 
   /** Waits until each of these has happened since the last time that something was waited for. */
   async until(...wanted) {
-    const missing = new Set(wanted);
+    const missing = [...wanted];
     const look = () => {
-      while (missing.size && this.#taken.length) missing.delete(this.#taken.shift());
+      while (missing.length && this.#taken.length) {
+        const place = missing.indexOf(this.#taken.shift());
+        if (place >= 0) missing.splice(place, 1);
+      }
       if (this.errors.length) throw new Error(JSON.stringify(this.errors));
-      return missing.size === 0;
+      return missing.length === 0;
     };
     await new Promise((resolve, reject) => {
       const finish = (settle, value) => {
@@ -80,7 +83,7 @@ export class Account {
           finish(reject, error);
         }
       };
-      const timer = setTimeout(() => finish(reject, new Error(`no ${[...missing]} came`)), STEP_MS);
+      const timer = setTimeout(() => finish(reject, new Error(`no ${missing} came`)), STEP_MS);
       this.#listeners.add(listener);
       listener();
     });
@@ -123,6 +126,12 @@ export async function hold(order, account, dialect, send) {
   send({ type: "conversation.item.create", item: { type: "function_call_output", call_id, output: FORECAST } });
   send({ type: "response.create" });
   await account.until("response.done", "rate_limits.updated");
+}
+
+/** Waits for the end of a turn in which the client calls the tool by itself: two responses. */
+export async function answered(account) {
+  const response = ["response.done", "rate_limits.updated"];
+  await account.until(HEARD, ...response, ...response);
 }
 
 export function wsUrl(order) {

@@ -69,8 +69,8 @@ async def main() -> None:
             if order.whole:
                 for piece in talk.pieces(order.speech):
                     await session.send_audio(piece)
-                await happened.until(talk.HEARD, "response.done", "rate_limits.updated")
-                await happened.until("response.done", "rate_limits.updated")
+                response = ("response.done", "rate_limits.updated")
+                await happened.until(talk.HEARD, *response, *response)
         surfacing.cancel()
     except Exception:  # noqa: BLE001 - the account says how far it came, and why no further
         account.failed()

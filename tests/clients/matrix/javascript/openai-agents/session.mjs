@@ -1,7 +1,7 @@
 // OpenAI's Agents SDK for JavaScript, in Node and in a browser: an agent with a tool, over its WebSocket transport.
 import { OpenAIRealtimeWebSocket, RealtimeAgent, RealtimeSession, tool } from "@openai/agents-realtime";
 import { z } from "zod";
-import { COUNT, FORECAST, GET_WEATHER, HEARD, INSTRUCTIONS, pieces, TRANSCRIPTION, VAD, wsUrl } from "../talk.mjs";
+import { answered, COUNT, FORECAST, GET_WEATHER, INSTRUCTIONS, pieces, TRANSCRIPTION, VAD, wsUrl } from "../talk.mjs";
 
 export async function converse(order, account) {
   account.events = [];
@@ -36,8 +36,7 @@ export async function converse(order, account) {
   await account.until("response.done", "rate_limits.updated");
   if (order.whole) {
     for (const piece of pieces(order.speech)) session.sendAudio(piece.buffer);
-    await account.until(HEARD, "response.done", "rate_limits.updated");
-    await account.until("response.done", "rate_limits.updated");
+    await answered(account);
   }
   const ended = new Promise((resolve) =>
     session.transport.on("connection_change", (status) => status === "disconnected" && resolve()),

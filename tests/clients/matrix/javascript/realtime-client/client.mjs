@@ -1,6 +1,6 @@
 // RealtimeClient of the beta's reference client, in a browser: it keeps the conversation and calls the tool itself.
 import { RealtimeClient } from "openai-realtime-api";
-import { COUNT, FORECAST, GET_WEATHER, HEARD, INSTRUCTIONS, pieces, VAD, wsUrl } from "../talk.mjs";
+import { answered, COUNT, FORECAST, GET_WEATHER, INSTRUCTIONS, pieces, VAD, wsUrl } from "../talk.mjs";
 
 export async function converse(order, account) {
   account.events = [];
@@ -24,8 +24,7 @@ export async function converse(order, account) {
   await account.until("response.done", "rate_limits.updated");
   if (order.whole) {
     for (const piece of pieces(order.speech)) client.appendInputAudio(piece.buffer);
-    await account.until(HEARD, "response.done", "rate_limits.updated");
-    await account.until("response.done", "rate_limits.updated");
+    await answered(account);
   }
   const ended = new Promise((resolve) => client.realtime.ws.addEventListener("close", resolve));
   client.disconnect();
