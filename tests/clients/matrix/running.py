@@ -155,7 +155,7 @@ async def site_in(folder: Path, speech: Path) -> AsyncIterator[Site]:
     """Starts the provider, the witness before it, and two Voxgates; ends them all."""
     tls = folder / "tls"
     _voxgate("dev-cert", "--to", str(tls))
-    with _local() as local_url:
+    with _local(folder / "local.log") as local_url:
         witness = Witness(local_url)
         async with witness.listening() as provider:
             flags = ("--config", str(folder / "voxgate.toml"))
@@ -185,15 +185,16 @@ def _voxgate(*words: str) -> None:
 
 
 @contextlib.contextmanager
-def _local() -> Iterator[str]:
+def _local(log: Path) -> Iterator[str]:
     """The embedded provider alone; its address."""
     command = [sys.executable, "-m", "voxgate", "local", "--port", "0"]
     env = environment(VOXGATE_LOCAL_KEY=PROVIDER_KEY, PYTHONUNBUFFERED="1")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=env, text=True)
+    with log.open("w") as said_besides:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said_besides, env=env, text=True)
     assert process.stdout is not None
     try:
         said = process.stdout.readline()
-        assert said.startswith("Listening at "), said + process.stdout.read()
+        assert said.startswith("Listening at "), log.read_text()
         yield said.removeprefix("Listening at ").split("?")[0]
     finally:
         process.terminate()
