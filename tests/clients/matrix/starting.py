@@ -32,7 +32,8 @@ class Starter:
     def install(self, clients: list[Client]) -> None:
         """Raises Unreachable and NotInstalled."""
         copy_javascript()
-        for name, in_python in {(client.environment, client.runs_in == "python"): 0 for client in clients}:
+        packaged = [client for client in clients if client.package]
+        for name, in_python in {(client.environment, client.runs_in == "python"): 0 for client in packaged}:
             started = time.monotonic()
             if in_python:
                 self._pythons[name] = python_of(name)
