@@ -45,7 +45,8 @@ class LenientProvider:
         return taken
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        # Cancelled: the fuzz is over, and asyncio's own callback would complain of a task that was.
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await self._talk(reader, writer)
         writer.close()
         with contextlib.suppress(ConnectionError):
