@@ -17,7 +17,7 @@ from bench.machine import description, raise_file_limit
 from bench.measure import LoadFailed, Result, measure
 from bench.peers import PEERS, NotHere
 from bench.report import NOISY, write_report
-from bench.scenarios import TWO_WORKERS, Scenario, scenarios
+from bench.scenarios import VARIANTS, Scenario, scenarios
 
 _DOCS: Final = Path(__file__).parent.parent / "docs"
 
@@ -68,7 +68,7 @@ class Bench:
 
     def __init__(self, peers: set[str], certificate: Certificate, raw: Path | None) -> None:
         self.results: Results = {}
-        self._peers = peers | ({TWO_WORKERS} if "voxgate" in peers else set())
+        self._peers = peers | (set(VARIANTS) if "voxgate" in peers else set())
         self._certificate = certificate
         self._raw = raw
         self._absent: set[str] = set()
@@ -83,7 +83,7 @@ class Bench:
             for peer in peers[first:] + peers[:first]:
                 for load, result in self._measure(peer, loads):
                     self._keep(load, peer, {**result, "round": number})
-                    print(f"{load:10} {number + 1}/{rounds} {peer:18} {_line(result)}", flush=True)
+                    print(f"{load:10} {number + 1}/{rounds} {peer:19} {_line(result)}", flush=True)
 
     def _measure(self, peer: str, loads: dict[str, Scenario]) -> Iterator[tuple[str, Result]]:
         try:

@@ -16,7 +16,7 @@ from bench.certificate import Certificate
 from bench.machine import busy_seconds, cpu_seconds, free_port, memory_kb, open_files, wait_until_quiet
 from bench.peers import PEERS, Running, Setup
 from bench.peers.process import PATH, last_words
-from bench.scenarios import TWO_WORKERS, Scenario
+from bench.scenarios import TWO_WORKERS, VARIANTS, WITH_RULES, Scenario
 
 _ROOT: Final = Path(__file__).parent.parent
 _CATCH_UP_SECONDS: Final = 40.0
@@ -33,8 +33,8 @@ def measure(peer: str, loads: dict[str, Scenario], certificate: Certificate) -> 
     TLS or all without."""
     workers = 2 if peer == TWO_WORKERS else 1
     with_tls = any(scenario.tls for scenario in loads.values())
-    setup = Setup(free_port(), certificate if with_tls else None, workers)
-    with PEERS["voxgate" if workers == 2 else peer](setup) as running:
+    setup = Setup(free_port(), certificate if with_tls else None, workers, rules=peer == WITH_RULES)
+    with PEERS["voxgate" if peer in VARIANTS else peer](setup) as running:
         for name, scenario in loads.items():
             wait_until_quiet(running.recording, _CATCH_UP_SECONDS)  # what an earlier load left
             orders = {

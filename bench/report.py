@@ -8,8 +8,8 @@ from typing import Final
 
 from bench.chart import chart
 from bench.figures import Figure, Load, Results, Run
-from bench.scenarios import CROWD, IDLE, TLS, VOICE, WORKERS
-from bench.tables import idle_table, sizes_table, targets_table, voice_table, workers_table
+from bench.scenarios import CROWD, IDLE, RULES, TLS, VOICE, WORKERS
+from bench.tables import idle_table, rules_table, sizes_table, targets_table, voice_table, workers_table
 
 STANDING: Final = "\n## Where it stands\n"
 """From here on the page is written by people."""
@@ -33,8 +33,8 @@ _CAVEATS: Final = """
   not be recorded is said.
 - `node-ws` and `litellm` parse messages and write them again. Who cannot carry all calls is measured with
   fewer: the tables say with how many.
-- On two cores writer and recorder share the load's core. The load has priority there, because its own
-  waiting would count as latency; on a machine of its own it would not wait.
+- On two cores writer and recorder share the load's core. The load has real-time priority there while it is
+  paced, because its own waiting would count as latency; clients on machines of their own would not wait.
 - Memory is the relay's proportional set size after the calls were opened, less that before.
 """
 
@@ -54,6 +54,7 @@ def write_report(docs: Path, results: Results, machine: str) -> None:
         voice_table("Voice, 500 calls", loads.get(VOICE)),
         voice_table("Voice, 1,500 calls", loads.get(CROWD)),
         voice_table("Voice with TLS 1.3 to the caller and to the provider", loads.get(TLS)),
+        rules_table(loads.get(RULES)),
         workers_table(loads.get(WORKERS)),
         idle_table(loads.get(IDLE)),
     ]

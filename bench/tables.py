@@ -20,6 +20,10 @@ _VOICE_HEAD: Final = [
     "p50 added",
     "p99 added",
 ]
+_RULES_REMARK: Final = """
+The credential locks fields of the session, allows some events only and has a budget of tokens: every message
+is taken out of its frame and judged by each of the three, in both directions.
+"""
 _WORKERS_REMARK: Final = """
 Reckoned, not driven to the limit: calls carried are what a message costs one worker, divided by what it costs
 two that have as many each, divided by the share of the calls that the busiest has, since that is full first.
@@ -105,6 +109,23 @@ def workers_table(load: Load | None) -> str:
         rows.append([peer, calls, _cell(load, peer, cpu), _cell(load, peer, share, 2), carried])
     head = ["", "calls", "µs a message", "share of the busiest", "calls carried, of one's"]
     return _table("Two workers", head, rows) + _WORKERS_REMARK + (_ON_TWO_CORES if CORES < 3 else "")
+
+
+def rules_table(load: Load | None) -> str:
+    if load is None:
+        return ""
+    rows = [
+        [
+            peer,
+            f"{load.peers[peer][0]['calls']:,}",
+            _cell(load, peer, load.figure(peer, "cpu_us")),
+            _cell(load, peer, load.ratio(peer, "voxgate", "cpu_us"), 2),
+            *(_cell(load, peer, load.figure(peer, f"latency_{p}_ms"), 2) for p in ("p50", "p99")),
+        ]
+        for peer in load.peers
+    ]
+    head = ["", "calls", "µs a message", "of one without", "p50 (ms)", "p99 (ms)"]
+    return _table("Calls whose credential has rules", head, rows) + _RULES_REMARK
 
 
 def idle_table(load: Load | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.figures import Figure, Load, capacity
-from bench.scenarios import CROWD, IDLE, TLS, TWO_WORKERS, VOICE, WORKERS
+from bench.scenarios import CROWD, IDLE, RULES, TLS, TWO_WORKERS, VOICE, WITH_RULES, WORKERS
 
 _OURS: Final = "voxgate"
 
@@ -79,6 +79,12 @@ TARGETS: Final = [
         TLS,
         lambda it: it.ratio(_OURS, "nginx", "cpu_us"),
         1.5,
+    ),
+    Target(
+        "CPU a message, credential with rules: of one without",
+        RULES,
+        lambda it: it.ratio(WITH_RULES, _OURS, "cpu_us"),
+        2,
     ),
     Target(
         "calls that two workers carry: of one's",

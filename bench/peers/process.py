@@ -22,11 +22,13 @@ _STOP_SECONDS: Final = 20.0
 
 @dataclass(frozen=True)
 class Setup:
-    """The provider's port, and how the relay is to run: TLS on both sides or on none, how many workers."""
+    """The provider's port, and how the relay is to run: TLS on both sides or on none, how many workers, and
+    whether calls come with a credential whose rules every message has to pass."""
 
     provider: int
     certificate: Certificate | None = None
     workers: int = 1
+    rules: bool = False
 
 
 @dataclass(frozen=True)

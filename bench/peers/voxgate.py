@@ -4,6 +4,7 @@ and the recorder work beside it, on the load's core.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -14,6 +15,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +34,15 @@ from bench.peers.process import NotHere, Running, Setup, last_words, started
 _KEY: Final = "vg_benchmark_key"
 _START_SECONDS: Final = 60.0
 _UNRECORDED: Final = re.compile(r"^voxgate_recording_lost_bytes_total(?:\{.*?\})? (\S+)$", re.MULTILINE)
+_RULES: Final = {
+    "model": "bench",
+    "session": {"lock": ["instructions", "tools"]},
+    "allowed_events": ["input_audio_buffer.*", "response.*", "conversation.item.*"],
+    "max_tokens": 10**9,
+    "ttl_seconds": 3600,
+    "logging": {"project_name": "bench"},
+}
+"""Of a credential: a lock, allowed events and a budget, so that every message is judged three times."""
 _SETTINGS: Final = """\
 [providers.bench]
 base_url = "{scheme}://127.0.0.1:{provider}/v1"
@@ -56,6 +67,8 @@ def voxgate(setup: Setup) -> Iterator[Running]:
         with started(command, log, cwd=folder, env=environ) as process:
             try:
                 running = _ready(process.pid, f"{scheme}://127.0.0.1:{port}", port, setup.workers, log)
+                if setup.rules:
+                    running = replace(running, key=_minted(port))
             except OSError as error:
                 raise NotHere(f"did not start: {error}; {last_words(log)}") from error
             yield running
@@ -74,6 +87,18 @@ def _ready(pid: int, url: str, port: int, workers: int, log: Path) -> Running:
     wait_until_quiet(everyone, _START_SECONDS)  # the embedded provider loads its models behind the start
     beside = {role: family[role] for role in ("writer", "recorder")}
     return Running(port, _KEY, family["worker"], beside, log, lambda: _unrecorded_bytes(url))
+
+
+def _minted(port: int) -> str:
+    """The key of a temporary credential with rules."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/v1/credentials",
+        json.dumps(_RULES).encode(),
+        {"Authorization": f"Bearer {_KEY}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        key: str = json.load(answer)["key"]
+    return key
 
 
 def _unrecorded_bytes(url: str) -> int | None:

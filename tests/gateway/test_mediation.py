@@ -12,10 +12,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.conftest import ADMIN_KEY, StartGateway
+from tests.gateway.wire import RawProvider, joined, write_frame
 from voxgate.core.errors import InvalidRequest
 from voxgate.gateway import mediation
 from voxgate.gateway.policies.ruling import NOTHING, Ruling
-from voxgate.realtime.frames import FrameDecoder
+from voxgate.realtime.frames import TEXT, FrameDecoder, encode_frame
 from voxgate.recording.wirelog import CLIENT, SERVER, WireRecord
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
@@ -198,3 +199,19 @@ async def test_a_mediated_call_waits_for_a_slow_reader_too(start_gateway: StartG
             assert calls[0].client.transport.get_write_buffer_size() < 1_000_000
             for _ in range(200):
                 assert len(await socket.recv()) > 100_000
+
+
+@pytest.mark.usefixtures("strict")
+async def test_a_message_that_no_stage_changes_goes_on_as_the_frame_it_came_in(
+    start_gateway: StartGateway,
+) -> None:
+    async with RawProvider() as provider, start_gateway(provider.base_url) as gateway:
+        async with joined(gateway, provider) as (client, upstream):
+            opening = len(encode_frame(TEXT, b'{"type":"opening"}', masked=True))
+            await upstream.receive_exactly(opening)
+            up = write_frame(TEXT, b'{ "type":"odd", "x":1.0}', mask=b"\1\2\3\4", length_bytes=2)
+            await client.send(up)
+            assert (await upstream.receive_exactly(opening + len(up)))[opening:] == up
+            down = write_frame(TEXT, b'{"type" : "even"}', length_bytes=2)
+            await upstream.send(down)
+            assert await client.receive_exactly(len(down)) == down

@@ -28,11 +28,13 @@ from voxgate.realtime.dialects.detection import AZURE_PATH
 from voxgate.realtime.frames import BINARY, BROKEN, PING, PONG, TEXT, FrameDecoder, Message, encode_frame
 from voxgate.realtime.handshake import Request
 from voxgate.realtime.peek import kind_of
+from voxgate.recording.masks import apply_mask
 from voxgate.recording.wirelog import CLIENT, SERVER
 
 _MOST_UNDECIDED: Final = 20
 """After so many messages a client that has not shown its dialect speaks the provider's."""
 _MOST_HELD_BYTES: Final = 256 << 10
+_NO_MESSAGE: Final = Message(TEXT, b"")
 ANSWER_SECONDS: Final = 10.0
 """How long a provider may take to confirm what a credential opens the session with."""
 
@@ -266,7 +268,12 @@ class Mediation:
         self._stages = stages
         self._end = end
         self._judges = not all(isinstance(stage, Translation) for stage in stages)
-        self._decoders = FrameDecoder(), FrameDecoder()
+        self._decoders = (
+            FrameDecoder(unmask=apply_mask, keep_frames=True),
+            FrameDecoder(unmask=apply_mask, keep_frames=True),
+        )
+        self._judged = CLIENT, _NO_MESSAGE
+        """Where the message being judged came from. One that the stages leave as it is keeps its frame."""
         self._to_provider: list[bytes] = []
         self._to_client: list[bytes] = []
         self._ending: VoxgateError | None = None
@@ -289,12 +296,14 @@ class Mediation:
     def from_client(self, data: bytes) -> None:
         for message in self._decoders[CLIENT].feed(data):
             if self._ending is None:
+                self._judged = CLIENT, message
                 self._take_from_client(message)
                 self._deliver()
 
     def from_provider(self, data: bytes) -> None:
         for message in self._decoders[SERVER].feed(data):
             if self._ending is None:
+                self._judged = SERVER, message
                 self._take_from_provider(message)
                 self._deliver()
 
@@ -313,11 +322,12 @@ class Mediation:
             self._call.log.append(SERVER, message.payload)
             self._call.client.transport.write(message.payload)
             return
-        self._call.log.append(SERVER, encode_frame(message.opcode, message.payload))
+        frame = message.frame or encode_frame(message.opcode, message.payload)
+        self._call.log.append(SERVER, frame)
         if message.opcode == TEXT:
             self._down(len(self._stages) - 1, (message.payload,))
         else:
-            self._call.client.transport.write(encode_frame(message.opcode, message.payload))
+            self._call.client.transport.write(frame)
 
     # Through the stages
 
@@ -353,20 +363,27 @@ class Mediation:
     # Out
 
     def _deliver(self) -> None:
-        call = self._call
         for text in self._to_provider:
-            self._pass_to_provider(Message(TEXT, text))
+            self._pass_to_provider(Message(TEXT, text, self._frame_of(text, CLIENT)))
         for text in self._to_client:
-            call.client.transport.write(encode_frame(TEXT, text))
+            frame = self._frame_of(text, SERVER) or encode_frame(TEXT, text)
+            self._call.client.transport.write(frame)
         self._to_provider.clear()
         self._to_client.clear()
         if self._ending is not None:
             self._end(self._ending)
 
+    def _frame_of(self, text: bytes, side: int) -> bytes:
+        """The frame in which this very text came from that side; empty if it did not, or came in several."""
+        came_from, message = self._judged
+        return message.frame if text is message.payload and came_from == side else b""
+
     def _pass_to_provider(self, message: Message) -> None:
         if message.opcode == BROKEN:
             frame = message.payload
         else:
-            frame = encode_frame(message.opcode, message.payload, masked=True)
+            frame = message.frame or encode_frame(
+                message.opcode, message.payload, masked=True, mask_with=apply_mask
+            )
         self._call.upstream.transport.write(frame)
         self._call.log.append(CLIENT, frame)

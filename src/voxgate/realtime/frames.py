@@ -28,6 +28,8 @@ _NO_STATUS: Final = 1005
 class Message(NamedTuple):
     opcode: int
     payload: bytes
+    frame: bytes = b""
+    """As it came, header and mask included, where it was one frame and the decoder keeps them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,14 @@ def apply_mask(payload: bytes, mask: bytes) -> bytes:
     return (int.from_bytes(payload, "little") ^ int.from_bytes(key, "little")).to_bytes(size, "little")
 
 
-def encode_frame(opcode: int, payload: bytes, *, masked: bool = False) -> bytes:
-    """One final frame; `masked` for frames that go to a server."""
+def encode_frame(
+    opcode: int,
+    payload: bytes,
+    *,
+    masked: bool = False,
+    mask_with: Callable[[bytes, bytes], bytes] = apply_mask,
+) -> bytes:
+    """One final frame; `masked` for frames that go to a server. `mask_with` may be a faster `apply_mask`."""
     size = len(payload)
     flag = 0x80 if masked else 0
     if size < 126:
@@ -90,7 +98,7 @@ def encode_frame(opcode: int, payload: bytes, *, masked: bool = False) -> bytes:
     if not masked:
         return head + payload
     mask = os.urandom(4)
-    return head + mask + apply_mask(payload, mask)
+    return head + mask + mask_with(payload, mask)
 
 
 def encode_close(code: int, reason: str, *, masked: bool = False) -> bytes:
@@ -244,15 +252,22 @@ class FrameDecoder:
     """Decodes one direction's bytes, in any pieces, into messages: unmasked, fragments joined.
 
     Where bytes are missing it goes on behind them: after `skip` bytes of a frame's payload, and if the gap
-    is in a fragmented message (`torn`) after the rest of that. `unmask` may be a faster `apply_mask`.
+    is in a fragmented message (`torn`) after the rest of that. `unmask` may be a faster `apply_mask`;
+    `keep_frames` is for who passes messages on as they came.
     """
 
     def __init__(
-        self, *, skip: int = 0, torn: bool = False, unmask: Callable[[bytes, bytes], bytes] = apply_mask
+        self,
+        *,
+        skip: int = 0,
+        torn: bool = False,
+        unmask: Callable[[bytes, bytes], bytes] = apply_mask,
+        keep_frames: bool = False,
     ) -> None:
         self._skip = skip
         self._torn = torn
         self._unmask = unmask
+        self._keep_frames = keep_frames
         self._buffer = bytearray()
         self._needed = 2
         self._fragments: list[bytes] = []
@@ -330,7 +345,8 @@ class FrameDecoder:
             payload = bytes(buffer[begin:end])
             if masked:
                 payload = self._unmask(payload, bytes(buffer[start:begin]))
-            messages.append(Message(TEXT, payload))
+            frame = bytes(buffer[at:end]) if self._keep_frames else b""
+            messages.append(Message(TEXT, payload, frame))
             self._torn = False
             at = end
         return at

@@ -24,13 +24,9 @@ from voxgate.realtime import frames
 from voxgate.realtime.frames import FrameDecoder, Message
 from voxgate.realtime.peek import lift_sound
 from voxgate.realtime.redaction import REDACTED, redact
+from voxgate.recording.masks import apply_mask
 from voxgate.recording.wirelog import CLIENT, FACT, SERVER, WireRecord
 from voxgate.traces.events import Event
-
-try:
-    from websockets.speedups import apply_mask as _unmask
-except ImportError:  # a build without its C part
-    _unmask = frames.apply_mask  # type: ignore[assignment]  # takes bytes only, which is what it gets
 
 Entry = tuple[bytes, Event]
 """A line with its line break, and what `read_events` would make of it."""
@@ -44,7 +40,7 @@ class EventLogBuilder:
     """Follows one session's wire log. Never raises, whatever crossed the wire."""
 
     def __init__(self) -> None:
-        self._decoders = {kind: FrameDecoder(unmask=_unmask) for kind in (CLIENT, SERVER)}
+        self._decoders = {kind: FrameDecoder(unmask=apply_mask) for kind in (CLIENT, SERVER)}
 
     def feed(self, record: WireRecord) -> list[bytes]:
         """The lines that this record completes."""
@@ -70,7 +66,7 @@ class EventLogBuilder:
         if msg is not None and msg.get("type") == "gateway.lost":
             kind = CLIENT if msg.get("side") == "client" else SERVER
             skip, torn = int(msg.get("skip", 0)), bool(msg.get("torn"))
-            self._decoders[kind] = FrameDecoder(skip=skip, torn=torn, unmask=_unmask)
+            self._decoders[kind] = FrameDecoder(skip=skip, torn=torn, unmask=apply_mask)
         return entry
 
 
