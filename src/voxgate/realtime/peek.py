@@ -29,6 +29,8 @@ _SOUND: Final = {
     b"response.output_audio.delta": b"delta",
     b"response.audio.delta": b"delta",
 }
+_Found = tuple[bytes, int, int]
+_last: tuple[bytes, _Found | None] = (b"", None)
 _BEGIN: Final = re.compile(rb'"(audio|delta)"\s*:\s*"')
 _SOUND_BEGINS_BYTES: Final = 1024
 _MOST_AROUND_BYTES: Final = 4096
@@ -54,8 +56,16 @@ def base64_bytes(text: bytes, start: int, end: int) -> int:
     return max(0, (end - start - padding) * 3 // 4)
 
 
-def _find(text: bytes) -> tuple[bytes, int, int] | None:
-    """The kind, and where the sound stands."""
+def _find(text: bytes) -> _Found | None:
+    """The kind, and where the sound stands. Several rules look at a message, one after the other: so the last
+    answer is kept."""
+    global _last
+    if text is not _last[0]:
+        _last = text, _look(text)
+    return _last[1]
+
+
+def _look(text: bytes) -> _Found | None:
     before = _BEFORE.match(text)
     if before is None:
         return None
