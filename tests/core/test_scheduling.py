@@ -29,9 +29,17 @@ def test_slices_become_short_and_niceness_stays() -> None:
     told = asked()
     if told.startswith("False"):
         pytest.skip("this system has no slices that a process may choose")
-    assert told.startswith(f"True {os.nice(0) + 5} ")
+    assert told.startswith(f"True {min(os.nice(0) + 5, 19)} ")
     slices = [line for line in told.splitlines() if line.startswith("se.slice")]
     assert [line.split()[-1] for line in slices] == ["500000"]
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="this system has no such policy")
+def test_what_the_system_takes_without_heeding_it_counts_for_nothing() -> None:
+    """As Linux before 6.12 does with all processes, and with those that run only when nobody else does."""
+    code = f"import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\n{ASK}"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.startswith("False")
 
 
 def test_a_system_that_has_none_is_no_trouble() -> None:

@@ -120,3 +120,23 @@ def test_a_number_that_was_a_broken_connections_serves_the_next(
         await until(lambda: again.lost)
 
     run(scene())
+
+
+def test_a_listener_that_fails_takes_the_watch_from_no_other_connection() -> None:
+    class Failing(Listener):
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.received <= 2 * PORTION:
+                raise RuntimeError("a message that nobody expected")
+
+    async def scene() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        first, _ = await reset_with_something_unread()
+        first.set_protocol(failing := Failing())
+        first.resume_reading()
+        await until(lambda: failing.lost)
+        second, listener = await reset_with_something_unread()
+        second.resume_reading()
+        await until(lambda: listener.lost)
+
+    uvloop.run(scene())

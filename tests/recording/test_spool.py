@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -128,6 +129,25 @@ def test_another_writer_takes_over_from_one_that_was_killed(tmp_path: Path) -> N
         assert not spool.lost_records
     records = read(wire_logs(tmp_path)[0])[:-1]
     assert [r.data for r in records] == [b"%d " % number * 3000 for number in range(200)]
+
+
+def test_another_writer_takes_over_also_where_a_worker_has_very_many_descriptors(tmp_path: Path) -> None:
+    """As one that carries hundreds of calls: its end of the new writer's socket has a high number."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most < 1200:
+        pytest.skip("this machine lets a process have too few open files")
+    with running(tmp_path) as spool, contextlib.ExitStack() as calls:
+        log = spool.open("sess_1")
+        first = spool.writer_pid
+        assert first is not None
+        for _ in range(1050):
+            calls.enter_context(open(os.devnull))  # noqa: PTH123 - a descriptor and no more
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: spool.writer_pid != first, lambda: log.append(SERVER, b"x"))
+        wait_for(lambda: not spool.waiting_bytes, spool._announce)
+        assert spool.writer_starts == 2
+        log.close(1000, "", "client")
+    assert orjson.loads(read(wire_logs(tmp_path)[0])[-1].data)["type"] == "gateway.closed"
 
 
 def test_a_held_up_writer_costs_nothing_until_the_memory_is_full(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ SHORT_SLICE_SECONDS: Final = 0.0002
 
 _AUTOGROUP: Final = Path("/proc/self/autogroup")
 _SCHED_SETATTR: Final = {"x86_64": 314, "aarch64": 274, "riscv64": 274}
+"""The number of this system call; that of sched_getattr(2) is the next."""
 _ATTRIBUTES: Final = struct.Struct("=IIQiIQQQ")
 """`struct sched_attr` of sched_setattr(2): size, policy, flags, nice, priority, runtime, deadline, period."""
 
@@ -39,7 +40,7 @@ def be_nice(niceness: int) -> None:
 
 def take_short_slices(seconds: float = SHORT_SLICE_SECONDS) -> bool:
     """Asks that this thread, and those that it starts, run for so long at a time and not longer where others
-    wait (at least 0.0001; Linux 6.12 and later). Whether the system took it; where not, nothing changes."""
+    wait (at least 0.0001; Linux 6.12 and later). Whether they do now; where not, nothing changes."""
     global _short_slices
     number = _SCHED_SETATTR.get(platform.machine()) if sys.platform == "linux" else None
     if number is None:
@@ -49,11 +50,15 @@ def take_short_slices(seconds: float = SHORT_SLICE_SECONDS) -> bool:
         _ATTRIBUTES.size, os.sched_getscheduler(0), 0, niceness, 0, int(seconds * 1e9), 0, 0
     )
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syscall(number, 0, asked, 0) == 0:
-        _short_slices = True
-        return True
-    logger.debug("slices stay as they are: %s", os.strerror(ctypes.get_errno()))
-    return False
+    if libc.syscall(number, 0, asked, 0) != 0:
+        logger.debug("slices stay as they are: %s", os.strerror(ctypes.get_errno()))
+        return False
+    told = ctypes.create_string_buffer(_ATTRIBUTES.size)
+    # Linux before 6.12 takes what it does not heed, and tells nothing of it here.
+    libc.syscall(number + 1, 0, told, _ATTRIBUTES.size, 0)
+    granted_ns: int = _ATTRIBUTES.unpack(told.raw)[5]
+    _short_slices = 0 < granted_ns <= seconds * 1e9
+    return _short_slices
 
 
 def step_aside() -> None:

@@ -38,9 +38,8 @@ class ResetWatch:
 
     def _look(self) -> None:
         for descriptor, events in self._poll.poll(0):
-            on_broken = self._broken.get(descriptor)  # one of those before may have ended it
-            if on_broken is not None and events & _BROKEN:
-                on_broken()
+            if events & _BROKEN:
+                self._loop.call_soon(self._broken[descriptor])  # one that fails keeps no other from it
         self._timer = self._loop.call_later(_LOOK_SECONDS, self._look) if self._broken else None
 
 

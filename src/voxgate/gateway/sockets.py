@@ -6,7 +6,6 @@ loop's own transports into this one. A TLS transport cannot be taken out and sta
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 from collections import deque
@@ -157,13 +156,14 @@ class SocketTransport(asyncio.Transport):
         self._timer = self._loop.call_later(_LINGER_SECONDS, self._finish, None)
 
     def _discard(self) -> None:
-        with contextlib.suppress(BlockingIOError, InterruptedError):
-            try:
-                more = self.sock.recv(_CHUNK)
-            except ConnectionError:
-                more = b""
-            if not more:
-                self._finish(None)
+        try:
+            more = self.sock.recv(_CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:  # reset, timed out, no way to the host: over in any case
+            more = b""
+        if not more:
+            self._finish(None)
 
     def abort(self) -> None:
         self.fail(None)

@@ -314,8 +314,10 @@ def _serve(writer: Writer, sock: socket.socket, wire_dir: Path) -> None:
     writer.take()
     unsent = bytearray().join(writer.write())
     heard, alive, next_look = b"", True, 0.0
+    poll = select.poll()  # `select` takes no descriptor above 1023, as they are beside hundreds of calls
+    poll.register(sock, select.POLLIN)
     while alive:
-        select.select([sock], [], [], _RETRY_SECONDS if writer.unwritten or unsent else _LOOK_SECONDS)
+        poll.poll((_RETRY_SECONDS if writer.unwritten or unsent else _LOOK_SECONDS) * 1000)
         heard, alive = _hear(sock, heard)
         whole = len(heard) // ANNOUNCEMENT.size * ANNOUNCEMENT.size
         for index, fill, end, full in ANNOUNCEMENT.iter_unpack(heard[:whole]):
