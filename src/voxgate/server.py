@@ -125,6 +125,7 @@ def build_worker(
         leases=leases,
         spending=spending,
         largest_message_bytes=settings.largest_message_bytes,
+        held_bytes=settings.limits.held_bytes,
     )
     api = build_api(
         store=store,

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -146,6 +148,24 @@ async def test_a_side_that_stops_reading_holds_up_the_other_and_no_other_call(
         assert_same(await arrived, expected, f"at the {deaf_side}")
         assert await sender.receive_until_end() == write_close(1000, mask=mask_of(deaf_side))
         assert leg.stalled_since is None
+
+
+@pytest.mark.parametrize("legs", ["none", "both"])
+async def test_how_much_is_kept_for_a_side_that_does_not_read_is_a_setting(
+    anyio_backend: object, tmp_path: Path, legs: str
+) -> None:
+    limits = {"held_bytes": MOST_HELD_BYTES}
+    most_read_at_once = (64 << 10) if legs == "none" else (320 << 10)
+    opened = open_place if legs == "none" else functools.partial(open_tls_place, legs=legs)
+    async with opened(tmp_path, limits=limits) as place, place.join() as (client, upstream):
+        client.narrow(NARROW_BYTES)
+        leg = leg_of(running_call(place.gateway, client), "client")
+        flood = Flood(upstream, b"")
+        await until(lambda: leg.stalled_since is not None)
+        held = leg.transport.get_write_buffer_size()
+        assert MOST_HELD_BYTES < held <= MOST_HELD_BYTES + most_read_at_once
+        flood.stop()
+        client.reset()
 
 
 @pytest.mark.parametrize("deaf_side", SIDES)

@@ -407,17 +407,18 @@ async def open_place(folder: Path, path: str = GA_PATH, **settings: Any) -> Asyn
 
 
 @contextlib.asynccontextmanager
-async def open_tls_place(folder: Path, legs: str) -> AsyncIterator[Place]:
+async def open_tls_place(folder: Path, legs: str, **settings: Any) -> AsyncIterator[Place]:
     """TLS on the leg `client`, on the leg `provider` or on `both`."""
     certificate, key = make_certificate(folder)
     trusted, serving = ssl.create_default_context(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trusted.load_verify_locations(certificate)
     serving.load_cert_chain(certificate, key)
     own = {} if legs == "provider" else {"tls_cert": certificate, "tls_key": key}
+    settings |= own
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(certificate))  # what the gateway's dialler trusts
         async with RawProvider(None if legs == "client" else serving) as provider:
-            async with run_gateway(folder, provider.base_url, **own) as gateway:
+            async with run_gateway(folder, provider.base_url, **settings) as gateway:
                 yield Place(gateway, provider, trusted if own else None)
 
 

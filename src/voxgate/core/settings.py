@@ -128,6 +128,8 @@ class LimitSettings(_Section):
     """How long a call may go on without a message from either side."""
     stall_seconds: Annotated[float, Field(gt=0)] = 30.0
     """How long a client or a provider may not take what waits for it."""
+    held_bytes: Annotated[int, Field(ge=4096, le=64 << 20)] = 64 << 10
+    """How much may wait for a side that does not read, before the other one has to wait."""
     handshake_seconds: Annotated[float, Field(gt=0)] = 10.0
     """For the TLS handshake, for a request's head, and for its body."""
     largest_head_bytes: Annotated[int, Field(ge=1024)] = 64 << 10

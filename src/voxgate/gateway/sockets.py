@@ -17,17 +17,17 @@ _CHUNK: Final = 64 << 10
 _LINGER_SECONDS: Final = 2.0
 _MOST_PORTIONS: Final = 256
 """Of a broken connection, before others are served: more than the kernel holds of one."""
-_HIGH_WATER: Final = 64 << 10
-"""So much may be pending before the other side is asked to pause."""
 
 
 class SocketTransport(asyncio.Transport):
-    """Reads when told to `resume_reading`; closes after what is pending has been written."""
+    """Reads when told to `resume_reading`; closes after what is pending has been written. When that is more
+    than `held_bytes`, the other side is asked to pause."""
 
     __slots__ = (
         "_closing",
         "_ended",
         "_fd",
+        "_held_bytes",
         "_loop",
         "_lost",
         "_mute",
@@ -44,11 +44,14 @@ class SocketTransport(asyncio.Transport):
         "sock",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, held_bytes: int = 64 << 10
+    ) -> None:
         super().__init__()
         self._loop = loop
         self.sock = sock
         self._fd = sock.fileno()
+        self._held_bytes = held_bytes
         self._send = sock.send
         self._resets = reset_watch(loop)
         self._protocol: Any = asyncio.Protocol()
@@ -126,7 +129,7 @@ class SocketTransport(asyncio.Transport):
         rest = bytes(data[sent:])  # a copy: the caller's memory is its own again
         self._pending.append(memoryview(rest))
         self._pending_bytes += len(rest)
-        if self._pending_bytes > _HIGH_WATER and not self._paused_peer:
+        if self._pending_bytes > self._held_bytes and not self._paused_peer:
             self._paused_peer = True
             self._protocol.pause_writing()
 
@@ -246,11 +249,12 @@ class SocketTransport(asyncio.Transport):
         self._protocol.connection_lost(error)
 
 
-def take_over(transport: asyncio.Transport) -> asyncio.Transport:
+def take_over(transport: asyncio.Transport, held_bytes: int) -> asyncio.Transport:
     """The same connection on a `SocketTransport`, if it is plain TCP and nothing is pending on it; else the
-    transport itself."""
+    transport itself. In either case it asks for a pause when more than `held_bytes` are pending."""
     original = transport.get_extra_info("socket")
     if original is None or transport.get_extra_info("sslcontext") or transport.get_write_buffer_size():
+        transport.set_write_buffer_limits(held_bytes)
         return transport
     sock = socket.socket(original.family, socket.SOCK_STREAM, fileno=os.dup(original.fileno()))
     sock.setblocking(False)
@@ -258,7 +262,7 @@ def take_over(transport: asyncio.Transport) -> asyncio.Transport:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     transport.set_protocol(asyncio.Protocol())
     transport.abort()  # closes the original descriptor only
-    return SocketTransport(asyncio.get_running_loop(), sock)
+    return SocketTransport(asyncio.get_running_loop(), sock, held_bytes)
 
 
 def keep_alive(sock: socket.socket) -> None:

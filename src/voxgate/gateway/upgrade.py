@@ -65,6 +65,7 @@ class Gateway:
     leases: Leases
     spending: Spending
     largest_message_bytes: int
+    held_bytes: int
 
     def finish(self, call: Call) -> None:
         """What a call that is over gives back."""
@@ -234,7 +235,8 @@ class UpgradeProtocol(asyncio.Protocol):
     def _start(self, opening: _Opening, dialled: Dialled) -> None:
         gateway, grant = self._gateway, opening.grant
         assert grant is not None
-        client, upstream = take_over(self._transport), take_over(dialled.transport)
+        client = take_over(self._transport, gateway.held_bytes)
+        upstream = take_over(dialled.transport, gateway.held_bytes)
         call = Call(
             opening.session_id,
             grant,
