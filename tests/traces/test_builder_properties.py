@@ -92,6 +92,8 @@ FIELDS = {
     "error": st.one_of(VALUES, st.just({"code": "input_audio_buffer_commit_empty"})),
     "event_id": IDS,
     "usage": VALUES,
+    "price": st.one_of(VALUES, st.just({"text_input": 4.0, "minute": 0.1})),
+    "transcription": VALUES,
     "arguments": VALUES,
     "name": VALUES,
     "rate_limits": VALUES,
@@ -144,7 +146,14 @@ def _has_nan(value: Any) -> bool:
 
 
 def a_long_call() -> list[Event]:
-    call = Call().session().append(0, pcm(6000)).speech("u1", 500, 1000).transcript(1100, "u1", "first words")
+    call = (
+        Call()
+        .gateway(5, "gateway.prices", price={"text_input": 4.0})
+        .session()
+        .append(0, pcm(6000))
+        .speech("u1", 500, 1000)
+        .transcript(1100, "u1", "first words")
+    )
     call.created(1150, "r1").words(1200, "r1", "a1", "an answer").audio(1210, "r1", "a1", pcm(3000))
     call.speech("u2", 2000, 2500).cancelled(2010, "r1", "turn_detected")
     call.client(2020, "conversation.item.truncate", item_id="a1", audio_end_ms=800).created(2600, "r2")

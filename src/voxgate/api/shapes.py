@@ -163,6 +163,9 @@ class Trace(Session):
 
     spans: list[Span]
     usage: dict[str, Any] | None
+    cost: dict[str, Any] | None = Field(
+        default=None, description="The session's cost by modality (`parts`); null: a price is not known."
+    )
     close: dict[str, Any] | None
     tracks: dict[str, Any]
     recorded: dict[str, bool] | None = Field(

@@ -9,10 +9,11 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+T = TypeVar("T")
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _DATE: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
@@ -42,6 +43,10 @@ class Price(BaseModel):
             needed += [self.text_cached_input, self.audio_cached_input]
         return self.minute is not None or None not in needed
 
+    def rates(self) -> dict[str, float]:
+        """What is known of it, in numbers."""
+        return self.model_dump(exclude_none=True, exclude={"source"})
+
 
 class PriceSettings(Price):
     """As `[prices]` says it: the fields that are given replace those of the model `like`, or of the shipped
@@ -58,14 +63,31 @@ class PriceTable:
             **shipped,
             **{name: _merged(name, given, shipped) for name, given in self._own.items()},
         }
+        self._silent = {
+            name: price.rates() for name, price in self._prices.items() if price.audio_output is None
+        }
+        """Those that do not speak, so what may transcribe."""
 
     def of(self, model: str) -> Price | None:
         """By the exact name, else by the name without its date; None if neither is listed."""
-        return self._prices.get(model) or self._prices.get(_DATE.sub("", model))
+        return listed_as(self._prices, model)
 
     def listed(self, names: Sequence[str]) -> str:
         """The first of a model's names that has a price; the last if none has."""
         return next((name for name in names if self.of(name) is not None), names[-1])
+
+    def quote(self, names: Sequence[str]) -> dict[str, Any]:
+        """What a call with this model is priced by, for its record. Who transcribes is only said during the
+        call, and may change: so all that may."""
+        name = self.listed(names)
+        price = self.of(name)
+        return {"model": name, "price": price.rates() if price else None, "transcription": self._silent}
+
+
+def listed_as(prices: Mapping[str, T], model: str) -> T | None:
+    """By the exact name, else by the name without its date; None if neither is listed."""
+    found = prices.get(model)
+    return prices.get(_DATE.sub("", model)) if found is None else found
 
 
 def _merged(name: str, given: PriceSettings, shipped: Mapping[str, Price]) -> Price:

@@ -248,7 +248,9 @@ class UpgradeProtocol(asyncio.Protocol):
         )
         gateway.calls.add(call)
         client.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
-        budget = gateway.spending.budget(opening.session_id, dialled.upstream.priced_as)
+        priced_as = dialled.upstream.priced_as
+        opening.log.fact({"type": "gateway.prices", **gateway.spending.prices.quote(priced_as)})
+        budget = gateway.spending.budget(opening.session_id, priced_as)
         mediate(call, opening.request, opening.model or "", dialled.upstream, gateway.calls.end, budget)
         call.start(from_client=self._early, from_provider=dialled.early)
 

@@ -72,6 +72,7 @@ class TraceBuilder:
             "gateway.opened": session.on_opened,
             "gateway.dialled": session.on_dialled,
             "gateway.dial_failed": session.on_dial_failed,
+            "gateway.prices": session.on_prices,
             "gateway.error": session.on_gateway_error,
             "gateway.lost": session.on_lost,
             "gateway.closed": session.on_closed,

@@ -56,6 +56,8 @@ class Transcript:
     parts: dict[int, str] = field(default_factory=dict)
     completed_ns: int | None = None
     usage: Json = field(default_factory=dict)
+    model: str | None = None
+    """Who transcribed it."""
     error: Json | None = None
 
     @property
@@ -311,6 +313,7 @@ class Conversation:
         if event.type.endswith("completed"):
             transcript.completed_ns = event.t_ns
             transcript.usage = obj(msg, "usage") or transcript.usage
+            transcript.model = self._session.transcription_model
 
     def on_transcript_failed(self, event: Event, msg: Json) -> None:
         transcript, _ = self._transcript(msg)

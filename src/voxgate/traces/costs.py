@@ -5,7 +5,7 @@ the usage of `response.done` and of a transcription (realtime-protocol 2.4), and
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,9 +41,21 @@ def cost_of(usage: Json, price: Price | None) -> Cost:
     return _sum({name: _times(price, name, millions) for name, millions in used.items()})
 
 
+def sum_of(costs: Iterable[Cost]) -> Cost:
+    """A part, and the whole, is known where it is of all of them."""
+    all_costs = list(costs)
+    names = dict.fromkeys(name for cost in all_costs for name in cost.parts)
+    parts = {name: _whole([cost.parts[name] for cost in all_costs if name in cost.parts]) for name in names}
+    return Cost(parts, _whole([cost.usd for cost in all_costs]))
+
+
+def _whole(amounts: Sequence[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return math.fsum(known) if len(known) == len(amounts) else None
+
+
 def _sum(parts: Mapping[str, float | None]) -> Cost:
-    known = [part for part in parts.values() if part is not None]
-    return Cost(parts, math.fsum(known) if len(known) == len(parts) else None)
+    return Cost(parts, _whole(list(parts.values())))
 
 
 def _times(price: Price | None, name: str, amount: float) -> float | None:

@@ -48,6 +48,7 @@ _REASONS: Final = {
     "tokens_in": "the provider reported no usage",
     "tokens_out": "the provider reported no usage",
     "underrun_ms": "no response brought audio",
+    "cost_per_minute": "a price is not known, or the provider reported no usage",
 }
 
 
@@ -182,8 +183,15 @@ def session_metrics(
     metrics["underrun_ms"] = sum(known) if known else None
     metrics |= _token_metrics(usage)
     rounded = {name: round(v, 3) if isinstance(v, float) else v for name, v in metrics.items()}
+    rounded["cost_per_minute"] = _cost_per_minute(summary)
     reasons = {name: _REASONS[name] for name, value in rounded.items() if value is None}
     return rounded, reasons
+
+
+def _cost_per_minute(summary: Json) -> float | None:
+    """Not rounded to thousandths as the others: it may be less."""
+    usd, duration_ms = summary["cost_usd"], summary["duration_ms"]
+    return round(usd * 60_000 / duration_ms, 9) if usd is not None and duration_ms else None
 
 
 def _token_metrics(usage: Json) -> Json:

@@ -28,6 +28,8 @@ class SessionState:
     id: str = ""
     opened: Json = field(default_factory=dict)
     dialled: Json = field(default_factory=dict)
+    prices: Json = field(default_factory=dict)
+    """Those of the day of the call."""
     close: Json | None = None
     """Set by `gateway.closed`: the session is over."""
     config: Json = field(default_factory=dict)
@@ -83,6 +85,9 @@ class SessionState:
     def on_dialled(self, event: Event, msg: Json) -> None:
         self.dialled = msg
         self.mark(event, "gateway.dialled", "info", provider=msg.get("provider"), ms=msg.get("ms"))
+
+    def on_prices(self, event: Event, msg: Json) -> None:
+        self.prices = msg
 
     def on_dial_failed(self, event: Event, msg: Json) -> None:
         error = {"type": "upstream_error", "message": string(msg, "message")}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from voxgate.traces.bill import Bill, bill_of
 from voxgate.traces.conversation import Conversation, Turn, UserItem
 from voxgate.traces.events import Json, name_of, obj, string
 from voxgate.traces.lanes import Run
@@ -23,7 +24,7 @@ from voxgate.traces.model import Attachment, Span, Trace, round_ms, stable_id
 from voxgate.traces.responses import Response, Responses, ToolCall
 from voxgate.traces.session import SessionState
 from voxgate.traces.tracks import Track, TrackLayout
-from voxgate.traces.usage import add_usage, flat_usage
+from voxgate.traces.usage import flat_usage
 
 _TITLE_LENGTH = 80
 _DAY_MS = 86_400_000.0
@@ -35,6 +36,7 @@ class _Assembly:
     conversation: Conversation
     responses: Responses
     layout: TrackLayout
+    bill: Bill
     is_over: bool
     taken: set[str] = field(default_factory=set)
 
@@ -59,16 +61,16 @@ def assemble(
     *,
     is_over: bool,
 ) -> Trace:
-    one = _Assembly(session, conversation, responses, layout, is_over)
+    bill = bill_of(session, conversation, responses)
+    one = _Assembly(session, conversation, responses, layout, bill, is_over)
     root = _session_span(one)
     spans = [root]
     for index, turn in enumerate(conversation.turns):
         spans += _turn_spans(one, turn, index + 1, root.id)
-    usage = _usage(one)
     summary = _summary(one, spans)
-    metrics, reasons = session_metrics(session, spans, usage, summary, layout)
-    root.usage, root.metrics = usage or None, metrics
-    return Trace(session.id, summary, metrics, _data(one, usage, reasons), spans)
+    metrics, reasons = session_metrics(session, spans, bill.usage, summary, layout)
+    root.usage, root.cost_usd, root.metrics = bill.usage or None, bill.cost_usd, metrics
+    return Trace(session.id, summary, metrics, _data(one, reasons), spans)
 
 
 # Spans
@@ -172,6 +174,7 @@ def _user_span(one: _Assembly, user: UserItem) -> Span:
         error=user.error or (transcript.error if transcript else None),
         input=shown,
         usage=flat_usage(transcript.usage) if transcript else None,
+        cost_usd=one.bill.of_transcript(user.item_id),
         metrics=user_metrics(user, transcript, one.layout),
         attachments=_user_clip(one, user),
     )
@@ -237,6 +240,7 @@ def _response_span(one: _Assembly, response: Response, *, is_first: bool) -> Spa
         input=_response_input(response),
         output=_response_output(one, response),
         usage=flat_usage(response.usage),
+        cost_usd=one.bill.of_response(response.id),
         metrics=response_metrics(response, one.layout, is_first=is_first),
         attachments=_response_clips(one, response),
     )
@@ -265,6 +269,7 @@ def _response_output(one: _Assembly, response: Response) -> Json:
         "tool_calls": [{"call_id": tool.call_id, "name": tool.name} for tool in response.tools],
         "reason": response.reason,
         "interrupted": _is_interrupted(one, response),
+        "cost": one.bill.parts_of(response.id),
         "play_start_ms": round_ms(run.start_ms) if run else None,
     }
 
@@ -391,7 +396,7 @@ def _summary(one: _Assembly, spans: list[Span]) -> Json:
         "duration_ms": duration_ms,
         "turns": len(one.conversation.turns),
         "interruptions": len(interrupted),
-        "cost_usd": None,
+        "cost_usd": one.bill.cost_usd,
         "tags": _strings(opened.get("tags")),
         "metadata": obj(opened, "metadata"),
         "credential_id": string(obj(opened, "credential"), "id"),
@@ -427,18 +432,7 @@ def _title(spans: list[Span]) -> str | None:
     return None
 
 
-def _usage(one: _Assembly) -> Json:
-    """Responses summed up; transcription, which is billed by another price, beside them."""
-    total: Json = {}
-    for response in one.responses.all.values():
-        add_usage(total, flat_usage(response.usage))
-    transcription: Json = {}
-    for transcript in one.conversation.transcripts.values():
-        add_usage(transcription, flat_usage(transcript.usage))
-    return {**total, "transcription": transcription} if transcription else total
-
-
-def _data(one: _Assembly, usage: Json, reasons: Json) -> Json:
+def _data(one: _Assembly, reasons: Json) -> Json:
     session, opened, layout = one.session, one.session.opened, one.layout
     return {
         "version": 1,
@@ -468,7 +462,8 @@ def _data(one: _Assembly, usage: Json, reasons: Json) -> Json:
         "retention_days": session.retention_days,
         "tracks": {track: _track(layout, track) for track in layout.present},
         "audio_ms": _audio_ms(layout),
-        "usage": usage or None,
+        "usage": one.bill.usage or None,
+        "cost": one.bill.to_json(),
         "metric_reasons": reasons,
         "errors": session.errors,
         "events": session.events,
