@@ -157,7 +157,13 @@ async def test_a_dead_provider_is_skipped_for_the_next_of_the_route(start_gatewa
             await socket.send("hello")
             assert await socket.recv() == "hello"
         types = [json.loads(fact)["type"] for fact in await gateway.facts()]
-        assert types == ["gateway.opened", "gateway.dial_failed", "gateway.dialled", "gateway.closed"]
+        assert types == [
+            "gateway.opened",
+            "gateway.dial_failed",
+            "gateway.dialled",
+            "gateway.prices",
+            "gateway.closed",
+        ]
 
 
 async def test_a_provider_without_a_key_says_which_variable_to_set(start_gateway: StartGateway) -> None:
