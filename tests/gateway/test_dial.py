@@ -13,10 +13,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.conftest import ADMIN_KEY, RunningGateway, StartGateway
+from tests.gateway.wire import RawProvider, answer_head
 from voxgate.recording.wirelog import FACT
 from voxgate.testing.provider import ScriptedProvider
 
@@ -194,6 +195,27 @@ async def test_with_one_of_two_providers_dead_every_call_succeeds_and_only_the_f
             assert failed["message"].startswith(DEAD[kind][1])
             assert failed["resting"] is False
             assert (dialled["type"], dialled["provider"]) == ("gateway.dialled", "second")
+
+
+async def test_each_provider_has_its_own_time_and_the_client_its_101_only_when_one_has_answered(
+    start_gateway: StartGateway,
+) -> None:
+    async with speaking(stay_silent) as silent, RawProvider() as slow, ScriptedProvider() as alive:
+        settings = routed({"hasty": silent, "patient": slow.base_url}, alive.base_url)
+        settings["providers"]["first patient"]["connect_timeout_seconds"] = 60
+        async with start_gateway(**settings) as gateway:
+            opening = asyncio.create_task(open_call(gateway, "patient"))
+            upstream = await slow.take()
+            await call(gateway, "hasty")  # whose provider's time began later and is over
+            assert (await failures(gateway, "hasty"), await failures(gateway, "patient")) == (1, 0)
+            assert not opening.done()
+            await upstream.send(answer_head(upstream.head))
+            await (await opening).close()
+            await upstream.close()
+
+
+async def open_call(gateway: RunningGateway, model: str) -> ClientConnection:
+    return await connect(f"{gateway.url}?model={model}", additional_headers=AUTH, close_timeout=0.1)
 
 
 async def test_a_wrong_setting_fails_over_and_is_not_taken_for_an_illness(
