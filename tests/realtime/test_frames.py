@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import tracemalloc
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,6 +112,24 @@ def test_fragments_are_joined_around_a_ping() -> None:
     ping = encode_frame(PING, b"?")
     data = bytes((TEXT, 2)) + b"he" + ping + bytes((0x80, 3)) + b"llo"
     assert FrameDecoder().feed(data) == [Message(PING, b"?"), Message(TEXT, b"hello")]
+
+
+def test_a_message_in_many_fragments_takes_little_more_than_it_is_long() -> None:
+    """A client may send as many fragments as it likes, empty ones too."""
+    decoder = FrameDecoder()
+    begin, more = bytes((TEXT, 2)) + b"{ ", bytes((0, 2)) + b"  " + bytes((0, 0))
+    chunk = more * 1000
+    decoder.feed(begin)
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            assert decoder.feed(chunk) == []
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert taken < 1_000_000
+    (message,) = decoder.feed(bytes((0x80, 1)) + b"}")
+    assert message.payload == b"{ " + b"  " * 100_000 + b"}"
 
 
 def test_a_continuation_without_a_beginning_is_broken_and_ends_the_decoding() -> None:

@@ -34,6 +34,7 @@ from voxgate.recording.wirelog import CLIENT, SERVER
 _MOST_UNDECIDED: Final = 20
 """After so many messages a client that has not shown its dialect speaks the provider's."""
 _MOST_HELD_BYTES: Final = 256 << 10
+_MOST_WAITING_BYTES: Final = 1 << 20
 _NO_MESSAGE: Final = Message(TEXT, b"")
 ANSWER_SECONDS: Final = 10.0
 """How long a provider may take to confirm what a credential opens the session with."""
@@ -209,6 +210,8 @@ class Watch:
         self._decoder = FrameDecoder()
         self._held = bytearray()
         self._messages: list[Message] = []
+        self._whole = True
+        """Whether what is held begins with a message."""
         self.from_provider = call.upstream.pass_on
 
     def begin(self) -> None:
@@ -224,17 +227,20 @@ class Watch:
             self._pass_others(self._messages[:-1])
             self._end(_no_frames())
             return
-        if not self._decoder.idle:
-            return
+        if self._decoder.idle or len(self._held) > _MOST_WAITING_BYTES:
+            self._pass()
+
+    def _pass(self) -> None:
+        """What is held; of a client that never stops between two messages those that are whole."""
         answers = [answer for message in self._messages if (answer := self._judge(message)) is not None]
-        if not answers:
+        if self._whole and self._decoder.idle and not answers:
             self._call.client.pass_on(bytes(self._held))
+        else:
+            self._pass_others(self._messages)
         self._held.clear()
-        messages, self._messages = self._messages, []
-        if answers:
-            self._pass_others(messages)
-            for answer in answers:
-                self._call.answer(answer)
+        self._messages, self._whole = [], self._decoder.idle
+        for answer in answers:
+            self._call.answer(answer)
 
     def _judge(self, message: Message) -> bytes | None:
         """The answer to a message that may not go on."""
@@ -247,7 +253,8 @@ class Watch:
     def _pass_others(self, messages: Iterable[Message]) -> None:
         for message in messages:
             if self._judge(message) is None:
-                self._call.client.pass_on(encode_frame(message.opcode, message.payload, masked=True))
+                frame = encode_frame(message.opcode, message.payload, masked=True, mask_with=apply_mask)
+                self._call.client.pass_on(frame)
 
 
 def _text_only() -> bytes:

@@ -270,7 +270,8 @@ class FrameDecoder:
         self._keep_frames = keep_frames
         self._buffer = bytearray()
         self._needed = 2
-        self._fragments: list[bytes] = []
+        self._fragments = bytearray()
+        """Of a message that is not whole yet, in one piece: many small ones would take far more."""
         self._opcode = CONTINUATION
         self._broken = False
 
@@ -369,9 +370,9 @@ class FrameDecoder:
         if header.final and header.opcode:
             return Message(header.opcode, payload)
         self._opcode = header.opcode or self._opcode
-        self._fragments.append(payload)
+        self._fragments += payload
         if not header.final:
             return None
-        message = Message(self._opcode, b"".join(self._fragments))
-        self._fragments, self._opcode = [], CONTINUATION
+        message = Message(self._opcode, bytes(self._fragments))
+        self._fragments, self._opcode = bytearray(), CONTINUATION
         return message

@@ -60,9 +60,10 @@ def _find(text: bytes) -> _Found | None:
     """The kind, and where the sound stands. Several rules look at a message, one after the other: so the last
     answer is kept."""
     global _last
-    if text is not _last[0]:
-        _last = text, _look(text)
-    return _last[1]
+    last = _last  # read once: what another thread asks meanwhile is no answer to this
+    if text is not last[0]:
+        last = _last = text, _look(text)
+    return last[1]
 
 
 def _look(text: bytes) -> _Found | None:

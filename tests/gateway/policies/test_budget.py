@@ -118,15 +118,46 @@ def test_responses_at_the_same_time_have_formats_of_their_own() -> None:
     assert account.audio_seconds == 2
 
 
-def test_a_format_counts_from_the_providers_confirmation_on() -> None:
+def test_nobody_gains_by_sending_before_a_smaller_format_is_confirmed() -> None:
     budget, account = stage()
     asks = {"type": "realtime", "audio": {"input": {"format": PCMU}}}
     budget.to_provider(event("session.update", session=asks))
-    budget.to_provider(sound("input_audio_buffer.append", 48_000))
+    budget.to_provider(sound("input_audio_buffer.append", 8_000))
     assert account.audio_seconds == 1
     budget.to_client(event("session.updated", session=asks))
     budget.to_provider(sound("input_audio_buffer.append", 8_000))
     assert account.audio_seconds == 2
+
+
+def test_a_larger_format_counts_from_the_providers_confirmation_on() -> None:
+    budget, account = stage()
+    small, large = ({"type": "realtime", "audio": {"input": {"format": each}}} for each in (PCMU, PCM))
+    budget.to_client(event("session.created", session=small))
+    budget.to_provider(event("session.update", session=large))
+    budget.to_provider(sound("input_audio_buffer.append", 8_000))
+    assert account.audio_seconds == 1
+    budget.to_client(event("session.updated", session=large))
+    budget.to_provider(sound("input_audio_buffer.append", 48_000))
+    assert account.audio_seconds == 2
+
+
+def test_a_format_that_the_provider_refuses_does_not_count() -> None:
+    budget, account = stage()
+    asks = {"type": "realtime", "audio": {"input": {"format": PCMU}}}
+    budget.to_provider(event("session.update", session=asks))
+    budget.to_client(event("error", error={"code": "invalid_value"}))
+    budget.to_provider(sound("input_audio_buffer.append", 48_000))
+    assert account.audio_seconds == 1
+
+
+@pytest.mark.parametrize("word", ["response.text.delta", "response.output_audio_transcript.delta"])
+def test_a_usage_counts_whatever_the_client_has_called_things(word: str) -> None:
+    """The client's metadata comes back in the response, in some providers' messages before the type."""
+    budget, account = stage()
+    response = {"id": "a", "metadata": {"k": word}, "status": "completed", "usage": usage_of(70)}
+    text = json.dumps({"event_id": "e", "response": response, "type": "response.done"}).encode()
+    assert budget.to_client(text).forward == (text,)
+    assert account.tokens == 70
 
 
 def test_a_usage_replaces_what_its_response_counted_as() -> None:

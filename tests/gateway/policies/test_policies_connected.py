@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.gateway.conftest import RunningGateway, StartGateway
 from tests.running import start_voxgate
 from voxgate.gateway import mediation
-from voxgate.realtime.frames import TEXT, encode_frame
+from voxgate.realtime.frames import PING, TEXT, encode_frame
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
 pytestmark = pytest.mark.anyio
@@ -195,6 +195,27 @@ async def test_behind_bytes_that_are_no_frames_nothing_passes(
             "invalid_request_error.invalid_event",
         )
         assert received(provider)[-1] == {"type": "before"}
+
+
+async def test_a_client_that_never_ends_a_message_is_not_kept_in_memory(start_gateway: StartGateway) -> None:
+    """Between two fragments it may send pings without end: they go on, and what is judged is the whole."""
+    part = b'"session.update","session":{"type":"realtime","mod'
+    pings = encode_frame(PING, bytes(125), masked=True) * 9000
+    async with calling(start_gateway, model=["fake"]) as (socket, provider, _):
+        await heard(socket)
+        await told(socket, type="before", model="fake")  # from here on it is known that it speaks GA
+        for model in ("fake", "other"):
+            socket.transport.write(b"\x01" + encode_frame(TEXT, b'{"type":', masked=True)[1:])
+            alive = await socket.ping()
+            socket.transport.write(pings)
+            await asyncio.wait_for(alive, 10)
+            socket.transport.write(b"\x00" + encode_frame(TEXT, part, masked=True)[1:])
+            rest = b'el":"' + model.encode() + b'"}}'
+            socket.transport.write(b"\x80" + encode_frame(TEXT, rest, masked=True)[1:])
+            answer = await heard(socket)
+            assert answer["type"] == ("session.updated" if model == "fake" else "error")
+        await told(socket, type="after")
+        assert [each["type"] for each in received(provider)] == ["before", "session.update", "after"]
 
 
 async def silent_service(call: Upstreamed) -> None:

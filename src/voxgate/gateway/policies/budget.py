@@ -33,10 +33,10 @@ from voxgate.traces.formats import PCM_24K, AudioFormat, format_in
 from voxgate.traces.usage import flat_usage
 
 _TELLING: Final = re.compile(
-    rb'"(?:(session\.created|session\.updated|response\.created|response\.done'
-    rb"|conversation\.item\.input_audio_transcription\.completed)"
-    rb'|response\.(?:output_)?(?:text|audio_transcript)\.delta)"'
+    rb'"(?:session\.created|session\.updated|response\.created|response\.done|error'
+    rb'|conversation\.item\.input_audio_transcription\.completed)"'
 )
+_WORD: Final = re.compile(rb'"response\.(?:output_)?(?:text|audio_transcript)\.delta"')
 _RESPONSE_ID: Final = re.compile(rb'"response_id"\s*:\s*"([^"]+)"')
 _MS_PER_TOKEN: Final = 50
 """Of generated speech, by OpenAI's guide on costs."""
@@ -59,12 +59,14 @@ class Budget:
         self._account = account
         self._prices = prices
         self._price = prices.of(model)
-        self._input_rate = self._output_rate = _bytes_per_ms(PCM_24K)
+        self._input_rate = self._agreed_rate = self._output_rate = _bytes_per_ms(PCM_24K)
+        """The first is of what the client asked for, until the provider says what is agreed."""
         self._transcriber: str | None = None
         self._running: dict[str, _Response] = {}
         self._last_input = 0.0, 0.0
         """Tokens and billionths of a dollar."""
         self._on: dict[str, Callable[[bytes, Body], Ruling]] = {
+            "error": self._on_error,
             "session.created": self._on_session,
             "session.updated": self._on_session,
             "response.created": self._on_created,
@@ -87,6 +89,8 @@ class Budget:
             if event["type"] == "response.create" and (spent := self._account.spent()) is not None:
                 return Ruling(self._cancels(), end=spent)
             size = sum(map(_size, _sounds(event)))
+            asked = _rate_in(obj(event, "session"), "input") or self._input_rate
+            self._input_rate = min(self._input_rate, asked)
         if size:
             self._account.add(audio_ms=size / self._input_rate)
             if (spent := self._account.sound_spent()) is not None:
@@ -99,19 +103,17 @@ class Budget:
         size = sound_bytes(text)
         if size is not None:
             return self._on_sound(text, size)
-        telling = _TELLING.search(text)
-        if telling is None:
-            return Ruling((text,))
-        if telling[1] is None:
+        # A message may hold both words, one of them only as something that the client has called so.
+        event = decoded(text) if _TELLING.search(text) else {}
+        if (take := self._on.get(str(event.get("type")))) is not None:
+            return take(text, event)
+        if _WORD.search(text):
             self._count_word(text)
-            return Ruling((text,))
-        event = decoded(text)
-        take = self._on.get(str(event.get("type")))
-        return take(text, event) if take else Ruling((text,))
+        return Ruling((text,))
 
     def _on_session(self, text: bytes, event: Body) -> Ruling:
         session = obj(event, "session")
-        self._input_rate = _rate_in(session, "input") or self._input_rate
+        self._input_rate = self._agreed_rate = _rate_in(session, "input") or self._agreed_rate
         self._output_rate = _rate_in(session, "output") or self._output_rate
         new = obj(session, "audio", "input", "transcription") or obj(session, "input_audio_transcription")
         self._transcriber = name_of(new, "model")
@@ -120,6 +122,11 @@ class Budget:
                 check_prices(self._prices, [self._transcriber])
             except PriceUnknown as error:
                 return self._stop(error, (text,))
+        return Ruling((text,))
+
+    def _on_error(self, text: bytes, event: Body) -> Ruling:
+        """It may be the answer to what the client asked for."""
+        self._input_rate = self._agreed_rate
         return Ruling((text,))
 
     def _on_created(self, text: bytes, event: Body) -> Ruling:
