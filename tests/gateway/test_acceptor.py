@@ -120,3 +120,5 @@ async def test_who_takes_no_connections_is_nobodys_rival() -> None:
     two.tell_load(3)
     board.set_living(2, False)
     assert Place(board, 1, Metrics()).fewest_load_of_others() is None, "it was killed"
+    Place(board, 2, Metrics())
+    assert Place(board, 1, Metrics()).fewest_load_of_others() is None, "the next there does not listen yet"

@@ -12,11 +12,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.conftest import ADMIN_KEY, StartGateway
-from tests.gateway.wire import RawProvider, joined, write_frame
+from tests.gateway.wire import RawProvider, decode, joined, write_frame
 from voxgate.core.errors import InvalidRequest
 from voxgate.gateway import mediation
 from voxgate.gateway.policies.ruling import NOTHING, Ruling
-from voxgate.realtime.frames import TEXT, FrameDecoder, encode_frame
+from voxgate.realtime.frames import TEXT, FrameDecoder, decode_close, encode_frame
 from voxgate.recording.wirelog import CLIENT, SERVER, WireRecord
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
@@ -215,3 +215,28 @@ async def test_a_message_that_no_stage_changes_goes_on_as_the_frame_it_came_in(
             down = write_frame(TEXT, b'{"type" : "even"}', length_bytes=2)
             await upstream.send(down)
             assert await client.receive_exactly(len(down)) == down
+
+
+class Faulty(Strict):
+    def to_provider(self, text: bytes) -> Ruling:
+        if b"trap" in text:
+            raise ZeroDivisionError
+        return super().to_provider(text)
+
+
+async def test_a_stage_that_fails_lets_nothing_pass_and_ends_the_call(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(mediation, "stages_for", lambda *_: [Faulty()])
+    async with RawProvider() as provider, start_gateway(provider.base_url) as gateway:
+        async with joined(gateway, provider) as (client, upstream):
+            frames = [
+                write_frame(TEXT, text, mask=b"mask") for text in (b'{"type":"trap"}', b'{"type":"next"}')
+            ]
+            await client.send(b"".join(frames))
+            error, close = await client.receive_until_close()
+            assert "its log says why" in json.loads(error.payload)["error"]["message"]
+            assert decode_close(close.payload).code == 1011
+            said = decode(await upstream.receive_until_end())
+            assert [json.loads(m.payload)["type"] for m in said if m.opcode == TEXT] == ["opening"]
+    assert "ZeroDivisionError" in caplog.text

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
@@ -30,6 +31,8 @@ from voxgate.realtime.handshake import Request
 from voxgate.realtime.peek import kind_of
 from voxgate.recording.masks import apply_mask
 from voxgate.recording.wirelog import CLIENT, SERVER
+
+logger = logging.getLogger(__name__)
 
 _MOST_UNDECIDED: Final = 20
 """After so many messages a client that has not shown its dialect speaks the provider's."""
@@ -304,15 +307,23 @@ class Mediation:
         for message in self._decoders[CLIENT].feed(data):
             if self._ending is None:
                 self._judged = CLIENT, message
-                self._take_from_client(message)
-                self._deliver()
+                self._judge(self._take_from_client, message)
 
     def from_provider(self, data: bytes) -> None:
         for message in self._decoders[SERVER].feed(data):
             if self._ending is None:
                 self._judged = SERVER, message
-                self._take_from_provider(message)
-                self._deliver()
+                self._judge(self._take_from_provider, message)
+
+    def _judge(self, take: Callable[[Message], None], message: Message) -> None:
+        try:
+            take(message)
+        except Exception:  # a fault of ours: what was not judged does not pass, and the call ends instead
+            logger.exception("session %s: a message could not be judged", self._call.session_id)
+            self._to_provider.clear()
+            self._to_client.clear()
+            self._ending = VoxgateError("The gateway failed at a message of this call; its log says why.")
+        self._deliver()
 
     def _take_from_client(self, message: Message) -> None:
         if message.opcode == TEXT:

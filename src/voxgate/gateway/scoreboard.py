@@ -107,6 +107,7 @@ class Place:
         self._metrics = metrics
         self._rivals: list[int] = []
         self._rivals_known_until = 0.0
+        board.set_load(number, None)  # what stands there is of the one before
         board.set_living(number, True)
         earlier = self._parse(number)
         self._inherited = merge({}, [earlier["now"], earlier["inherited"]])
