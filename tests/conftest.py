@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from tests.running import Voxgate, start_voxgate
 # How long an example takes says what else the machine does, nothing about the code.
 settings.register_profile("voxgate", deadline=None)
 settings.load_profile("voxgate")
+
+# Under nohup it is ignored, and what is started here would take no rolling restart.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
