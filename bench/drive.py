@@ -76,7 +76,7 @@ def _told(word: str) -> None:
 if __name__ == "__main__":
     pin_to(LOAD_CORE, [os.getpid()])
     ordered = json.loads(sys.argv[1])
-    if ordered["kind"] == "voice":  # one that never sleeps would be throttled
+    if ordered["first"]:
         with contextlib.suppress(PermissionError):  # then it has to do without
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
     run(ordered)

@@ -33,8 +33,9 @@ _CAVEATS: Final = """
   not be recorded is said.
 - `node-ws` and `litellm` parse messages and write them again. Who cannot carry all calls is measured with
   fewer: the tables say with how many.
-- On two cores writer and recorder share the load's core. The load has real-time priority there while it is
-  paced, because its own waiting would count as latency; clients on machines of their own would not wait.
+- On two cores writer and recorder share the load's core. With up to 600 calls the load has real-time
+  priority there, because its own waiting would count as latency; clients on machines of their own would not
+  wait. With 1,500 calls it has none: it would leave the writer nothing of the core.
 - Memory is the relay's proportional set size after the calls were opened, less that before.
 """
 

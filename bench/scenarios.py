@@ -34,14 +34,19 @@ class Scenario:
 
 
 def scenarios(*, quick: bool) -> dict[str, Scenario]:
-    def voice(calls: int, seconds: float, peers: tuple[str, ...], **options: Any) -> Scenario:
+    def voice(
+        calls: int, seconds: float, peers: tuple[str, ...], *, first: bool = True, **options: Any
+    ) -> Scenario:
+        """`first`: the load has real-time priority over the writer and the recorder on its core."""
         if quick:
             calls, seconds = calls // 10, min(seconds, 3.0)
-        return Scenario({"kind": "voice", "calls": calls, "seconds": seconds}, peers, **options)
+        return Scenario(
+            {"kind": "voice", "calls": calls, "seconds": seconds, "first": first}, peers, **options
+        )
 
     found = {f"{size // 1024} KB": _saturated(size, 1.5 if quick else 2.5) for size in SIZES}
     found[VOICE] = voice(500, 8.0, ("direct", *_ALL), fewer_calls={"litellm": 150}, catch_up=True)
-    found[CROWD] = voice(1500, 8.0, _FAST)
+    found[CROWD] = voice(1500, 8.0, _FAST, first=False)  # it would leave the writer nothing of the core
     found[TLS] = voice(400, 6.0, _FAST, tls=True)
     found[RULES] = voice(500, 8.0, ("voxgate", WITH_RULES))
     found[WORKERS] = voice(600, 6.0, ("voxgate", TWO_WORKERS), fewer_calls={"voxgate": 300})
@@ -50,5 +55,5 @@ def scenarios(*, quick: bool) -> dict[str, Scenario]:
 
 
 def _saturated(size: int, seconds: float) -> Scenario:
-    orders = {"kind": "saturate", "calls": 8, "burst": 1, "seconds": seconds}
+    orders = {"kind": "saturate", "calls": 8, "burst": 1, "seconds": seconds, "first": False}
     return Scenario({**orders, "up_bytes": size, "down_bytes": size}, _ALL, start="saturated")
