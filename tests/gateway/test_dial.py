@@ -23,7 +23,7 @@ from voxgate.testing.provider import ScriptedProvider
 
 pytestmark = pytest.mark.anyio
 
-TIMEOUT_SECONDS = 0.25
+TIMEOUT_SECONDS = 2.0
 AUTH = {"Authorization": f"Bearer {ADMIN_KEY}"}
 SECRET_WORDS = "quota of sk-verysecretkey at db.internal is used up"
 

@@ -337,7 +337,7 @@ async def test_a_client_cannot_end_its_own_recording(start_gateway: StartGateway
         ) as socket:
             await socket.send("x")
             await socket.recv()
-        assert len(await gateway.facts()) == 3
+        assert len(await gateway.facts()) == 4
 
 
 async def test_a_control_frame_without_end_is_refused(start_gateway: StartGateway) -> None:
