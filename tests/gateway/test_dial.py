@@ -23,7 +23,7 @@ from voxgate.testing.provider import ScriptedProvider
 
 pytestmark = pytest.mark.anyio
 
-TIMEOUT_SECONDS = 2.0
+TIMEOUT_SECONDS = 1.0
 AUTH = {"Authorization": f"Bearer {ADMIN_KEY}"}
 SECRET_WORDS = "quota of sk-verysecretkey at db.internal is used up"
 
@@ -106,8 +106,8 @@ async def plain_behind_tls() -> AsyncIterator[str]:
 
 DEAD: dict[str, tuple[Callable[[], AbstractAsyncContextManager[str]], str]] = {
     "nobody listens": (nobody, "could not be connected to"),
-    "drops every SYN": (black_hole, "timed out after 0.25 s"),
-    "never answers": (lambda: speaking(stay_silent), "timed out after 0.25 s"),
+    "drops every SYN": (black_hole, f"timed out after {TIMEOUT_SECONDS:g} s"),
+    "never answers": (lambda: speaking(stay_silent), f"timed out after {TIMEOUT_SECONDS:g} s"),
     "hangs up": (lambda: speaking(hang_up), "closed the connection before it answered"),
     "is no web server": (lambda: speaking(babble), "did not answer as a WebSocket"),
     "has no TLS": (plain_behind_tls, "failed the TLS handshake"),
