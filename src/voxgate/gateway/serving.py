@@ -63,7 +63,7 @@ class GatewayServer(uvicorn.Server):
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """uvicorn's own for sockets that are open, with a limit for the TLS handshake."""
+        """In place of uvicorn's own: workers share new connections, and a TLS handshake has a limit."""
         config = self.config
         protocol = functools.partial(  # type: ignore[call-arg]
             config.http_protocol_class,
