@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
+from tests.store.lockstep import in_lockstep
 from voxgate.core import clock
 from voxgate.store import Store
 
 TAKE = """
-import sys, time
+import sys
 from voxgate.store import Store
 with Store(sys.argv[1]) as store:
     print("ready", flush=True)
-    sys.stdin.readline()
-    for n in range(150):
-        print(int(store.take_lease((f"key {n}", sys.argv[2]), 1, 60)))
-        time.sleep(0.001)  # or SQLite lets one of them go through to its end
+    for line in sys.stdin:
+        print(int(store.take_lease((f"key {int(line)}", sys.argv[2]), 1, 60)), flush=True)
 """
 
 
@@ -65,19 +61,5 @@ def test_a_refresh_puts_back_what_is_missing_and_forgets_what_expired(
 
 
 def test_two_processes_never_both_get_the_last_lease(url: str, store: Store) -> None:
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", TAKE, url, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for name in ("first", "second")
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    first, second = ([int(line) for line in process.communicate()[0].split()] for process in processes)
-    assert len(first) == len(second) == 150
-    assert [a + b for a, b in zip(first, second, strict=True)] == [1] * 150
+    taken = list(in_lockstep(TAKE, (url, "first"), (url, "second"), 150))
+    assert [sum(both) for both in taken] == [1] * 150

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
+from tests.store.lockstep import in_lockstep
 from voxgate.store import Spent, Store
 
 TAKE = """
-import sys, time
+import sys
 from voxgate.store import Spent, Store
 with Store(sys.argv[1]) as store:
     print("ready", flush=True)
-    sys.stdin.readline()
-    for n in range(100):
-        print(int(store.take_use(f"cred {n}", 1)[0]))
-        store.settle_spending({"shared": Spent(tokens=3, nano_usd=7), f"cred {n}": Spent()})
-        time.sleep(0.001)  # or SQLite lets one of them go through to its end
+    for line in sys.stdin:
+        name = f"cred {int(line)}"
+        taken, _ = store.take_use(name, 1)
+        store.settle_spending({"shared": Spent(tokens=3, nano_usd=7), name: Spent()})
+        print(int(taken), flush=True)
 """
 
 
@@ -39,23 +37,6 @@ def test_what_is_spent_adds_up(store: Store) -> None:
 
 
 def test_two_processes_never_get_the_last_use_both_and_lose_no_token(url: str, store: Store) -> None:
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", TAKE, url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    for process in processes:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    taken = [[int(line) for line in process.communicate()[0].split()] for process in processes]
-    assert [a + b for a, b in zip(*taken, strict=True)] == [1] * 100
-    assert all(sum(each) for each in taken), "they ran at the same time"
-    assert store.spent_by(["shared"])["shared"] == Spent(tokens=600, nano_usd=1400)
+    taken = list(in_lockstep(TAKE, (url,), (url,), 150))
+    assert [sum(both) for both in taken] == [1] * 150
+    assert store.spent_by(["shared"])["shared"] == Spent(tokens=900, nano_usd=2100)
