@@ -52,7 +52,7 @@ class Voxgate:
         answer: dict[str, Any] = await self.request("POST", "/v1/credentials", json=body)
         return answer
 
-    async def finished_session(self, session_id: str, seconds: float = 15, **options: Any) -> dict[str, Any]:
+    async def finished_session(self, session_id: str, seconds: float = 60, **options: Any) -> dict[str, Any]:
         """The trace of a session, once it is no longer live."""
         deadline = time.monotonic() + seconds
         while True:
@@ -63,7 +63,7 @@ class Voxgate:
             assert time.monotonic() < deadline, f"{session_id} is not finished: {items}"
             await _pause()
 
-    def stop(self, seconds: float = 30) -> int:
+    def stop(self, seconds: float = 90) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
 
@@ -129,7 +129,7 @@ def none_left_running() -> Iterator[None]:
     for each in STARTED[before:]:
         if each.process.poll() is None:
             each.process.kill()
-            each.process.wait(10)
+            each.process.wait(60)
 
 
 @contextlib.contextmanager

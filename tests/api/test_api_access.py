@@ -174,7 +174,7 @@ def test_a_new_admin_key_signs_out_whoever_used_the_old_one(world: World) -> Non
 def test_the_use_of_a_key_is_noted(world: World) -> None:
     _, raw = world.keys.create("busy", "read")
     assert world.client(raw).get("/api/me").status_code == 200
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not world.store.list_api_keys()[0]["last_used_at"]:
         assert time.monotonic() < deadline
         time.sleep(0.01)

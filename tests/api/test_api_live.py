@@ -16,7 +16,7 @@ import uvicorn
 from tests.api.world import ADMIN_KEY, World
 from voxgate.api import live
 
-SECONDS = 20
+SECONDS = 60
 
 
 @pytest.fixture

@@ -78,5 +78,5 @@ async def begin_calls(gateway: Voxgate, count: int) -> tuple[list[Paced], list[a
     calls = [Paced(gateway) for _ in range(count)]
     tasks = [asyncio.create_task(call.run()) for call in calls]
     for call in calls:
-        await asyncio.wait_for(call.open.wait(), 30)
+        await asyncio.wait_for(call.open.wait(), 60)
     return calls, tasks

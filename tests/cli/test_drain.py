@@ -48,7 +48,7 @@ def recorded_messages(folder: Path, session_id: str, direction: str) -> int:
 
 
 async def until_draining(gateway: Voxgate) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     async with aiohttp.ClientSession() as http:
         while True:
             async with http.get(f"{gateway.url}/readyz", headers={"connection": "close"}) as answer:
@@ -74,7 +74,7 @@ async def ended(gateway: Voxgate, seconds: float = 90) -> int:
 async def test_a_stop_lets_calls_end_and_closes_the_rest_with_a_reason(
     tmp_path: Path, provider: ScriptedProvider
 ) -> None:
-    gateway = await start_with(provider, tmp_path, "--drain-seconds", "3")
+    gateway = await start_with(provider, tmp_path, "--drain-seconds", "8")
     calls, tasks = await begin_calls(gateway, 20)
     gateway.process.send_signal(signal.SIGTERM)
     await until_draining(gateway)

@@ -115,8 +115,8 @@ async def test_a_stop_ends_calls_with_a_reason_keeps_their_traces_and_leaves_no_
 def test_children_do_not_outlive_a_parent_that_was_killed(own: Voxgate) -> None:
     children = children_of(own.process.pid)
     own.process.kill()
-    own.process.wait(10)
-    deadline = time.monotonic() + 20
+    own.process.wait(60)
+    deadline = time.monotonic() + 60
     while alive := [child for child in children if runs(child)]:
         assert time.monotonic() < deadline, alive
         time.sleep(0.05)
@@ -126,7 +126,7 @@ def test_children_do_not_outlive_a_parent_that_was_killed(own: Voxgate) -> None:
 async def test_a_child_that_dies_is_started_again_and_calls_are_recorded(own: Voxgate, which: str) -> None:
     victim = next(pid for pid in children_of(own.process.pid) if which in command_of(pid))
     os.kill(victim, signal.SIGKILL)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         children = [pid for pid in children_of(own.process.pid) if which in command_of(pid) and runs(pid)]
         if children and victim not in children:
@@ -134,7 +134,7 @@ async def test_a_child_that_dies_is_started_again_and_calls_are_recorded(own: Vo
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
     async with connect(f"{own.ws_url}?model=local", additional_headers=own.auth) as call:
-        await asyncio.wait_for(call.recv(), 30)
+        await asyncio.wait_for(call.recv(), 60)
         assert call.response is not None
         session_id = call.response.headers["x-voxgate-session-id"]
     assert (await own.finished_session(session_id, 30))["status"] == "complete"

@@ -50,7 +50,7 @@ async def test_a_renewed_certificate_is_shown_by_every_worker_without_a_signal(t
         make_certificate(tmp_path)
         renewed = ssl.create_default_context(cafile=str(certificate))
         in_a_row = 0
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while in_a_row < 12:  # of either worker
                 in_a_row = in_a_row + 1 if await answers(running, renewed) else 0
                 await asyncio.sleep(0.05)

@@ -16,7 +16,7 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from tests.running import Voxgate
 
 APPEND_MS = 100
-STEP_SECONDS = 20
+STEP_SECONDS = 60
 VAD = {"type": "server_vad", "silence_duration_ms": 500}
 TRANSCRIPTION = {"model": "whisper-1"}
 

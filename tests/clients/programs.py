@@ -88,7 +88,7 @@ async def serving(*command: str | Path, cwd: Path, env: dict[str, str]) -> Async
     process = await _start(*command, cwd=cwd, env={**env, "PYTHONUNBUFFERED": "1"})
     assert process.stdout is not None
     try:
-        line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
         opened = re.search(r"http://\S+?(?=/\s|/$)", line)
         assert opened, line + (await process.stdout.read()).decode()
         yield opened[0]
@@ -112,7 +112,7 @@ async def post(url: str) -> tuple[int, dict[str, str], Any]:
         return answer.status, headers, await answer.json()
 
 
-async def session_of(voxgate: Voxgate, q: str, seconds: float = 20, **options: Any) -> dict[str, Any]:
+async def session_of(voxgate: Voxgate, q: str, seconds: float = 60, **options: Any) -> dict[str, Any]:
     """The trace of the only session that the filter finds, once its call is over. `options` are aiohttp's."""
     deadline = time.monotonic() + seconds
     while True:

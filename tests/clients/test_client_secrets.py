@@ -36,7 +36,7 @@ async def test_a_client_calls_with_the_secret_and_finds_the_session_as_it_was_se
             extra_headers={"OpenAI-Safety-Identifier": "user_of_the_secret"},
         )
     async with (
-        asyncio.timeout(30),
+        asyncio.timeout(60),
         AsyncOpenAI(base_url=base_url, api_key=secret.value) as client,
         client.realtime.connect(model="local") as call,
     ):

@@ -38,7 +38,7 @@ async def calling(
 
 async def event(socket: ClientConnection, kind: str) -> dict[str, Any]:
     """The next event of a kind; others are passed over."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             message: dict[str, Any] = json.loads(await socket.recv())
             if message["type"] == kind:

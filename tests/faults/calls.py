@@ -25,7 +25,9 @@ from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
 CALLS = 6
 MUCH_SLOWER = 5
-"""So many times the usual delay is more than what a busy machine does to a median."""
+"""So many times the usual delay is more than what a busy machine does to a median …"""
+BUSY_SECONDS = 0.25
+"""… if it is more than this, too: whoever waits for a disk or a lock waits for as long as the fault lasts."""
 PATIENCE_SECONDS = 60.0
 CLOSING = "input_audio_buffer.commit"
 
@@ -161,6 +163,10 @@ class Load:
         delays = [d for caller in self.callers for at, d in caller.delays if began <= at < ended]
         assert len(delays) > 50, "too few to compare"
         return statistics.median(delays)
+
+    def was_not_slowed(self, began: float, broke: float, mended: float) -> bool:
+        """While something was broken, compared with the time before."""
+        return self.delay(broke, mended) < self.delay(began, broke) * MUCH_SLOWER + BUSY_SECONDS
 
     def nothing_was_lost_on_the_way(self) -> None:
         """Both far ends of every call have all messages, in order."""

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.faults.calls import CALLS, MUCH_SLOWER, Load, load
+from tests.faults.calls import CALLS, Load, load
 from tests.running import Voxgate
 from voxgate.testing.provider import ScriptedProvider
 
@@ -27,8 +27,8 @@ async def refusal(gateway: Voxgate, key: str) -> tuple[str, int | None]:
     """The error's code and the close code that a new call gets."""
     headers = {"Authorization": f"Bearer {key}"}
     async with connect(f"{gateway.ws_url}?model=fake", additional_headers=headers) as socket:
-        event = json.loads(await asyncio.wait_for(socket.recv(), 10))
-        await asyncio.wait_for(socket.wait_closed(), 10)
+        event = json.loads(await asyncio.wait_for(socket.recv(), 60))
+        await asyncio.wait_for(socket.wait_closed(), 60)
         return event["error"]["code"], socket.close_code
 
 
@@ -52,7 +52,7 @@ async def all_is_well_afterwards(calls: Load, began: float, broke: float, mended
     await calls.end()
     calls.nothing_was_lost_on_the_way()
     await calls.traces_are_whole()
-    assert calls.delay(broke, mended) < calls.delay(began, broke) * MUCH_SLOWER
+    assert calls.was_not_slowed(began, broke, mended)
 
 
 async def test_a_locked_database_keeps_no_call_waiting(gateway: Voxgate, provider: ScriptedProvider) -> None:

@@ -59,7 +59,7 @@ class RunningGateway:
 
     async def records(self, session_id: str = "") -> list[WireRecord]:
         """All records of that call, or of the only one that was logged, once its log is complete."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 for path in wire_logs(self.worker.settings.wire_dir):
                     if not path.name.startswith(session_id):

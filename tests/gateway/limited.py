@@ -31,7 +31,7 @@ async def works(socket: ClientConnection) -> None:
 async def end_of(socket: ClientConnection) -> tuple[dict[str, Any], int | None, str | None]:
     """The error that a call ends with, the close code and the reason. Messages before it are skipped."""
     error: dict[str, Any] = {}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with contextlib.suppress(ConnectionClosed):
             while True:
                 message = await socket.recv()
@@ -46,7 +46,7 @@ async def refusal_of(gateway: RunningGateway, key: str = ADMIN_KEY) -> tuple[str
         return error["code"], code, reason
 
 
-async def until(condition: Callable[[], Any], seconds: float = 10) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)

@@ -94,7 +94,7 @@ async def say(call: ClientConnection, kind: str, **more: Any) -> None:
 
 async def until_type(call: ClientConnection, kind: str) -> dict[str, Any]:
     """The next event of that type; an error instead fails."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             event: dict[str, Any] = json.loads(await call.recv())
             assert event["type"] == kind or event["type"] != "error", event
@@ -111,7 +111,7 @@ async def respond(call: ClientConnection, kind: str = "response.create") -> None
 async def heard_to_the_end(call: ClientConnection) -> tuple[list[dict[str, Any]], int | None, str | None]:
     """All events until the call is closed, the close code and the reason."""
     events = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with contextlib.suppress(ConnectionClosed):
             while True:
                 events.append(json.loads(await call.recv()))

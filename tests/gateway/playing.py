@@ -66,7 +66,7 @@ class Heard:
 async def play_client(socket: ClientConnection, events: list[Event], until: str = "response.done") -> Heard:
     """Sends all that the client has to say, and hears all up to the event `until`."""
     heard = Heard([], [])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         for event in events:
             await socket.send(json.dumps(event))
         while not heard.events or heard.events[-1]["type"] != until:

@@ -23,7 +23,9 @@ from voxgate.gateway.scoreboard import Place, Scoreboard
 from voxgate.testing.provider import ScriptedProvider
 
 pytestmark = pytest.mark.anyio
-CALLS = 40
+CALLS = 20
+ATTEMPTS = 5
+"""A worker waits only some milliseconds for the other, which may not run for longer on a busy machine."""
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ async def calls_by_worker(voxgate: Voxgate) -> list[int]:
 
 
 @contextlib.asynccontextmanager
-async def many(voxgate: Voxgate, *, at_once: bool) -> AsyncIterator[list[ClientConnection]]:
+async def many(voxgate: Voxgate, *, at_once: bool = True) -> AsyncIterator[list[ClientConnection]]:
     calls: list[ClientConnection] = []
     try:
         if at_once:
@@ -50,16 +52,36 @@ async def many(voxgate: Voxgate, *, at_once: bool) -> AsyncIterator[list[ClientC
             await call.close()
 
 
+async def known_shares(voxgate: Voxgate, calls: int) -> list[int]:
+    """Once the worker that is asked knows of all; the other's numbers are a second old."""
+    while sum(shares := await calls_by_worker(voxgate)) != calls:
+        await asyncio.sleep(0.05)
+    return shares
+
+
+async def shares_after_a_sleep(voxgate: Voxgate, sleeper: int, *, at_once: bool) -> list[int]:
+    """Of calls of which half began while one worker slept."""
+    with sleeping(sleeper):
+        half = many(voxgate)
+        await half.__aenter__()
+    try:
+        async with many(voxgate, at_once=at_once):
+            return await known_shares(voxgate, 2 * CALLS)
+    finally:
+        await half.__aexit__(None, None, None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the worker processes in /proc")
 @pytest.mark.parametrize("at_once", [False, True], ids=["one after the other", "all at once"])
-async def test_two_workers_get_as_many_calls(tmp_path: Path, at_once: bool) -> None:
+async def test_a_worker_that_has_more_leaves_new_calls_to_the_other(tmp_path: Path, at_once: bool) -> None:
     async with ScriptedProvider() as provider:
         with two_workers(tmp_path, provider) as voxgate:
-            async with many(voxgate, at_once=at_once):
-                shares = await calls_by_worker(voxgate)
-                while sum(shares) != CALLS:  # the other's numbers are a second old
-                    await asyncio.sleep(0.05)
-                    shares = await calls_by_worker(voxgate)
-                assert min(shares) >= CALLS * 0.4, shares
+            for sleeper in workers_of(voxgate):
+                seen: list[list[int]] = []
+                while len(seen) < ATTEMPTS and not any(min(shares) >= CALLS * 0.8 for shares in seen):
+                    seen.append(await shares_after_a_sleep(voxgate, sleeper, at_once=at_once))
+                    await known_shares(voxgate, 0)
+                assert min(seen[-1]) >= CALLS * 0.8, seen
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the worker processes in /proc")
@@ -67,7 +89,7 @@ async def test_a_worker_that_has_more_takes_what_one_that_hangs_does_not(tmp_pat
     async with ScriptedProvider() as provider:
         with two_workers(tmp_path, provider) as voxgate:
             with sleeping(workers_of(voxgate)[0]):
-                async with many(voxgate, at_once=True) as calls:
+                async with many(voxgate) as calls:
                     for call in calls:
                         await works(call)
 

@@ -24,7 +24,7 @@ class StuckStore:
         self.go_on = threading.Event()
 
     def find_api_key(self, key_hash: str) -> None:
-        self.go_on.wait(30)
+        self.go_on.wait(60)
 
 
 async def call(gateway: RunningGateway, key: str) -> bytes | str:
@@ -33,7 +33,7 @@ async def call(gateway: RunningGateway, key: str) -> bytes | str:
         f"{gateway.url}?model=fake", headers={"authorization": f"Bearer {key}"}
     ) as socket:
         await socket.send_str("hello")
-        message = await asyncio.wait_for(socket.receive(), 20)
+        message = await asyncio.wait_for(socket.receive(), 60)
         assert message.type is aiohttp.WSMsgType.TEXT
         return str(message.data)
 
@@ -69,7 +69,7 @@ async def test_a_key_that_cannot_be_looked_up_in_time_is_refused(monkeypatch: py
             return True
 
         def admit(self, key: str | None) -> None:
-            stuck.go_on.wait(30)
+            stuck.go_on.wait(60)
 
     admitting = Admission(Gatekeeper())  # type: ignore[arg-type]
     with pytest.raises(StoreUnavailable, match="credentials work"):

@@ -39,7 +39,7 @@ def running(folder: Path, provider: ScriptedProvider) -> AbstractContextManager[
 
 
 async def until_used(voxgate: Voxgate, credential_id: str, **wanted: Any) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             used = (await voxgate.request("GET", f"/v1/credentials/{credential_id}"))["used"]
             if all(used[name] == value for name, value in wanted.items()):

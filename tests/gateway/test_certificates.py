@@ -44,7 +44,7 @@ async def is_trusted(gateway: RunningGateway, context: ssl.SSLContext, name: str
 
 
 async def until_trusted(gateway: RunningGateway, context: ssl.SSLContext) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await is_trusted(gateway, context):
             await asyncio.sleep(0.02)
 

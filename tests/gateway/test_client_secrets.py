@@ -71,7 +71,7 @@ async def first_update(gateway: RunningGateway, provider: ScriptedProvider, key:
     """The session that the provider is told of before the client says a word."""
     before = len(provider.calls)
     async with connect(f"{gateway.url}{query}", additional_headers={"Authorization": f"Bearer {key}"}):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(provider.calls) <= before or not provider.calls[-1].messages:
                 await asyncio.sleep(0.005)
     event = json.loads(provider.calls[-1].messages[0])
@@ -164,7 +164,7 @@ async def test_the_client_may_change_the_settings(start_gateway: StartGateway) -
         async with connect(gateway.url, additional_headers=headers) as client:
             changed = {"type": "realtime", "instructions": "Be long."}
             await client.send(json.dumps({"type": "session.update", "session": changed}))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while True:
                     event = json.loads(await client.recv())
                     assert event["type"] != "error"
@@ -399,7 +399,7 @@ async def test_the_recorded_requests_of_the_sdks_are_answered(
 async def raw(gateway: RunningGateway, request: bytes) -> tuple[int, Any]:
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     writer.write(request)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = int(re.findall(r"(?i)content-length: (\d+)", head)[0])
         body = await reader.readexactly(length)

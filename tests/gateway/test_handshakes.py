@@ -63,7 +63,7 @@ async def open_call(gateway: RunningGateway, head: bytes) -> tuple[dict[str, str
     """The headers of the 101, and what stands right behind it when the gateway has closed or said enough."""
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     writer.write(head)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         assert first == "HTTP/1.1 101 Switching Protocols", (first, head)
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
@@ -100,7 +100,7 @@ async def test_every_recorded_client_gets_its_101_and_its_provider(
 
 async def check_provider(provider: ScriptedProvider, each: Recorded, number: int) -> None:
     """It is asked for the live model and is shown nothing of the client's key and account."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(provider.calls) < number:
             await asyncio.sleep(0.005)
     call = provider.calls[-1]
@@ -120,7 +120,7 @@ async def test_a_call_without_a_model_takes_the_credentials(start_gateway: Start
         key = await gateway.mint(model="fake")
         for number, target in enumerate([path + query for path in paths for query in queries], 1):
             await open_call(gateway, upgrade(target, key))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while len(provider.calls) < number:
                     await asyncio.sleep(0.005)
             assert "model=fake" in provider.calls[-1].path, target

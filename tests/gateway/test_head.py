@@ -16,7 +16,7 @@ from tests.gateway.conftest import RunningGateway, StartGateway
 from tests.gateway.limited import metric
 
 pytestmark = pytest.mark.anyio
-HASTY = {"handshake_seconds": 0.3}
+HASTY = {"handshake_seconds": 1}
 
 
 @contextlib.asynccontextmanager
@@ -50,14 +50,14 @@ async def answer_of(gateway: RunningGateway, start: bytes, slowly: bytes) -> tup
 
 
 async def read_answer(reader: asyncio.StreamReader) -> tuple[int, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
         return int(head.split()[1]), json.loads(await reader.readexactly(int(length.split(b":")[1])))
 
 
 async def ended(reader: asyncio.StreamReader) -> bytes:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with contextlib.suppress(ConnectionError):
             return await reader.read()
     return b""
@@ -68,7 +68,7 @@ async def test_a_head_that_dribbles_is_answered_408(start_gateway: StartGateway)
         status, body = await answer_of(gateway, b"GET /v1/realtime HTTP/1.1\r\n", b"x-slow: " + b"y" * 5000)
         assert status == 408
         assert body["error"]["code"] == "request_timeout"
-        assert "0.3 seconds" in body["error"]["message"]
+        assert "1 second" in body["error"]["message"]
         assert await metric(gateway, "voxgate_calls_refused_total", "request_timeout") == 1
 
 
@@ -91,7 +91,7 @@ async def test_the_second_request_of_a_connection_has_its_own_time(start_gateway
             for _ in range(3):
                 writer.write(request)
                 assert (await read_answer(reader))[0] == 200
-                await asyncio.sleep(0.2)  # between two requests no time runs, and that of the first is over
+                await asyncio.sleep(0.4)  # between two requests no time runs, and that of the first is over
             writer.write(request + request[:20])
             assert (await read_answer(reader))[0] == 200
             assert (await read_answer(reader))[0] == 408
@@ -126,7 +126,7 @@ async def test_an_answer_that_takes_long_is_not_cut_off(start_gateway: StartGate
         async with connection(gateway) as (reader, writer):
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             loop = asyncio.get_running_loop()
-            loop.call_later(0.6, release.set)  # twice the time for a request
+            loop.call_later(1.5, release.set)  # longer than the time for a request
             assert await read_answer(reader) == (200, {})
 
 

@@ -25,8 +25,8 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(autouse=True)
 def swift(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "_SWEEP_SECONDS", 0.02)
-    monkeypatch.setattr(relay, "_BOUNDARY_SECONDS", 0.2)
-    monkeypatch.setattr(relay, "_CLOSE_SECONDS", 0.5)
+    monkeypatch.setattr(relay, "_BOUNDARY_SECONDS", 0.5)
+    monkeypatch.setattr(relay, "_CLOSE_SECONDS", 1.5)
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ async def test_too_much_per_second_ends_a_call_and_bursts_do_not(
 async def test_a_client_that_does_not_read_is_given_up(
     start_gateway: StartGateway, tmp_path: Path, tls: bool, scopes: dict[str, Any] | None
 ) -> None:
-    settings: dict[str, Any] = {"limits": {"stall_seconds": 0.3}}
+    settings: dict[str, Any] = {"limits": {"stall_seconds": 0.5}}
     options: dict[str, Any] = {"max_queue": 1, "max_size": None, "close_timeout": 0.1}
     if tls:
         settings["tls_cert"], settings["tls_key"] = make_certificate(tmp_path)
@@ -214,7 +214,7 @@ async def test_a_provider_that_does_not_read_is_given_up_and_the_client_is_told(
 
     async with (
         ScriptedProvider(deaf) as provider,
-        start_gateway(provider.base_url, limits={"stall_seconds": 0.3}) as gateway,
+        start_gateway(provider.base_url, limits={"stall_seconds": 0.5}) as gateway,
         contextlib.AsyncExitStack() as finally_,
         call_of(gateway, close_timeout=0.1) as socket,
     ):

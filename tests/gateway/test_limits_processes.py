@@ -162,7 +162,7 @@ class Healthy:
 async def counted_as_ended(voxgate: Voxgate, code: str, calls: int) -> None:
     """One worker knows what the other counted a second later."""
     line = f'voxgate_calls_ended_total{{code="{code}"}} {calls}'
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while line not in (await voxgate.request("GET", "/metrics")).decode().splitlines():
             await asyncio.sleep(0.1)
 

@@ -58,7 +58,7 @@ async def talk(socket: ClientConnection) -> list[str]:
     await socket.send(json.dumps({"type": "response.create"}))
     heard: list[str] = []
     while not heard or '"response.done"' not in heard[-1]:
-        heard.append(str(await asyncio.wait_for(socket.recv(), 10)))
+        heard.append(str(await asyncio.wait_for(socket.recv(), 60)))
     await socket.close(1000, "my name is PLUM")
     return heard
 

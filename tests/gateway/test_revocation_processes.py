@@ -95,7 +95,7 @@ async def test_an_api_key_that_was_revoked_or_expired_starts_no_call_in_any_work
 
 async def refused_soon(voxgate: Voxgate, other: int, key: str, code: str) -> None:
     """By the worker that is not the other one."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             with sleeping(other):
                 async with call_of(voxgate, key) as call:

@@ -163,7 +163,7 @@ def carriers(key: str) -> Iterator[dict[str, Any]]:
 async def test_a_call_needs_the_role_connect_or_mint(gateway: RunningGateway, caller: str) -> None:
     key = await key_of(gateway, caller)
     for options in carriers(key or ""):
-        async with connect(f"{gateway.url}?model=fake", **options) as call, asyncio.timeout(10):
+        async with connect(f"{gateway.url}?model=fake", **options) as call, asyncio.timeout(60):
             if caller in {ADMIN, MINT, CONNECT, TEMPORARY}:
                 await call.send("hello")
                 assert await call.recv() == "hello"

@@ -115,6 +115,6 @@ def test_a_child_process_reads_what_its_parent_wrote() -> None:
         f"board = Scoreboard({board.descriptor})\n"
         "board.write(4, board.read(3) + b' yourself')\n"
     )
-    subprocess.run([sys.executable, "-c", program], pass_fds=[board.descriptor], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", program], pass_fds=[board.descriptor], check=True, timeout=60)
     assert board.read(4) == b"hello yourself"
     os.close(board.descriptor)

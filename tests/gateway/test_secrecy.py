@@ -170,7 +170,7 @@ async def test_no_secret_reaches_the_provider_or_the_trace(start_gateway: StartG
         plants = [_Planter(Random(seed), [ADMIN_KEY, temporary][seed % 2]).plant() for seed in range(40)]
         for number, planted in enumerate(plants, 1):
             await open_and_leave(gateway, planted.head)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while len(provider.calls) < number:
                     await asyncio.sleep(0.005)
             received = provider.calls[-1]
@@ -186,7 +186,7 @@ async def open_and_leave(gateway: RunningGateway, head: bytes) -> None:
     """A call from the request's head to its 101."""
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     writer.write(head)
-    answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
     assert answer.startswith(b"HTTP/1.1 101"), answer
     writer.close()
     await writer.wait_closed()
@@ -194,7 +194,7 @@ async def open_and_leave(gateway: RunningGateway, head: bytes) -> None:
 
 async def all_facts(gateway: RunningGateway, calls: int) -> bytes:
     """What was recorded of so many calls beside their messages, once all are over."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             readers = [WireLogReader(path) for path in wire_logs(gateway.worker.settings.wire_dir)]
             records = [record for reader in readers for record in iter(reader.read, [])]

@@ -17,7 +17,7 @@ from voxgate.gateway.sockets import SocketTransport
 SENT = 300_000
 """More than is read at once, so that some of it is unread when the reset is noticed."""
 PORTION = 64 << 10
-SECONDS = 10
+SECONDS = 60
 
 
 class Listener(asyncio.Protocol):

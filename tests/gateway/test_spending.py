@@ -37,7 +37,7 @@ class SlowStore(Store):
         self.let.set()
 
     def take_use(self, credential_id: str, most: int | None) -> tuple[bool, Spent]:
-        self.let.wait(20)
+        self.let.wait(60)
         return super().take_use(credential_id, most)
 
 

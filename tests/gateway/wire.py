@@ -38,7 +38,7 @@ MASK = b"mask"
 GA_PATH = "/openai/v1/realtime"
 """Its clients all speak the dialect of today: such a call is never looked into."""
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
 """After so long a test says that something did not come."""
 _END = b"\r\n\r\n"
 

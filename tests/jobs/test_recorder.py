@@ -26,7 +26,7 @@ from voxgate.recording.wirelog import CLIENT, LOCK_NAME, SERVER, wire_logs
 from voxgate.store import FolderBlobs, Store
 from voxgate.traces import build_trace
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 def wait_for(condition: Callable[[], Any], step: Callable[[], Any] = lambda: None) -> Any:

@@ -65,7 +65,7 @@ async def used(gateway: RunningGateway, credential_id: str) -> Any:
 
 
 async def until_used(gateway: RunningGateway, credential_id: str, fits: Callable[[Any], bool]) -> Any:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not fits(found := await used(gateway, credential_id)):
             await asyncio.sleep(0.02)
         return found

@@ -60,7 +60,7 @@ class Server:
         self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, args=(settings, api_key))
         self._thread.start()
-        assert self._ready.wait(20), "the server did not start"
+        assert self._ready.wait(60), "the server did not start"
 
     def _run(self, settings: LocalSettings, api_key: str | None) -> None:
         async def main() -> None:

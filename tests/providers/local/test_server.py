@@ -43,10 +43,10 @@ def url(server: Server, query: str = "?model=any-name") -> str:
 def refusal(address: str, **options: Any) -> tuple[str | None, int, str]:
     """The error's code, then the close code and reason."""
     with connect(address, **options) as socket:
-        error = json.loads(socket.recv(timeout=10))
+        error = json.loads(socket.recv(timeout=60))
         assert error["type"] == "error"
         with pytest.raises(ConnectionClosed) as closed:
-            socket.recv(timeout=10)
+            socket.recv(timeout=60)
     assert closed.value.rcvd is not None
     return error["error"]["code"], closed.value.rcvd.code, closed.value.rcvd.reason
 
@@ -158,10 +158,10 @@ def test_a_written_answer_comes_word_by_word(valid: Check) -> None:
 def test_a_stopping_server_says_that_it_goes_away(valid: Check) -> None:
     server = Server(QUIET)
     with connect(url(server)) as socket:
-        socket.recv(timeout=10)
+        socket.recv(timeout=60)
         server.close()
         with pytest.raises(ConnectionClosed) as closed:
-            socket.recv(timeout=10)
+            socket.recv(timeout=60)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
 
@@ -172,7 +172,7 @@ def test_a_session_ends_after_its_time(valid: Check, monkeypatch: pytest.MonkeyP
     with calling(QUIET, valid) as caller:
         assert caller.until("error")["error"]["code"] == "session_expired"
         with pytest.raises(ConnectionClosed) as closed:
-            caller.socket.recv(timeout=10)
+            caller.socket.recv(timeout=60)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1001
         assert closed.value.rcvd.reason == "Your session hit the maximum duration of 60 minutes."
@@ -217,7 +217,7 @@ class Elsewhere:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
