@@ -36,7 +36,7 @@ SCOPES: dict[str, dict[str, Any]] = {
 """What the credentials of the calls to a model allow; the model tells the provider which rules hold."""
 TOKEN_MODEL = "fake-tokens"
 _CARRIERS = ("authorization", "api-key", "subprotocol", "query")
-_SECONDS = 20.0
+_SECONDS = 60.0
 _LONGEST_WAIT = 0.4
 """For an answer that need not come, such as to half a head."""
 

@@ -13,10 +13,10 @@ import pytest
 
 from tests.certificates import make_certificate
 from tests.gateway.conftest import RunningGateway, StartGateway
-from tests.gateway.limited import metric
+from tests.gateway.limited import metric, until
 
 pytestmark = pytest.mark.anyio
-HASTY = {"handshake_seconds": 1}
+HASTY = {"handshake_seconds": 0.6}
 
 
 @contextlib.asynccontextmanager
@@ -68,7 +68,7 @@ async def test_a_head_that_dribbles_is_answered_408(start_gateway: StartGateway)
         status, body = await answer_of(gateway, b"GET /v1/realtime HTTP/1.1\r\n", b"x-slow: " + b"y" * 5000)
         assert status == 408
         assert body["error"]["code"] == "request_timeout"
-        assert "1 second" in body["error"]["message"]
+        assert "0.6 seconds" in body["error"]["message"]
         assert await metric(gateway, "voxgate_calls_refused_total", "request_timeout") == 1
 
 
@@ -91,7 +91,7 @@ async def test_the_second_request_of_a_connection_has_its_own_time(start_gateway
             for _ in range(3):
                 writer.write(request)
                 assert (await read_answer(reader))[0] == 200
-                await asyncio.sleep(0.4)  # between two requests no time runs, and that of the first is over
+                await asyncio.sleep(0.25)  # between two requests no time runs, and that of the first is over
             writer.write(request + request[:20])
             assert (await read_answer(reader))[0] == 200
             assert (await read_answer(reader))[0] == 408
@@ -126,7 +126,7 @@ async def test_an_answer_that_takes_long_is_not_cut_off(start_gateway: StartGate
         async with connection(gateway) as (reader, writer):
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             loop = asyncio.get_running_loop()
-            loop.call_later(1.5, release.set)  # longer than the time for a request
+            loop.call_later(0.9, release.set)  # longer than the time for a request
             assert await read_answer(reader) == (200, {})
 
 
@@ -151,6 +151,31 @@ async def test_a_head_that_is_too_large_counts_and_the_bound_is_a_setting(
                 assert answer[0] == status
         assert answer[1]["error"]["code"] == "head_too_large"
         assert await metric(gateway, "voxgate_calls_refused_total", "head_too_large") == 1
+
+
+async def test_who_goes_on_with_a_head_that_is_too_large_still_hears_why(start_gateway: StartGateway) -> None:
+    async with start_gateway() as gateway:
+        async with connection(gateway) as (reader, writer):
+            writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-large: " + b"y" * (8 << 20))
+            await writer.drain()
+            assert (await read_answer(reader))[0] == 431
+            writer.write_eof()
+            assert await ended(reader) == b""
+        await until(lambda: not gateway.server.server_state.connections)
+
+
+async def test_who_never_ends_a_head_that_is_too_large_is_cut_off(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxgate.gateway.head._LINGER_SECONDS", 0.2)
+    async with start_gateway() as gateway:
+        async with connection(gateway) as (_, writer):
+            writer.write(b"GET /healthz HTTP/1.1\r\nx-large: ")
+            with pytest.raises(ConnectionError):
+                while True:
+                    writer.write(b"y" * 100_000)
+                    await writer.drain()
+                    await asyncio.sleep(0.01)
 
 
 async def test_what_is_no_http_is_answered_in_openais_shape(start_gateway: StartGateway) -> None:

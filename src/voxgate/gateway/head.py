@@ -16,6 +16,23 @@ from voxgate.core.errors import HeadTooLarge, InvalidRequest, RequestError, Requ
 from voxgate.core.settings import LimitSettings
 
 _END: Final = b"\r\n\r\n"
+_LINGER_SECONDS: Final = 2.0
+"""How long a client that was refused may go on with its request before it is cut off."""
+
+
+class _Refused(asyncio.Protocol):
+    """What is left of a client whose request was answered before it was whole: the rest is dropped, because
+    closing at once would reset the connection and lose the answer."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        transport.set_protocol(self)
+        transport.write_eof()
+        self._transport = transport
+        self._timer = asyncio.get_running_loop().call_later(_LINGER_SECONDS, transport.abort)
+        transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._timer.cancel()
 
 
 class HeadLimiter(HttpToolsProtocol):
@@ -124,4 +141,8 @@ class HeadLimiter(HttpToolsProtocol):
             f"connection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode()
             + body
         )
-        self.transport.close()
+        if self.transport.can_write_eof():
+            self.connection_lost(error)  # for us: uvicorn closes what is lost without an error
+            _Refused(self.transport)
+        else:  # TLS has its own farewell
+            self.transport.close()
