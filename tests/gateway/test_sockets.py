@@ -24,6 +24,13 @@ class Listener(asyncio.Protocol):
     def __init__(self) -> None:
         self.received = 0
         self.lost: list[Exception | None] = []
+        self.stalled: list[bool] = []
+
+    def pause_writing(self) -> None:
+        self.stalled.append(True)
+
+    def resume_writing(self) -> None:
+        self.stalled.append(False)
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
@@ -91,6 +98,32 @@ def test_who_takes_over_a_connection_that_was_reset_hears_of_it(
             transport.write(b"too late")
             await until(lambda: second.lost)
             assert not first.lost
+
+    run(scene())
+
+
+def test_a_peer_that_is_gone_is_not_stalled_though_nobody_reads_what_it_said(
+    run: Callable[[Awaitable[None]], None],
+) -> None:
+    """As when the other side of the call is stalled too."""
+
+    async def scene() -> None:
+        one, peer = socket.socketpair()
+        one.setblocking(False)
+        transport = SocketTransport(asyncio.get_running_loop(), one)
+        transport.set_protocol(listener := Listener())
+        peer.send(b"the last words")
+        while not listener.stalled:
+            transport.write(bytes(PORTION))
+        assert listener.stalled == [True]
+        peer.close()
+        await until(lambda: len(listener.stalled) == 2)
+        assert listener.stalled == [True, False]
+        assert transport.get_write_buffer_size() == 0
+        assert not listener.lost, "it is read to its end first"
+        transport.resume_reading()
+        await until(lambda: listener.lost)
+        assert listener.received == len(b"the last words")
 
     run(scene())
 

@@ -200,6 +200,9 @@ class SocketTransport(asyncio.Transport):
             self._pending_bytes = 0
         if self._closing:
             self._loop.call_soon(self._finish, None)
+        elif self._paused_peer:  # nothing waits any more: it is not stalled but gone
+            self._paused_peer = False
+            self._protocol.resume_writing()
 
     def _write(self) -> None:
         while self._pending:
