@@ -179,11 +179,11 @@ class SessionRecording:
         """One step at a time: tracks, everything on the disk, the final trace, and only then the wire log.
         So a session that is shown as complete has all its sound."""
         keys = self._tracks.finish()
-        trace = self._builder.snapshot(live=False)
-        duration_ms = trace.summary["duration_ms"]
+        duration_ms = self._builder.finish()
         mixer = CallMixer(self._blobs, self._prefix, self._builder.layout, duration_ms)
         for _ in mixer.steps():
             yield
+        trace = self._builder.snapshot(live=False, sound=mixer.sound)
         _add_tracks(trace, mixer.tracks)
         for key in self._written(keys + mixer.keys):
             self._blobs.sync(key)

@@ -16,10 +16,12 @@ import orjson
 from voxgate.audio.mixing import LaneRenderer, Piece, stereo
 from voxgate.audio.pcm import SAMPLE_BYTES, Samples, StreamResampler, TrackDecoder, to_bytes, to_samples
 from voxgate.audio.peaks import PER_SECOND, peak_frames, peaks
+from voxgate.jobs.hearing import CallHearing
 from voxgate.store import Blobs
 from voxgate.traces import AudioChunk, TrackLayout
 from voxgate.traces.events import Json
 from voxgate.traces.lanes import Run
+from voxgate.traces.sound import SoundFacts
 from voxgate.traces.tracks import Track
 
 _BLOCK_SECONDS: Final = 10
@@ -83,6 +85,9 @@ class CallMixer:
         self._present = layout.present
         self._rate = max((layout.rate(track) for track in self._present), default=0)
         self._peaks: dict[str, list[float]] = {"user": [], "assistant": [], "heard": []}
+        self._hearing = CallHearing(self._rate) if self._present else None
+        self.sound: SoundFacts | None = None
+        """What was measured, once all steps are done; None where there is nothing to hear."""
         self.tracks: dict[str, Json] = {}
         self.keys: list[str] = []
 
@@ -96,6 +101,7 @@ class CallMixer:
             yield from self._write_mix(sources)
         key = f"{self._prefix}/peaks.json"
         self._blobs.put(key, orjson.dumps({"per_second": PER_SECOND, **self._peaks}))
+        self.sound = self._hearing.facts() if self._hearing is not None else None
 
     def _open(self, stack: ExitStack, track: Track) -> Generator[None, None, _Source]:
         file: IO[bytes] = stack.enter_context(self._blobs.open(f"{self._prefix}/{track}.pcm"))
@@ -133,6 +139,8 @@ class CallMixer:
         if "assistant" in self._present:
             self._append("heard", to_bytes(right), 1)
         self._append("mix", to_bytes(stereo(left, right)), 2)
+        if self._hearing is not None:
+            self._hearing.feed(left, right)
         self._peaks["user"] += peaks(left, self._rate)
         heard_peaks = peaks(right, self._rate)
         self._peaks["heard"] += heard_peaks

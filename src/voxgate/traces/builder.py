@@ -7,23 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from voxgate.traces.assembly import Assembly
+from voxgate.traces.bill import bill_of
 from voxgate.traces.conversation import Conversation
 from voxgate.traces.events import CLIENT, GATEWAY, SERVER, Event, Json, obj
+from voxgate.traces.metrics import Facts, session_metrics
 from voxgate.traces.model import Trace
 from voxgate.traces.responses import Responses
 from voxgate.traces.session import SessionState
-from voxgate.traces.spans import assemble
+from voxgate.traces.sound import SoundFacts
+from voxgate.traces.spans import session_span, turn_spans
+from voxgate.traces.summary import data_of, summary_of
 from voxgate.traces.tracks import AudioChunk, TrackLayout
 
 Handler = Callable[[Event, Json], None]
 
 
-def build_trace(events: Iterable[Event], *, session_id: str = "") -> Trace:
+def build_trace(events: Iterable[Event], *, session_id: str = "", sound: SoundFacts | None = None) -> Trace:
     """The trace of a whole log. A log without `gateway.closed` is one that a crash cut off."""
     builder = TraceBuilder(session_id)
     for event in events:
         builder.feed(event)
-    return builder.snapshot(live=False)
+    return builder.snapshot(live=False, sound=sound)
 
 
 class TraceBuilder:
@@ -53,10 +58,19 @@ class TraceBuilder:
             self.session.mark(event, "unreadable", "warning", side=event.dir, bytes=len(event.raw or b""))
         return chunks
 
-    def snapshot(self, *, live: bool = True) -> Trace:
-        """The trace so far. `live=False`: nothing more will come, so what is open stays unfinished."""
-        is_over = self.closed or not live
-        return assemble(self.session, self.conversation, self.responses, self.layout, is_over=is_over)
+    def finish(self) -> float:
+        """Nothing more will come: what has not played by now never does. How long the call took, in ms."""
+        self.layout.close(self.session.last_ns / 1e6)
+        return round(self.session.last_ns / 1e6, 3)
+
+    def snapshot(self, *, live: bool = True, sound: SoundFacts | None = None) -> Trace:
+        """The trace so far. `live=False`: nothing more will come, so what is open stays unfinished.
+        `sound` is what was measured in the whole call; without it the metrics that need it are null."""
+        if not live:
+            self.finish()
+        parts = (self.session, self.conversation, self.responses)
+        bill = bill_of(*parts)
+        return _assemble(Assembly(*parts, self.layout, bill, self.closed or not live, sound))
 
     def _unknown(self, event: Event) -> tuple[Handler, ...]:
         if event.dir == GATEWAY:
@@ -129,6 +143,19 @@ class TraceBuilder:
             "output_audio_buffer.cleared": responses.on_cleared,
         }
         return {(SERVER, name): (handle,) for name, handle in events.items()}
+
+
+def _assemble(one: Assembly) -> Trace:
+    root = session_span(one)
+    spans = [root]
+    for index, turn in enumerate(one.conversation.turns):
+        spans += turn_spans(one, turn, index + 1, root.id)
+    cut = one.interruptions()
+    summary = summary_of(one, spans, len(cut))
+    parts = (one.session, one.conversation, one.responses, one.layout)
+    found = session_metrics(Facts(*parts, spans, one.bill.usage, summary, cut, one.sound, one.is_over))
+    root.usage, root.cost_usd, root.metrics = one.bill.usage or None, one.bill.cost_usd, found.metrics
+    return Trace(one.session.id, summary, found.metrics, data_of(one, found), spans)
 
 
 def _on_error(session: SessionState, conversation: Conversation, responses: Responses) -> Handler:

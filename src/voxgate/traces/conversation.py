@@ -42,6 +42,7 @@ class UserItem:
     audio_end_ms: float | None = None
     vad: str | None = None
     silence_ms: float | None = None
+    prefix_ms: float | None = None
     text: str = ""
     images: list[Json] = field(default_factory=list)
     barge_in: bool = False
@@ -162,6 +163,7 @@ class Conversation:
         user = known or self._new_user("speech", event.t_ns, item_id)
         user.audio_start_ms = number(msg, "audio_start_ms")
         user.vad = string(self._session.turn_detection, "type") or "provider"
+        user.prefix_ms = self._session.prefix_ms
         user.barge_in = self._layout.assistant.end_ms > event.t_ms
 
     def on_speech_stopped(self, event: Event, msg: Json) -> None:

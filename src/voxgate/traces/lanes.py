@@ -85,10 +85,13 @@ class UserLane:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How much of an item was heard. `exact` if the client or the provider's buffer said so."""
+    """How much of an item was heard, and when that was known. `exact` if the client or the provider's buffer
+    said so; `by_close` if nobody cut it but the end of the call."""
 
     heard_ms: float
     exact: bool
+    at_ms: float
+    by_close: bool = False
 
 
 class AssistantLane:
@@ -102,7 +105,8 @@ class AssistantLane:
         self.cuts: dict[str, Cut] = {}
         self.underrun_ms: dict[str, float] = {}
         self._by_item: dict[str, list[Run]] = {}
-        self._stopped_responses: dict[str, bool] = {}
+        self._stopped_responses: dict[str, tuple[bool, float]] = {}
+        self._closed_ms: float | None = None
 
     def add(self, frames: int, t_ms: float, item_id: str, response_id: str) -> None:
         stopped = self._is_stopped(item_id, response_id)
@@ -128,9 +132,12 @@ class AssistantLane:
 
     def _is_stopped(self, item_id: str, response_id: str) -> bool:
         """Audio that comes after its response was stopped is generated and never heard."""
-        exact = self._stopped_responses.get(response_id)
-        if exact is not None:
-            self.cuts.setdefault(item_id, Cut(self._ms(self.heard_frames(item_id)), exact))
+        stopped = self._stopped_responses.get(response_id)
+        if stopped is not None:
+            self.cuts.setdefault(item_id, Cut(self._ms(self.heard_frames(item_id)), *stopped))
+        elif self._closed_ms is not None:
+            heard_ms = self._ms(self.heard_frames(item_id))
+            self.cuts.setdefault(item_id, Cut(heard_ms, exact=False, at_ms=self._closed_ms, by_close=True))
         return item_id in self.cuts
 
     def _append(self, run: Run) -> None:
@@ -148,7 +155,7 @@ class AssistantLane:
         for run in runs:
             run.heard = min(run.frames, left)
             left -= run.heard
-        self.cuts[item_id] = Cut(self._ms(self.heard_frames(item_id)), exact=True)
+        self.cuts[item_id] = Cut(self._ms(self.heard_frames(item_id)), exact=True, at_ms=t_ms)
         if was_playing:
             self._stop(t_ms, exact=False)
 
@@ -156,9 +163,15 @@ class AssistantLane:
         """Playing stopped at `t_ms`, also of the response's audio that is still to come."""
         self._stop(t_ms, exact=exact)
         if response_id:
-            self._stopped_responses[response_id] = exact
+            self._stopped_responses[response_id] = exact, t_ms
 
-    def _stop(self, t_ms: float, *, exact: bool) -> None:
+    def close(self, t_ms: float) -> None:
+        """The call is over: what has not played by now never does."""
+        if self._closed_ms is None:
+            self._closed_ms = t_ms
+            self._stop(t_ms, exact=False, by_close=True)
+
+    def _stop(self, t_ms: float, *, exact: bool, by_close: bool = False) -> None:
         touched: list[str] = []
         for run in reversed(self.runs):
             if self._end(run) <= t_ms:
@@ -168,7 +181,7 @@ class AssistantLane:
             run.heard = min(run.frames, max(0, round((t_ms - run.start_ms) * self.rate / 1000)))
             touched.append(run.item_id)
         for item_id in touched:
-            self.cuts[item_id] = Cut(self._ms(self.heard_frames(item_id)), exact)
+            self.cuts[item_id] = Cut(self._ms(self.heard_frames(item_id)), exact, t_ms, by_close)
         self.end_ms = min(self.end_ms, t_ms)
 
     def item_runs(self, item_id: str) -> list[Run]:

@@ -1,216 +1,376 @@
-"""Latencies and counts by the formulas of the documentation (docs/traces.md), all in ms. A value that cannot
-be measured is None, and for the session's metrics the reason stands beside it.
+"""The metrics of a session: each with its unit, the version of its formula and its parameters. The spans,
+what was paid and what was heard go in; numbers come out, and for those that cannot be measured None and
+the reason. Formulas: docs/metrics.md.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
-from voxgate.traces.conversation import Transcript, UserItem
+from voxgate.traces import turntaking
+from voxgate.traces.conversation import Conversation, UserItem
 from voxgate.traces.events import Json
-from voxgate.traces.lanes import Run
+from voxgate.traces.interruptions import Interruption
+from voxgate.traces.latency import DISTRIBUTIONS, SPREAD_OF, distribution, is_paced, measured
 from voxgate.traces.model import Span
-from voxgate.traces.responses import Response, ToolCall
+from voxgate.traces.responses import Responses, ToolCall
 from voxgate.traces.session import SessionState
+from voxgate.traces.sound import MERGE_GAP_MS, SoundFacts
 from voxgate.traces.tracks import TrackLayout
+from voxgate.traces.turntaking import DeadAir, Said, TurnTaking
 from voxgate.traces.usage import COUNTS
 
-_PERCENTILES: Final[dict[str, tuple[str, str, float]]] = {
-    # session metric: (span type, span metric, percentile)
-    "v2v_p50": ("response", "v2v_heard", 50),
-    "v2v_p95": ("response", "v2v_heard", 95),
-    "tool_turn_v2v_p50": ("response", "tool_turn_v2v", 50),
-    "endpointing_p50": ("response", "endpointing_delay", 50),
-    "commit_to_response_p50": ("response", "commit_to_response", 50),
-    "model_ttfa_p50": ("response", "model_ttfa", 50),
-    "model_ttfa_p95": ("response", "model_ttfa", 95),
-    "ttfa_peer_p50": ("response", "ttfa_peer", 50),
-    "transcript_lag_p50": ("user", "transcript_lag", 50),
-    "tool_wait_p95": ("tool", "tool_wait", 95),
-}
-_REASONS: Final = {
-    "v2v_p50": "needs speech with server VAD, sent in real time and answered by audio",
-    "v2v_p95": "needs speech with server VAD, sent in real time and answered by audio",
-    "tool_turn_v2v_p50": "no spoken answer came after a tool call",
-    "endpointing_p50": "needs server VAD with a known silence_duration_ms and audio sent in real time",
-    "commit_to_response_p50": "no response with a known trigger began",
-    "model_ttfa_p50": "no response brought audio",
-    "model_ttfa_p95": "no response brought audio",
-    "ttfa_peer_p50": "no speech was answered by audio",
-    "transcript_lag_p50": "no speech was transcribed",
-    "tool_wait_p95": "no tool call was answered",
-    "greeting_latency": "the assistant did not speak first",
-    "cache_hit_rate": "the provider reported no usage",
-    "tokens_audio_in": "the provider reported no usage",
-    "tokens_audio_out": "the provider reported no usage",
-    "tokens_in": "the provider reported no usage",
-    "tokens_out": "the provider reported no usage",
-    "underrun_ms": "no response brought audio",
-    "cost_per_minute": "a price is not known, or the provider reported no usage",
-}
+Value = float | int | None
+Result = Value | str
+"""A number, None for the usual reason, or a reason of its own."""
 
 
-def percentile(values: Sequence[float], percent: float) -> float | None:
-    """Linear between the closest ranks; None of nothing."""
-    if not values:
-        return None
-    ordered = sorted(values)
-    rank = (len(ordered) - 1) * percent / 100
-    low = math.floor(rank)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (rank - low)
+@dataclass(slots=True)
+class Facts:
+    """What there is to measure. The last two follow from the sound, where it can be judged."""
+
+    session: SessionState
+    conversation: Conversation
+    responses: Responses
+    layout: TrackLayout
+    spans: list[Span]
+    usage: Json
+    summary: Json
+    interruptions: list[Interruption]
+    sound: SoundFacts | None
+    is_over: bool
+    turns: TurnTaking | None = None
+    silence: DeadAir | None = None
+    spread: dict[str, Json] = field(default_factory=dict)
+    """The latencies' distributions."""
 
 
-def _between(start_ns: int | None, end_ns: int | None) -> float | None:
-    """The time from one to the other; None if one is missing or they are the wrong way round."""
-    if start_ns is None or end_ns is None or end_ns < start_ns:
-        return None
-    return (end_ns - start_ns) / 1e6
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """`version` grows when the formula changes. `sound`: whether it is measured in the sound of the call."""
+
+    unit: str
+    measure: Callable[[Facts], Result]
+    missing: str
+    version: int = 1
+    parameters: Json = field(default_factory=dict)
+    needs: Literal["log", "sound", "turns"] = "log"
+    """`sound`: it is measured in the sound of the call; `turns`: of one that was spoken as it was sent."""
 
 
-def true_speech_end_ms(user: UserItem) -> float | None:
-    """On the audio clock. The mark of server VAD includes the silence that it waited for."""
-    if user.vad != "server_vad" or user.audio_end_ms is None or user.silence_ms is None:
-        return None
-    return max(user.audio_end_ms - user.silence_ms, user.audio_start_ms or 0.0)
+# From the latencies of spans
 
 
-def speech_end_at(user: UserItem, layout: TrackLayout) -> float | None:
-    """When the user really stopped speaking, on the call's clock; None if the audio was not sent in real
-    time, since then the provider heard it before it had sounded."""
-    end_ms = true_speech_end_ms(user)
-    at_ms = layout.user.time_of(end_ms) if end_ms is not None else None
-    if at_ms is None or user.ended_ns is None or at_ms > user.ended_ns / 1e6:
-        return None
-    return at_ms
+def _share(name: str, percent: int) -> Callable[[Facts], Result]:
+    return lambda facts: facts.spread[name][f"p{percent}"] if name in facts.spread else None
 
 
-def user_metrics(user: UserItem, transcript: Transcript | None, layout: TrackLayout) -> Json:
-    speech_ms = None
-    if user.audio_start_ms is not None and user.audio_end_ms is not None:
-        speech_ms = max(user.audio_end_ms - user.audio_start_ms, 0.0)
-    completed_ns = transcript.completed_ns if transcript else None
-    return {
-        "audio_ms": speech_ms,
-        "true_speech_end_ms": speech_end_at(user, layout),
-        "transcript_lag": _between(user.ended_ns, completed_ns) if user.kind == "speech" else None,
-        "barge_in": user.barge_in,
-    }
+_NO_V2V: Final = "needs speech whose end is known, sent in real time and answered by voice"
+_NO_AUDIO: Final = "no response brought audio"
+_NO_SPEECH: Final = "nobody spoke, or the sound is not there"
 
 
-def response_metrics(response: Response, layout: TrackLayout, *, is_first: bool) -> Json:
-    lane = layout.assistant
-    generated = sum(lane.item_frames(item_id) for item_id in response.item_ids) * 1000 / lane.rate
-    heard = sum(lane.heard_frames(item_id) for item_id in response.item_ids) * 1000 / lane.rate
-    cuts = [lane.cuts[item_id] for item_id in response.item_ids if item_id in lane.cuts]
-    has_audio = response.first_audio_ns is not None
-    generation_ms = _between(response.created_ns, response.done_ns)
-    return {
-        "commit_to_response": _between(_asked_at(response, is_first=is_first), response.created_ns),
-        "model_ttfa": _between(response.created_ns, response.first_audio_ns),
-        "ttft_text": _between(response.created_ns, response.first_text_ns),
-        "generation_ms": generation_ms,
-        "audio_generated_ms": generated if has_audio else None,
-        "audio_heard_ms": heard if has_audio else None,
-        "heard_estimated": any(not cut.exact for cut in cuts) if has_audio else None,
-        "truncated_at_ms": heard if cuts and heard < generated else None,
-        "underrun_ms": lane.underrun_ms.get(response.id, 0.0) if has_audio else None,
-        "rtf": generated / generation_ms if has_audio and generation_ms else None,
-        **(_voice_to_voice(response, layout) if is_first else {}),
-    }
-
-
-def _asked_at(response: Response, *, is_first: bool) -> int | None:
-    """What the provider waited for before it began: the client's request, or the end of the user's speech."""
-    if response.asked_ns is not None:
-        return response.asked_ns
-    user = _spoken_input(response)
-    return user.ended_ns if user is not None and is_first else None
-
-
-def _spoken_input(response: Response) -> UserItem | None:
-    spoken = [user for user in response.turn.users if user.kind == "speech" and not user.discarded]
-    return spoken[-1] if spoken else None
-
-
-def first_run(response: Response, layout: TrackLayout) -> Run | None:
-    """Where the response began to sound, if any of it was heard."""
-    runs = [run for item_id in response.item_ids for run in layout.assistant.item_runs(item_id)]
-    heard = [run for run in runs if run.heard_frames > 0]
-    return min(heard, key=lambda run: run.start_ms) if heard else None
-
-
-def _voice_to_voice(response: Response, layout: TrackLayout) -> Json:
-    """For the response that brought a turn's first sound."""
-    user, run = _spoken_input(response), first_run(response, layout)
-    if user is None:
-        return {}
-    spoke_until = speech_end_at(user, layout)
-    stopped_ms = user.ended_ns / 1e6 if user.ended_ns is not None else None
-    v2v = run.start_ms - spoke_until if run and spoke_until is not None else None
-    after_tool = bool(response.turn.response_ids and response.turn.response_ids[0] != response.id)
-    first_audio_ms = response.first_audio_ns / 1e6 if response.first_audio_ns is not None else None
-    measured: Json = {
-        "endpointing_delay": stopped_ms - spoke_until if stopped_ms and spoke_until is not None else None,
-        "ttfa_peer": _between(user.ended_ns, response.first_audio_ns),
-        "playback_queue": run.start_ms - first_audio_ms if run and first_audio_ms is not None else None,
-    }
-    if response.trigger == "tool" and after_tool:
-        return {**measured, "v2v_heard": None, "tool_turn_v2v": v2v}
-    return {**measured, "v2v_heard": v2v}
-
-
-def tool_metrics(tool: ToolCall) -> Json:
-    return {"tool_wait": _between(tool.args_done_ns or tool.added_ns, tool.result_ns)}
-
-
-def session_metrics(
-    session: SessionState, spans: list[Span], usage: Json, summary: Json, layout: TrackLayout
-) -> tuple[Json, Json]:
-    """The session's metrics and, for those that are None, the reasons."""
-    metrics: Json = {}
-    for name, (span_type, source, percent) in _PERCENTILES.items():
-        found = [span.metrics.get(source) for span in spans if span.type == span_type]
-        metrics[name] = percentile([value for value in found if value is not None], percent)
-    metrics["greeting_latency"] = _greeting_latency(session, spans)
-    metrics["turns"] = summary["turns"]
-    metrics["interruptions"] = summary["interruptions"]
-    metrics["errors"] = len(session.errors)
-    underruns = [span.metrics.get("underrun_ms") for span in spans if span.type == "response"]
-    known = [value for value in underruns if value is not None]
-    metrics["underrun_ms"] = sum(known) if known else None
-    metrics |= _token_metrics(usage)
-    rounded = {name: round(v, 3) if isinstance(v, float) else v for name, v in metrics.items()}
-    rounded["cost_per_minute"] = _cost_per_minute(summary)
-    reasons = {name: _REASONS[name] for name, value in rounded.items() if value is None}
-    return rounded, reasons
-
-
-def _cost_per_minute(summary: Json) -> float | None:
-    """Not rounded to thousandths as the others: it may be less."""
-    usd, duration_ms = summary["cost_usd"], summary["duration_ms"]
-    return round(usd * 60_000 / duration_ms, 9) if usd is not None and duration_ms else None
-
-
-def _token_metrics(usage: Json) -> Json:
-    counted = any(name in usage for name in COUNTS)
-    tokens_in = usage.get("input_tokens")
-    return {
-        "tokens_in": tokens_in,
-        "tokens_out": usage.get("output_tokens"),
-        "tokens_audio_in": usage.get("input_audio_tokens", 0) if counted else None,
-        "tokens_audio_out": usage.get("output_audio_tokens", 0) if counted else None,
-        "cache_hit_rate": usage.get("cached_tokens", 0) / tokens_in if tokens_in else None,
-    }
-
-
-def _greeting_latency(session: SessionState, spans: list[Span]) -> float | None:
+def _greeting_latency(facts: Facts) -> Result:
     """From the configured session to the first sound, where the assistant spoke before the user did."""
-    first = next((span for span in spans if span.type in ("user", "response")), None)
+    first = next((span for span in facts.spans if span.type in ("user", "response")), None)
     if first is None or first.type == "user":
         return None
     play_start = (first.output or {}).get("play_start_ms")
-    ready_ms = (session.configured_ns or 0) / 1e6
+    ready_ms = (facts.session.configured_ns or 0) / 1e6
     return play_start - ready_ms if play_start is not None and play_start >= ready_ms else None
+
+
+def _underrun_ms(facts: Facts) -> Result:
+    known = measured(facts.spans, "underrun_ms")
+    return sum(known) if known else None
+
+
+# From what was counted
+
+
+def _tokens(name: str) -> Callable[[Facts], Result]:
+    """None of a provider that counted nothing at all; of one that counts, what it did not name is 0."""
+
+    def count(facts: Facts) -> Result:
+        return facts.usage.get(name, 0) if any(key in facts.usage for key in COUNTS) else None
+
+    return count
+
+
+def _total(name: str) -> Callable[[Facts], Result]:
+    return lambda facts: facts.usage.get(name)
+
+
+def _cache_hit_rate(facts: Facts) -> Result:
+    tokens_in = facts.usage.get("input_tokens")
+    return facts.usage.get("cached_tokens", 0) / tokens_in if tokens_in else None
+
+
+def _cost_per_minute(facts: Facts) -> Result:
+    usd, duration_ms = facts.summary["cost_usd"], facts.summary["duration_ms"]
+    return usd * 60_000 / duration_ms if usd is not None and duration_ms else None
+
+
+# From tools
+
+
+def _tools(facts: Facts) -> list[ToolCall]:
+    return [tool for response in facts.responses.all.values() for tool in response.tools]
+
+
+def _tool_error_rate(facts: Facts) -> Result:
+    ended = [tool for tool in _tools(facts) if tool.error or tool.result_ns is not None]
+    return sum(tool.failed for tool in ended) / len(ended) if ended else None
+
+
+def _tool_schema_validity(facts: Facts) -> Result:
+    checked = [tool.fits for tool in _tools(facts) if tool.fits is not None]
+    return sum(checked) / len(checked) if checked else None
+
+
+# From who speaks when
+
+
+def _turns(name: str) -> Callable[[Facts], Result]:
+    return lambda facts: getattr(facts.turns, name)
+
+
+def _silence(name: str) -> Callable[[Facts], Result]:
+    return lambda facts: getattr(facts.silence, name) if facts.silence is not None else None
+
+
+def _overlap_ms(facts: Facts) -> Result:
+    sound = facts.sound
+    spoken = sound is not None and (sound.user.segments or sound.heard.segments)
+    return turntaking.overlap_ms(sound.user.segments, sound.heard.segments) if sound and spoken else None
+
+
+def _talk_ratio(facts: Facts) -> Result:
+    sound = facts.sound
+    return turntaking.talk_ratio(sound.user.segments, sound.heard.segments) if sound else None
+
+
+def _silence_during_tool(longest: bool) -> Callable[[Facts], Result]:
+    def measure(facts: Facts) -> Result:
+        known = measured(facts.spans, "silence_during_tool")
+        return (max(known) if longest else sum(known)) if known else None
+
+    return measure
+
+
+def _ghost_interruption_rate(facts: Facts) -> Result:
+    """Of the interruptions by a voice: those behind which there was none, or no word."""
+    barge_ins = [one.user for one in facts.interruptions if one.user is not None]
+    known = [is_ghost for is_ghost in (_is_ghost(user, facts) for user in barge_ins) if is_ghost is not None]
+    if barge_ins and not known:
+        return "neither words nor sound of the interrupting speech are known"
+    return sum(known) / len(known) if known else None
+
+
+def _is_ghost(user: UserItem, facts: Facts) -> bool | None:
+    transcript = facts.conversation.transcripts.get(user.item_id or "")
+    written = transcript is not None and transcript.completed_ns is not None
+    if transcript is not None and written and turntaking.is_backchannel(transcript.text):
+        return True
+    if facts.sound is not None and is_paced(user, facts.layout) and user.ended_ns is not None:
+        start_ms, end_ms = _window(user, facts.layout)
+        return facts.sound.user.first_voice(start_ms, end_ms) is None
+    return False if written else None
+
+
+def _window(user: UserItem, layout: TrackLayout) -> tuple[float, float]:
+    """Between the provider's marks, on the call's clock."""
+    begun = layout.user.time_of(user.audio_start_ms) if user.audio_start_ms is not None else None
+    ended = layout.user.time_of(user.audio_end_ms) if user.audio_end_ms is not None else None
+    last_ms = user.ended_ns / 1e6 if user.ended_ns is not None else user.started_ns / 1e6
+    return begun if begun is not None else user.started_ns / 1e6, ended if ended is not None else last_ms
+
+
+# From the sound of one side
+
+
+def _lane(side: str, name: str) -> Callable[[Facts], Result]:
+    return lambda facts: getattr(getattr(facts.sound, side), name)
+
+
+_NO_USER: Final = "there is no sound of the user"
+_NO_ASSISTANT: Final = "nothing was heard of the assistant"
+_NO_TURN: Final = "the user said nothing that wants an answer, or the call ended too early"
+_NO_USAGE: Final = "the provider reported no usage"
+_NO_ANSWER: Final = "no tool call was answered"
+_NO_END: Final = "needs speech whose end is known, sent in real time"
+_NO_BARGE_IN: Final = "the user did not interrupt"
+_NO_YIELD: Final = "no interruption was yielded to"
+_NO_USER_TURN: Final = "the user did not speak"
+_DEADLINE: Final[Json] = {"deadline_ms": turntaking.DEADLINE_MS}
+_YIELD: Final[Json] = {"within_ms": turntaking.YIELD_MS}
+_TURNS: Final[Json] = {
+    "merge_gap_ms": MERGE_GAP_MS,
+    "turn_gap_ms": turntaking.TURN_GAP_MS,
+    "backchannel_ms": turntaking.BACKCHANNEL_MS,
+}
+_MERGE: Final[Json] = {"merge_gap_ms": MERGE_GAP_MS}
+_SILENCE: Final[Json] = {**_MERGE, "longer_than_ms": turntaking.DEAD_AIR_MS}
+
+
+def _percentiles(name: str, source: str, missing: str, *percents: int) -> dict[str, Metric]:
+    return {f"{name}_p{percent}": Metric("ms", _share(source, percent), missing) for percent in percents}
+
+
+def _judged(unit: str, measure: Callable[[Facts], Result], missing: str, parameters: Json) -> Metric:
+    return Metric(unit, measure, missing, parameters=parameters, needs="turns")
+
+
+def _heard(unit: str, side: str, name: str, missing: str, **parameters: float) -> Metric:
+    return Metric(unit, _lane(side, name), missing, parameters=parameters, needs="sound")
+
+
+METRICS: Final[dict[str, Metric]] = {
+    # Latency
+    **_percentiles("v2v", "v2v_heard", _NO_V2V, 50, 95),
+    **_percentiles("tool_turn_v2v", "tool_turn_v2v", "no voice answered after a tool call", 50, 95),
+    **_percentiles("endpointing", "endpointing_delay", _NO_END, 50),
+    **_percentiles("commit_to_response", "commit_to_response", "no response with a known trigger began", 50),
+    **_percentiles("model_ttfa", "model_ttfa", _NO_AUDIO, 50, 95),
+    **_percentiles("ttfa_peer", "ttfa_peer", "no speech was answered by audio", 50),
+    **_percentiles("lead_silence", "lead_silence", "no speech was answered by voice", 50),
+    **_percentiles("transcript_lag", "transcript_lag", "no speech was transcribed", 50),
+    **_percentiles("tool_wait", "tool_wait", _NO_ANSWER, 95),
+    "greeting_latency": Metric("ms", _greeting_latency, "the assistant did not speak first"),
+    "underrun_ms": Metric("ms", _underrun_ms, _NO_AUDIO),
+    "silence_during_tool_total": _judged("ms", _silence_during_tool(longest=False), _NO_ANSWER, _MERGE),
+    "silence_during_tool_longest": _judged("ms", _silence_during_tool(longest=True), _NO_ANSWER, _MERGE),
+    # Turn-taking
+    "response_rate": _judged("share", _turns("response_rate"), _NO_TURN, _TURNS | _DEADLINE),
+    "response_latency_p50": _judged("ms", _share("response_latency", 50), _NO_TURN, _TURNS | _DEADLINE),
+    "yield_rate": _judged("share", _turns("yield_rate"), _NO_BARGE_IN, _TURNS | _YIELD),
+    "yield_latency_p50": _judged("ms", _share("yield_latency", 50), _NO_YIELD, _TURNS | _YIELD),
+    "agent_interruption_rate": _judged("per turn", _turns("agent_interruption_rate"), _NO_TURN, _TURNS),
+    "ghost_interruption_rate": Metric(
+        "share", _ghost_interruption_rate, "no speech interrupted an answer", parameters={"most_words": 2}
+    ),
+    "dead_air_total": _judged("ms", _silence("total_ms"), _NO_SPEECH, _SILENCE),
+    "dead_air_longest": _judged("ms", _silence("longest_ms"), _NO_SPEECH, _SILENCE),
+    "dead_air_agent": _judged("ms", _silence("agent_ms"), _NO_SPEECH, _SILENCE),
+    "dead_air_user": _judged("ms", _silence("user_ms"), _NO_SPEECH, _SILENCE),
+    "dead_air_tool": _judged("ms", _silence("tool_ms"), _NO_SPEECH, _SILENCE),
+    "talk_ratio": Metric("share", _talk_ratio, _NO_SPEECH, parameters=_MERGE, needs="sound"),
+    "overlap_ms": _judged("ms", _overlap_ms, _NO_SPEECH, _MERGE),
+    "reprompt_rate": _judged("share", _turns("reprompt_rate"), _NO_USER_TURN, _TURNS),
+    "missed_last_turn": _judged("0 or 1", _turns("missed_last_turn"), _NO_USER_TURN, _TURNS),
+    # Signal quality
+    "clipping": _heard("share", "user", "clipping", _NO_USER, level=32_000),
+    "clipping_assistant": _heard("share", "heard", "clipping", _NO_ASSISTANT, level=32_000),
+    "snr_db": _heard("dB", "user", "snr_db", "nobody spoke, or there is no background", percentile=10),
+    "loudness": _heard("LUFS", "user", "loudness_lufs", _NO_USER),
+    "loudness_assistant": _heard("LUFS", "heard", "loudness_lufs", _NO_ASSISTANT),
+    # Tools, tokens, money and counts
+    "tool_error_rate": Metric("share", _tool_error_rate, "no tool call came to an end"),
+    "tool_schema_validity": Metric("share", _tool_schema_validity, "no tool call with a known schema"),
+    "cost_per_minute": Metric("USD/min", _cost_per_minute, f"a price is not known, or {_NO_USAGE}"),
+    "tokens_in": Metric("tokens", _total("input_tokens"), _NO_USAGE),
+    "tokens_out": Metric("tokens", _total("output_tokens"), _NO_USAGE),
+    "tokens_audio_in": Metric("tokens", _tokens("input_audio_tokens"), _NO_USAGE),
+    "tokens_audio_out": Metric("tokens", _tokens("output_audio_tokens"), _NO_USAGE),
+    "cache_hit_rate": Metric("share", _cache_hit_rate, _NO_USAGE),
+    "turns": Metric("turns", lambda facts: facts.summary["turns"], ""),
+    "interruptions": Metric("interruptions", lambda facts: len(facts.interruptions), "", version=2),
+    "errors": Metric("errors", lambda facts: len(facts.session.errors), ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`metrics` by name, `reasons` of those that are None, `latency` the distributions, `how` with the
+    version and the parameters of each."""
+
+    metrics: dict[str, Value]
+    reasons: dict[str, str]
+    latency: dict[str, Json]
+    how: Json
+
+
+def session_metrics(facts: Facts) -> Measured:
+    silent = _why_no_sound(facts)
+    turnless = silent or _why_no_turns(facts)
+    if turnless is None:
+        _judge_turns(facts)
+    facts.spread = _latencies(facts)
+    metrics: dict[str, Value] = {}
+    reasons: dict[str, str] = {}
+    for name, metric in METRICS.items():
+        why = {"log": None, "sound": silent, "turns": turnless}[metric.needs]
+        result = why or metric.measure(facts)
+        value = None if isinstance(result, str) else _rounded(name, result)
+        metrics[name] = value
+        if value is None:
+            reasons[name] = result if isinstance(result, str) else metric.missing
+    return Measured(metrics, reasons, facts.spread, how_measured(facts.sound) if facts.is_over else {})
+
+
+def how_measured(sound: SoundFacts | None) -> Json:
+    """The version and the parameters of each metric, as they are stored beside the values."""
+    vad = {"vad": sound.vad} if sound is not None else {}
+
+    def how(one: Metric) -> Json:
+        shown = {"version": one.version, "unit": one.unit, **one.parameters}
+        return shown if one.needs == "log" else shown | vad
+
+    return {name: how(one) for name, one in METRICS.items()}
+
+
+def _rounded(name: str, value: Value) -> Value:
+    """Dollars a minute may be less than a thousandth."""
+    digits = 9 if name == "cost_per_minute" else 6 if METRICS[name].unit == "share" else 3
+    return round(value, digits) if isinstance(value, float) else value
+
+
+def _latencies(facts: Facts) -> dict[str, Json]:
+    values: dict[str, list[float]] = {name: [] for name in DISTRIBUTIONS}
+    for span in facts.spans:
+        for name in SPREAD_OF.get(span.type, ()):
+            if (value := span.metrics.get(name)) is not None:
+                values[name].append(value)
+    spread = {name: distribution(found) for name, found in values.items() if found}
+    if facts.turns is not None:
+        turns = {"response_latency": facts.turns.responses, "yield_latency": facts.turns.yields}
+        spread |= {name: distribution(found) for name, found in turns.items() if found}
+    return spread
+
+
+def _why_no_sound(facts: Facts) -> str | None:
+    if not facts.layout.recorded:
+        return "the sound was not recorded"
+    if facts.sound is None:
+        return "measured when the call has ended" if not facts.is_over else "there is no sound"
+    return None
+
+
+def _why_no_turns(facts: Facts) -> str | None:
+    if all(is_paced(user, facts.layout) for turn in facts.conversation.turns for user in turn.users):
+        return None
+    return "the user's audio was not sent in real time"
+
+
+def _judge_turns(facts: Facts) -> None:
+    sound, end_ms = facts.sound, facts.summary["duration_ms"]
+    if sound is None:
+        return
+    tools = [(span.start_ms or 0.0, span.end_ms or end_ms) for span in facts.spans if span.type == "tool"]
+    user, heard = sound.user.segments, sound.heard.segments
+    facts.turns = turntaking.take_turns(user, heard, _said(facts), end_ms)
+    facts.silence = turntaking.dead_air(user, heard, tools, end_ms)
+
+
+def _said(facts: Facts) -> list[Said]:
+    found: list[Said] = []
+    for turn in facts.conversation.turns:
+        for user in turn.users:
+            transcript = facts.conversation.transcripts.get(user.item_id or "")
+            if user.kind == "speech" and user.ended_ns is not None:
+                written = transcript is not None and transcript.completed_ns is not None
+                text = transcript.text if transcript is not None and written else None
+                found.append(Said(*_window(user, facts.layout), text))
+    return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Literal
 
 from voxgate.traces.conversation import Conversation, Turn
 from voxgate.traces.events import Event, Json, name_of, obj, objects, string
+from voxgate.traces.schemas import misfit, schema_of
 from voxgate.traces.session import SessionState
 from voxgate.traces.tracks import TrackLayout
 
@@ -31,6 +33,14 @@ class ToolCall:
     result_ns: int | None = None
     error: Json | None = None
     approval: str | None = None
+    fits: bool | None = None
+    """Whether the arguments fit the tool's schema; None if that is not known, and `misfit` says how not."""
+    misfit: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Refused, failed, or answered with an error, as functions say it in what they return."""
+        return self.error is not None or says_error(self.result)
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +55,8 @@ class Response:
     first_text_ns: int | None = None
     last_event_ns: int = 0
     done_ns: int | None = None
+    previous_done_ns: int | None = None
+    """When the turn's response before this one was done."""
     status: str = "in_progress"
     reason: str | None = None
     error: Json | None = None
@@ -60,6 +72,8 @@ class Response:
     texts: dict[str, str] = field(default_factory=dict)
     tools: list[ToolCall] = field(default_factory=list)
     cleared: bool = False
+    offered: Json = field(default_factory=dict)
+    """What names the `tools` that it could call: the session's configuration, or the client's request."""
 
     def add_item(self, item_id: str) -> None:
         if item_id not in self.item_ids:
@@ -142,6 +156,7 @@ class Responses:
             response.asked_ns = asked.t_ns
             response.out_of_band = asked.out_of_band
             response.instructions = string(asked.response, "instructions")
+            response.offered = asked.response if "tools" in asked.response else response.offered
         else:
             turn, trigger = self._unasked()
             response = self._begin(response_id, turn, trigger, event)
@@ -172,8 +187,11 @@ class Responses:
         if turn is None or turn.withdrawn:
             turn = self._conversation.open_turn()
         turn.answered = True
-        turn.response_ids.append(response_id)
         response = Response(response_id, turn, trigger, last_event_ns=event.t_ns)
+        if turn.response_ids:
+            response.previous_done_ns = self.all[turn.response_ids[-1]].done_ns
+        turn.response_ids.append(response_id)
+        response.offered = self._session.config
         response.config_hash = self._session.config_hash
         response.context = self._conversation.context()
         response.context_length = len(self._conversation.order)
@@ -269,7 +287,7 @@ class Responses:
         if string(item, "type") == "mcp_approval_request":
             tool.approval = tool.approval or "asked"
         if done:
-            tool.args_done_ns = tool.args_done_ns or event.t_ns
+            _complete(tool, response, event)
             self._finish_mcp(tool, event, item)
 
     def _tool(self, response: Response, event: Event, item: Json) -> ToolCall | None:
@@ -301,7 +319,7 @@ class Responses:
             tool.arguments = string(msg, "arguments") or tool.arguments
             tool.name = name_of(msg, "name") or tool.name
             tool.call_id = name_of(msg, "call_id") or tool.call_id
-            tool.args_done_ns = tool.args_done_ns or event.t_ns
+            _complete(tool, response, event)
             if tool.call_id is not None:
                 self.tools.setdefault(tool.call_id, tool)
 
@@ -356,6 +374,32 @@ class Responses:
         tool = self._results_sent.pop(event_id or "", None)
         if tool is not None:
             tool.error = error
+
+
+def says_error(result: str | None) -> bool:
+    """Whether a function's result is an object with an `error` in it."""
+    if not result or '"error"' not in result:
+        return False
+    try:
+        return bool(obj(json.loads(result)).get("error"))
+    except (ValueError, RecursionError):
+        return False
+
+
+def _complete(tool: ToolCall, response: Response, event: Event) -> None:
+    """The call is whole: now its arguments can be checked, once."""
+    if tool.args_done_ns is not None:
+        return
+    tool.args_done_ns = event.t_ns
+    if tool.ran_in != "client" or not objects(response.offered, "tools"):
+        return
+    schema = schema_of(response.offered, tool.name)
+    try:
+        unknown = "no tool of this name was offered"
+        tool.misfit = misfit(tool.arguments, schema) if schema is not None else unknown
+    except LookupError:
+        return
+    tool.fits = tool.misfit is None
 
 
 def _take_words(response: Response, item_id: str, item: Json) -> None:

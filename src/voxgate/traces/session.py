@@ -166,6 +166,12 @@ class SessionState:
         vad = self.turn_detection
         return number(vad, "silence_duration_ms") if string(vad, "type") == "server_vad" else None
 
+    @property
+    def prefix_ms(self) -> float | None:
+        """How much of what came before the speech is inside the provider's `audio_start_ms`."""
+        vad = self.turn_detection
+        return number(vad, "prefix_padding_ms") if string(vad, "type") == "server_vad" else None
+
     def failure(self) -> Json | None:
         """Why the call failed, if it did: refused by the gateway, or ended by the other side in an error."""
         close = self.close or {}

@@ -1,82 +1,25 @@
-"""The last step: from what the events left behind to spans, summary and data. Pure, and cheap enough to run
-a few times a second for a live session.
+"""From what the events left behind to spans. Pure, and cheap enough to run a few times a second for a live
+session.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
-from voxgate.traces.bill import Bill, bill_of
-from voxgate.traces.conversation import Conversation, Turn, UserItem
-from voxgate.traces.events import Json, name_of, obj, string
+from voxgate.traces.assembly import Assembly
+from voxgate.traces.conversation import Turn, UserItem
+from voxgate.traces.events import Json, string
+from voxgate.traces.interruptions import is_interrupted
 from voxgate.traces.lanes import Run
-from voxgate.traces.metrics import (
-    first_run,
-    response_metrics,
-    session_metrics,
-    tool_metrics,
-    user_metrics,
-)
-from voxgate.traces.model import Attachment, Span, Trace, round_ms, stable_id
-from voxgate.traces.responses import Response, Responses, ToolCall
-from voxgate.traces.session import SessionState
-from voxgate.traces.tracks import Track, TrackLayout
+from voxgate.traces.latency import first_run, response_metrics, tool_metrics, user_metrics
+from voxgate.traces.model import Attachment, Span, round_ms, stable_id
+from voxgate.traces.responses import Response, ToolCall
+from voxgate.traces.tracks import Track
 from voxgate.traces.usage import flat_usage
 
-_TITLE_LENGTH = 80
-_DAY_MS = 86_400_000.0
 
-
-@dataclass(slots=True)
-class _Assembly:
-    session: SessionState
-    conversation: Conversation
-    responses: Responses
-    layout: TrackLayout
-    bill: Bill
-    is_over: bool
-    taken: set[str] = field(default_factory=set)
-
-    def id(self, *names: object) -> str:
-        """From the provider's ids; should one come twice, its place in the order tells them apart."""
-        found = stable_id("span", self.session.id, *names)
-        while found in self.taken:
-            found = stable_id("span", self.session.id, found)
-        self.taken.add(found)
-        return found
-
-    @property
-    def open_status(self) -> str:
-        return "unfinished" if self.is_over else "in_progress"
-
-
-def assemble(
-    session: SessionState,
-    conversation: Conversation,
-    responses: Responses,
-    layout: TrackLayout,
-    *,
-    is_over: bool,
-) -> Trace:
-    bill = bill_of(session, conversation, responses)
-    one = _Assembly(session, conversation, responses, layout, bill, is_over)
-    root = _session_span(one)
-    spans = [root]
-    for index, turn in enumerate(conversation.turns):
-        spans += _turn_spans(one, turn, index + 1, root.id)
-    summary = _summary(one, spans)
-    metrics, reasons = session_metrics(session, spans, bill.usage, summary, layout)
-    root.usage, root.cost_usd, root.metrics = bill.usage or None, bill.cost_usd, metrics
-    return Trace(session.id, summary, metrics, _data(one, reasons), spans)
-
-
-# Spans
-
-
-def _session_span(one: _Assembly) -> Span:
+def session_span(one: Assembly) -> Span:
     session, layout = one.session, one.layout
     failure = session.failure()
     return Span(
@@ -86,7 +29,7 @@ def _session_span(one: _Assembly) -> Span:
         name="session",
         start_ms=0.0,
         end_ms=session.last_ns / 1e6 if one.is_over else None,
-        status=_status(one),
+        status=one.status,
         error=failure,
         input=session.shown_config() or None,
         output={"close": session.close} if session.close else None,
@@ -96,7 +39,7 @@ def _session_span(one: _Assembly) -> Span:
     )
 
 
-def _turn_spans(one: _Assembly, turn: Turn, number: int, root_id: str) -> list[Span]:
+def turn_spans(one: Assembly, turn: Turn, number: int, root_id: str) -> list[Span]:
     users = [_user_span(one, user) for user in turn.users]
     responses = [one.responses.all[response_id] for response_id in turn.response_ids]
     answers = _response_spans(one, responses)
@@ -111,18 +54,20 @@ def _turn_spans(one: _Assembly, turn: Turn, number: int, root_id: str) -> list[S
         start_ms=min(starts, default=None),
         end_ms=_turn_end(one, inside, responses),
         status=_turn_status(inside),
-        input={"text": _joined(span.input for span in users)} if users else None,
-        output={"text": _joined(span.output for span in answers if span.type == "response")}
+        input={"text": joined(span.input for span in users)} if users else None,
+        output={"text": joined(span.output for span in answers if span.type == "response")}
         if answers
         else None,
-        metrics={"interrupted": any(_is_interrupted(one, response) for response in responses)},
+        metrics={
+            "interrupted": any(is_interrupted(response, one.layout.assistant) for response in responses)
+        },
     )
     for child in inside:
         child.parent_id = child.parent_id or span.id
     return [span, *inside]
 
 
-def _turn_end(one: _Assembly, inside: list[Span], responses: list[Response]) -> float | None:
+def _turn_end(one: Assembly, inside: list[Span], responses: list[Response]) -> float | None:
     """When the last of it ended, including the sound that still played."""
     if not one.is_over and any(span.end_ms is None for span in inside):
         return None
@@ -143,12 +88,12 @@ def _turn_status(inside: list[Span]) -> str:
     return "completed"
 
 
-def _joined(values: Any) -> str:
+def joined(values: Any) -> str:
     words = (string(value, "transcript") or string(value, "text") or "" for value in values)
     return "\n".join(word for word in words if word)
 
 
-def _user_span(one: _Assembly, user: UserItem) -> Span:
+def _user_span(one: Assembly, user: UserItem) -> Span:
     transcript = one.conversation.transcripts.get(user.item_id or "")
     start_ms, end_ms = _user_times(one, user)
     words = transcript.text if transcript else ""
@@ -175,12 +120,12 @@ def _user_span(one: _Assembly, user: UserItem) -> Span:
         input=shown,
         usage=flat_usage(transcript.usage) if transcript else None,
         cost_usd=one.bill.of_transcript(user.item_id),
-        metrics=user_metrics(user, transcript, one.layout),
+        metrics=user_metrics(user, transcript, one.layout, one.sound),
         attachments=_user_clip(one, user),
     )
 
 
-def _user_times(one: _Assembly, user: UserItem) -> tuple[float, float | None]:
+def _user_times(one: Assembly, user: UserItem) -> tuple[float, float | None]:
     """On the call's clock; never later than the provider's message, even if audio was sent ahead of time."""
     start_ms = user.started_ns / 1e6
     if user.kind != "text" and user.audio_start_ms is not None:
@@ -195,7 +140,7 @@ def _user_times(one: _Assembly, user: UserItem) -> tuple[float, float | None]:
     return start_ms, max(start_ms, end_ms)
 
 
-def _user_status(one: _Assembly, user: UserItem) -> str:
+def _user_status(one: Assembly, user: UserItem) -> str:
     if user.error is not None:
         return "failed"
     if user.discarded:
@@ -203,7 +148,7 @@ def _user_status(one: _Assembly, user: UserItem) -> str:
     return "completed" if user.committed_ns is not None else one.open_status
 
 
-def _user_clip(one: _Assembly, user: UserItem) -> list[Attachment]:
+def _user_clip(one: Assembly, user: UserItem) -> list[Attachment]:
     """The speech between the provider's marks, as far as it was appended."""
     lane = one.layout.user
     if user.kind == "text" or user.audio_start_ms is None or not one.layout.recorded:
@@ -213,7 +158,7 @@ def _user_clip(one: _Assembly, user: UserItem) -> list[Attachment]:
     return [_clip(one, "user", "user", start, end)] if end > start else []
 
 
-def _response_spans(one: _Assembly, responses: list[Response]) -> list[Span]:
+def _response_spans(one: Assembly, responses: list[Response]) -> list[Span]:
     """The responses of a turn, each followed by its tools. Voice to voice is the first sound's."""
     sounding = next((one_of.id for one_of in responses if one_of.first_audio_ns is not None), None)
     spans: list[Span] = []
@@ -224,7 +169,7 @@ def _response_spans(one: _Assembly, responses: list[Response]) -> list[Span]:
     return spans
 
 
-def _response_span(one: _Assembly, response: Response, *, is_first: bool) -> Span:
+def _response_span(one: Assembly, response: Response, *, is_first: bool) -> Span:
     status = one.open_status if response.done_ns is None else response.status
     start_ns = response.created_ns if response.created_ns is not None else response.first_event_ns
     end_ns = response.done_ns or (response.last_event_ns if one.is_over else None)
@@ -241,7 +186,7 @@ def _response_span(one: _Assembly, response: Response, *, is_first: bool) -> Spa
         output=_response_output(one, response),
         usage=flat_usage(response.usage),
         cost_usd=one.bill.of_response(response.id),
-        metrics=response_metrics(response, one.layout, is_first=is_first),
+        metrics=response_metrics(response, one.layout, one.sound, is_first=is_first),
         attachments=_response_clips(one, response),
     )
 
@@ -259,7 +204,7 @@ def _response_input(response: Response) -> Json:
     }
 
 
-def _response_output(one: _Assembly, response: Response) -> Json:
+def _response_output(one: Assembly, response: Response) -> Json:
     run = first_run(response, one.layout)
     return {
         "transcript": response.transcript or None,
@@ -268,13 +213,13 @@ def _response_output(one: _Assembly, response: Response) -> Json:
         "item_ids": [item_id for item_id in response.item_ids if item_id],
         "tool_calls": [{"call_id": tool.call_id, "name": tool.name} for tool in response.tools],
         "reason": response.reason,
-        "interrupted": _is_interrupted(one, response),
+        "interrupted": is_interrupted(response, one.layout.assistant),
         "cost": one.bill.parts_of(response.id),
         "play_start_ms": round_ms(run.start_ms) if run else None,
     }
 
 
-def _heard_transcript(one: _Assembly, response: Response) -> str | None:
+def _heard_transcript(one: Assembly, response: Response) -> str | None:
     """The words up to the cut, in proportion to the sound, as providers give words no times."""
     words = response.transcript.split()
     lane = one.layout.assistant
@@ -285,15 +230,7 @@ def _heard_transcript(one: _Assembly, response: Response) -> str | None:
     return " ".join(words[: round(len(words) * heard / generated)])
 
 
-def _is_interrupted(one: _Assembly, response: Response) -> bool:
-    if response.status == "cancelled" and response.done_ns is not None:
-        return True
-    lane = one.layout.assistant
-    cut = [item_id for item_id in response.item_ids if item_id in lane.cuts]
-    return any(lane.heard_frames(item_id) < lane.item_frames(item_id) for item_id in cut)
-
-
-def _tool_span(one: _Assembly, tool: ToolCall, parent_id: str) -> Span:
+def _tool_span(one: Assembly, tool: ToolCall, parent_id: str) -> Span:
     start_ns = tool.args_done_ns if tool.args_done_ns is not None else tool.added_ns
     status = "failed" if tool.error else "completed" if tool.result_ns is not None else "unfinished"
     return Span(
@@ -312,9 +249,10 @@ def _tool_span(one: _Assembly, tool: ToolCall, parent_id: str) -> Span:
             "ran_in": tool.ran_in,
             "server_label": tool.server_label,
             "approval": tool.approval,
+            "misfit": tool.misfit,
         },
         output={"result": _parsed(tool.result)} if tool.result is not None else None,
-        metrics=tool_metrics(tool),
+        metrics=tool_metrics(tool, one.sound),
     )
 
 
@@ -329,11 +267,11 @@ def _parsed(text: str | None) -> Any:
 # Attachments
 
 
-def _runs(one: _Assembly, response: Response) -> list[Run]:
+def _runs(one: Assembly, response: Response) -> list[Run]:
     return [run for item_id in response.item_ids for run in one.layout.assistant.item_runs(item_id)]
 
 
-def _response_clips(one: _Assembly, response: Response) -> list[Attachment]:
+def _response_clips(one: Assembly, response: Response) -> list[Attachment]:
     """What was generated, item by item, and what was heard of it where that is less."""
     lane, clips = one.layout.assistant, list[Attachment]()
     if not one.layout.recorded:
@@ -358,7 +296,7 @@ def _stretches(runs: list[Run]) -> list[tuple[int, int, int]]:
     return found
 
 
-def _clip(one: _Assembly, track: Track, name: str, start: int, end: int) -> Attachment:
+def _clip(one: Assembly, track: Track, name: str, start: int, end: int) -> Attachment:
     return Attachment(
         id=stable_id("att", one.session.id, track, name, start),
         name=name,
@@ -368,125 +306,3 @@ def _clip(one: _Assembly, track: Track, name: str, start: int, end: int) -> Atta
         start_byte=start * 2,
         end_byte=end * 2,
     )
-
-
-# Summary and data
-
-
-def _status(one: _Assembly) -> str:
-    if not one.is_over:
-        return "live"
-    if one.session.failure() is not None:
-        return "failed"
-    return "complete" if one.session.close is not None else "interrupted"
-
-
-def _summary(one: _Assembly, spans: list[Span]) -> Json:
-    session, opened = one.session, one.session.opened
-    duration_ms = round(session.last_ns / 1e6, 3)
-    started_at, days = string(opened, "started_at"), session.retention_days
-    interrupted = [r for r in one.responses.all.values() if _is_interrupted(one, r)]
-    return {
-        "project": name_of(opened, "project") or "default",
-        "model": name_of(opened, "model") or session.model or "",
-        "provider": name_of(session.dialled, "provider") or name_of(opened, "provider") or "",
-        "status": _status(one),
-        "started_at": started_at,
-        "ended_at": _later(started_at, duration_ms) if one.is_over else None,
-        "duration_ms": duration_ms,
-        "turns": len(one.conversation.turns),
-        "interruptions": len(interrupted),
-        "cost_usd": one.bill.cost_usd,
-        "tags": _strings(opened.get("tags")),
-        "metadata": obj(opened, "metadata"),
-        "credential_id": string(obj(opened, "credential"), "id"),
-        "title": _title(spans),
-        "delete_after": _later(started_at, days * _DAY_MS) if days is not None else None,
-    }
-
-
-def _strings(value: Any) -> list[str]:
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
-
-
-def _later(started_at: str | None, duration_ms: float) -> str | None:
-    try:
-        moment = datetime.fromisoformat(started_at or "") + timedelta(milliseconds=duration_ms)
-    except (ValueError, OverflowError):
-        return None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _title(spans: list[Span]) -> str | None:
-    """The first words of the user, else of the assistant."""
-    for span_type in ("user", "response"):
-        for span in spans:
-            words = (
-                _joined([span.input if span_type == "user" else span.output])
-                if span.type == span_type
-                else ""
-            )
-            if words.strip():
-                text = " ".join(words.split())
-                return text if len(text) <= _TITLE_LENGTH else text[: _TITLE_LENGTH - 1].rstrip() + "…"
-    return None
-
-
-def _data(one: _Assembly, reasons: Json) -> Json:
-    session, opened, layout = one.session, one.session.opened, one.layout
-    return {
-        "version": 1,
-        "requested_model": string(opened, "model"),
-        "live_model": string(session.dialled, "live_model"),
-        "upstream_model": string(session.dialled, "upstream_model"),
-        "actual_model": session.model,
-        "provider_session_id": session.provider_session_id,
-        "dialect": string(opened, "dialect"),
-        "provider_dialect": string(session.dialled, "dialect"),
-        "transport": string(opened, "transport"),
-        "credential": obj(opened, "credential") or None,
-        "client": obj(opened, "client") or None,
-        "request": obj(opened, "request") or None,
-        "dial_ms": session.dialled.get("ms"),
-        "close": session.close,
-        "config": session.shown_config() or None,
-        "config_hash": session.config_hash,
-        "voice": _voice(session),
-        "turn_detection": session.turn_detection or None,
-        "transcription_model": session.transcription_model,
-        "formats": {
-            "input": {"type": layout.input_format.kind, "rate": layout.input_format.rate},
-            "output": {"type": layout.output_format.kind, "rate": layout.output_format.rate},
-        },
-        "recorded": session.recorded,
-        "retention_days": session.retention_days,
-        "tracks": {track: _track(layout, track) for track in layout.present},
-        "audio_ms": _audio_ms(layout),
-        "usage": one.bill.usage or None,
-        "cost": one.bill.to_json(),
-        "metric_reasons": reasons,
-        "errors": session.errors,
-        "events": session.events,
-        "dropped_events": session.dropped_events,
-        "lost": session.lost,
-        "messages": session.messages,
-        "items": [item.to_json() for item in one.conversation.items.values()],
-    }
-
-
-def _voice(session: SessionState) -> Any:
-    voice = obj(session.config, "audio", "output").get("voice") or session.config.get("voice")
-    return name_of(voice, "name") or voice  # Azure Voice Live: {"type": "openai", "name": "alloy"}
-
-
-def _track(layout: TrackLayout, track: Track) -> Json:
-    return {"rate": layout.rate(track), "channels": 1, "bytes": layout.frames(track) * 2}
-
-
-def _audio_ms(layout: TrackLayout) -> Json:
-    heard = sum(run.heard_frames for run in layout.assistant.runs)
-    return {
-        "in": round_ms(layout.user.frames * 1000 / layout.user.rate),
-        "generated": round_ms(layout.assistant.frames * 1000 / layout.assistant.rate),
-        "heard": round_ms(heard * 1000 / layout.assistant.rate),
-    }

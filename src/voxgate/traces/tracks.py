@@ -85,12 +85,25 @@ class TrackLayout:
     def feed(self, event: Event) -> list[AudioChunk]:
         """Takes note of the event; the audio it carries, if any."""
         if event.msg is None:
+            if event.close is not None and event.dir == CLIENT:
+                self.close(event.t_ms)
             return []
         if event.dir == CLIENT:
             return self._client(event, event.msg)
-        if event.dir == GATEWAY and event.type == "gateway.opened":
-            self.recorded = obj(event.msg, "recorded").get("audio") is not False
+        if event.dir == GATEWAY:
+            self._gateway(event, event.msg)
         return self._server(event, event.msg) if event.dir == SERVER else []
+
+    def close(self, t_ms: float) -> None:
+        """The call ended then: what waits to be played is not heard any more."""
+        self.assistant.close(t_ms)
+
+    def _gateway(self, event: Event, msg: Json) -> None:
+        match event.type:
+            case "gateway.opened":
+                self.recorded = obj(msg, "recorded").get("audio") is not False
+            case "gateway.closed":
+                self.close(event.t_ms)
 
     def _client(self, event: Event, msg: Json) -> list[AudioChunk]:
         match event.type:

@@ -1,0 +1,77 @@
+"""Where there is voice: the level of each 10 ms of a lane in, voiced intervals out. By energy alone: a
+frame is voiced that stands far enough above the lane's own background.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Levels = NDArray[np.float32]
+Interval = tuple[float, float]
+"""From and to, in ms of the lane."""
+
+VAD_VERSION: Final = 1
+FRAMES_PER_SECOND: Final = 100
+_DIGITAL_SILENCE_DB: Final = -90.0
+_FLOOR_PERCENTILE: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class VadParameters:
+    """A frame is voiced above `floor + margin_db`, and never below `least_db`. The floor is the tenth
+    percentile of the lane's frames, those of digital silence left out; a lane without pauses has none, so
+    no more than `loudest_floor_db` counts."""
+
+    margin_db: float = 9.0
+    least_db: float = -50.0
+    loudest_floor_db: float = -40.0
+    close_gap_ms: float = 50.0
+    """A pause as short as this between two frames is none."""
+    shortest_ms: float = 30.0
+    """What is voiced for less than this is a click."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": "energy",
+            "version": VAD_VERSION,
+            "frame_ms": 1000 / FRAMES_PER_SECOND,
+            **asdict(self),
+        }
+
+
+def decibels(mean_squares: Levels) -> Levels:
+    """Of full scale; -120 for silence."""
+    levels: Levels = 10 * np.log10(mean_squares + np.float32(1e-12))
+    return levels
+
+
+def floor_db(levels_db: Levels) -> float | None:
+    """The level of the background; None where there is nothing but digital silence."""
+    sounding = levels_db[levels_db > _DIGITAL_SILENCE_DB]
+    return float(np.percentile(sounding, _FLOOR_PERCENTILE)) if len(sounding) else None
+
+
+def voiced_frames(levels_db: Levels, parameters: VadParameters) -> NDArray[np.bool_]:
+    floor = floor_db(levels_db)
+    if floor is None:
+        return np.zeros(len(levels_db), np.bool_)
+    floor = min(floor, parameters.loudest_floor_db)
+    return np.asarray(levels_db > max(floor + parameters.margin_db, parameters.least_db))
+
+
+def voiced_intervals(voiced: NDArray[np.bool_], frame_ms: float, parameters: VadParameters) -> list[Interval]:
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], voiced, [False])).astype(np.int8)))
+    starts, ends = edges[::2], edges[1::2]
+    if not len(starts):
+        return []
+    apart = (starts[1:] - ends[:-1]) * frame_ms > parameters.close_gap_ms
+    starts, ends = starts[np.concatenate(([True], apart))], ends[np.concatenate((apart, [True]))]
+    long = (ends - starts) * frame_ms >= parameters.shortest_ms
+    return [
+        (round(start * frame_ms, 3), round(end * frame_ms, 3))
+        for start, end in zip(starts[long].tolist(), ends[long].tolist(), strict=True)
+    ]
