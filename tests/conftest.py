@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.postgres import Postgres, running_postgres
 from tests.running import Voxgate, start_voxgate
 
 # How long an example takes says what else the machine does, nothing about the code.
@@ -28,6 +30,18 @@ def shared() -> Path:
     if not (folder / "fixtures").is_dir():
         pytest.skip("needs the folder ../shared with the recorded fixtures, which this checkout has not")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def new_postgres_url(postgres: Postgres) -> str:
+    """An empty database of its own."""
+    return postgres.make(f"voxgate_{uuid.uuid4().hex}")
 
 
 @pytest.fixture(scope="session")

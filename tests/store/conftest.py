@@ -1,18 +1,46 @@
-"""A fresh store and a fresh folder of blobs for each test."""
+"""A fresh store and a fresh place for blobs for each test, of every kind that there is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from voxgate.store import FolderBlobs, Store
+from tests.postgres import Postgres
+from voxgate.store import FolderBlobs, Store, migrate, schema
+
+_SHARED = "voxgate_shared"
+
+
+@pytest.fixture(scope="session")
+def emptied(postgres: Postgres) -> Iterator[Callable[[], str]]:
+    """Empties the shared database, and says where it is."""
+    url = postgres.make(_SHARED)
+    migrate(url)
+    tables = [table.name for table in schema.metadata.sorted_tables if table.name != "schema_version"]
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def empty() -> str:
+            for table in reversed(tables):
+                connection.execute(f"DELETE FROM {table}")  # with nothing in it much faster than TRUNCATE
+            connection.execute("ALTER SEQUENCE signals_id_seq RESTART")
+            return url
+
+        yield empty
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/data/voxgate.db"
+def postgres_url(emptied: Callable[[], str]) -> str:
+    return emptied()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/data/voxgate.db"
+    return str(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from voxgate.core import clock
 from voxgate.core.errors import InvalidRequest
@@ -190,14 +189,6 @@ def test_a_revoked_key_cannot_be_rotated_and_its_old_secrets_are_worth_nothing(s
     assert [store.find_api_key(secret) for secret in ("hash of ci", "hash 2")] == [None, None]
     assert store.rotate_api_key("key_ci", "hash 3", "vg_3", None) is False
     assert store.find_api_key("hash 3") is None
-
-
-def test_a_database_from_before_gets_the_tables_that_were_added(store: Store, url: str) -> None:
-    add_key(store, "ci")
-    with store._database.writing() as connection:
-        connection.execute(text("DROP TABLE api_key_old_secrets"))
-    with Store(url) as opened:
-        assert opened.find_api_key("hash of ci") is not None
 
 
 def test_a_project_has_the_credentials_recorded_there_and_those_of_its_keys(store: Store) -> None:

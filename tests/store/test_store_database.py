@@ -1,8 +1,7 @@
-"""Opening, migrating and sharing the database file."""
+"""Opening and sharing the database."""
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -10,19 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from voxgate.core.errors import SettingsError, StoreUnavailable
-from voxgate.store import Store, database, schema
+from voxgate.store import Store, sqlite_engine
 from voxgate.store.database import Database
-
-
-def set_version(path: Path, version: int) -> None:
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.execute("UPDATE schema_version SET version = ?", (version,))
-    connection.close()
 
 
 def test_a_new_file_and_its_folder_are_made_on_opening(tmp_path: Path) -> None:
@@ -37,78 +29,14 @@ def test_what_was_saved_is_there_after_opening_again(url: str) -> None:
         assert store.get_session("sess_1") is not None
 
 
-def test_sqlite_runs_in_wal_mode_with_foreign_keys(url: str) -> None:
-    database = Database(url)
+def test_sqlite_runs_in_wal_mode_with_foreign_keys(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/voxgate.db")
     with database.reading() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 1
         assert connection.execute(text("PRAGMA busy_timeout")).scalar() == 10_000
     database.close()
-
-
-def test_a_database_of_a_newer_voxgate_is_refused_with_both_versions(url: str, tmp_path: Path) -> None:
-    Store(url).close()
-    set_version(tmp_path / "data/voxgate.db", schema.VERSION + 3)
-    with pytest.raises(
-        SettingsError, match=rf"version {schema.VERSION + 3}.*newer.*version {schema.VERSION}"
-    ):
-        Store(url)
-
-
-def test_an_older_database_takes_each_step_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    Store(url).close()
-    taken: list[str] = []
-
-    def second(connection: Connection) -> None:
-        taken.append("1 to 2")
-        connection.execute(text("ALTER TABLE sessions ADD COLUMN mood VARCHAR"))
-
-    def third(connection: Connection) -> None:
-        taken.append("2 to 3")
-        connection.execute(text("UPDATE sessions SET mood = 'calm'"))
-
-    monkeypatch.setattr(schema, "MIGRATIONS", [*schema.MIGRATIONS, second, third])
-    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 2)
-    Store(url).close()
-    Store(url).close()
-    assert taken == ["1 to 2", "2 to 3"]
-
-
-def test_a_database_of_the_first_version_learns_of_retention(url: str) -> None:
-    path = Path(url.removeprefix("sqlite:///"))
-    with Store(url) as store:
-        store.save_session({"id": "old"})
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute("DROP INDEX sessions_by_end_of_retention")
-        connection.execute("ALTER TABLE sessions DROP COLUMN delete_after")
-        connection.commit()
-    set_version(path, 1)
-    with Store(url) as store:
-        store.save_session({"id": "new", "delete_after": "2026-01-01T00:00:00Z"})
-        assert {row["id"]: row["delete_after"] for row in store.list_sessions()[0]} == {
-            "old": None,
-            "new": "2026-01-01T00:00:00.000Z",
-        }
-
-
-def test_a_failing_step_leaves_the_database_as_it_was(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    Store(url).close()
-
-    def broken(connection: Connection) -> None:
-        connection.execute(text("ALTER TABLE sessions ADD COLUMN mood VARCHAR"))
-        connection.execute(text("no such statement"))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(schema, "MIGRATIONS", [*schema.MIGRATIONS, broken])
-        patch.setattr(schema, "VERSION", schema.VERSION + 1)
-        with pytest.raises(SettingsError, match="syntax error"):
-            Store(url)
-    database = Database(url)
-    with database.reading() as connection:
-        columns = [row.name for row in connection.execute(text("PRAGMA table_info(sessions)"))]
-    database.close()
-    assert "mood" not in columns
 
 
 @pytest.mark.parametrize("wrong", ["not a url", "sqlite://", "sqlite:///:memory:", "nosuchdb://host/x"])
@@ -167,7 +95,7 @@ def test_processes_that_open_a_fresh_database_together_all_succeed(url: str) -> 
 
 
 def test_a_locked_database_is_an_error_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "PRAGMAS", ("PRAGMA busy_timeout = 20",))
+    monkeypatch.setattr(sqlite_engine, "PRAGMAS", ("PRAGMA busy_timeout = 20",))
     with Store(f"sqlite:///{tmp_path / 'x.db'}") as store:
         other = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")

@@ -140,12 +140,18 @@ class LimitSettings(_Section):
     provider_bytes_per_second: Annotated[float, Field(gt=0)] | None = None
 
 
+def _database_in(data_dir: Path | None) -> str:
+    return f"sqlite:///{(data_dir or Path()) / 'voxgate.db'}"
+
+
 class Settings(_Section):
     """All settings of `voxgate serve`, checked."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8600
     data_dir: Path = Path("voxgate-data")
+    database_url: str = Field(default_factory=lambda known: _database_in(known.get("data_dir")))
+    """Where metadata is: a file of SQLite, by default in the data folder, or PostgreSQL."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
     workers: Annotated[int, Field(ge=1, le=64)] = 1
@@ -219,10 +225,6 @@ class Settings(_Section):
     @property
     def blobs_dir(self) -> Path:
         return self.data_dir / "blobs"
-
-    @property
-    def database_url(self) -> str:
-        return f"sqlite:///{self.data_dir / 'voxgate.db'}"
 
 
 _OPENAI: Final = {

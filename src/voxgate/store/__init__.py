@@ -9,15 +9,28 @@ from voxgate.store.credentials import CredentialRows
 from voxgate.store.database import Database
 from voxgate.store.keys import KeyRows
 from voxgate.store.leases import Lease, LeaseRows
+from voxgate.store.migrating import Migrated, migrate, schema_version
+from voxgate.store.migrations import newest as newest_schema
 from voxgate.store.sessions import SessionRows
 from voxgate.store.signals import SignalRows
 from voxgate.store.spending import SpendingRows, Spent
 
-__all__ = ["Blobs", "FolderBlobs", "InvalidBlobKey", "Lease", "Spent", "Store"]
+__all__ = [
+    "Blobs",
+    "FolderBlobs",
+    "InvalidBlobKey",
+    "Lease",
+    "Migrated",
+    "Spent",
+    "Store",
+    "migrate",
+    "newest_schema",
+    "schema_version",
+]
 
 
 class Store(SessionRows, KeyRows, CredentialRows, SignalRows, LeaseRows, SpendingRows):
-    """The SQL database, on the newest schema. Every method is one transaction; threads may share it."""
+    """The SQL database, on a schema that fits. Every method is one transaction; threads may share it."""
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)

@@ -39,9 +39,11 @@ class LeaseRows:
         """Also puts back those that are missing, because the database was away when they were taken or for so
         long that they expired; and forgets what others left behind."""
         now = clock.unix_seconds()
+        # Two transactions: machines that refresh at the same time never wait for each other in a circle.
         with self._database.writing() as connection:
             connection.execute(delete(leases).where(leases.c.expires_at <= now))
-            _keep(connection, held, now + seconds)
+        with self._database.writing() as connection:
+            _keep(connection, sorted(held), now + seconds)
 
     def give_back_leases(self, ended: Iterable[Lease]) -> None:
         one = leases.c.scope == bindparam("its_scope"), leases.c.holder == bindparam("its_holder")

@@ -1,120 +1,30 @@
-"""The tables, their version and the one-step migrations. Only `store` modules read this.
-
-Version 1 is what `metadata.create_all` made first. `MIGRATIONS[n]` takes a database from version n + 1 to
-n + 2, so `VERSION` is always `len(MIGRATIONS) + 1`; a fresh database gets the newest tables at once. A table
-that is only added needs no step: what is missing is made on opening.
-"""
+"""The tables as they are now. Only `store` modules read this. A change needs a step in `migrations`."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Column,
-    Connection,
-    Dialect,
     Float,
     ForeignKey,
     Index,
     Integer,
     MetaData,
-    String,
     Table,
-    TypeDecorator,
 )
 
-from voxgate.core.clock import iso_utc, now_utc
-
-Migration = Callable[[Connection], None]
-
-
-def _add_retention(connection: Connection) -> None:
-    connection.exec_driver_sql("ALTER TABLE sessions ADD COLUMN delete_after VARCHAR")
-    connection.exec_driver_sql("CREATE INDEX sessions_by_end_of_retention ON sessions (delete_after)")
-
-
-MIGRATIONS: list[Migration] = [_add_retention]
-VERSION = len(MIGRATIONS) + 1
+from voxgate.core.clock import now_utc
+from voxgate.store.columns import Moment, Seconds, Text, json_value
 
 metadata = MetaData()
 
-
-class Text(TypeDecorator[str]):
-    """Text as anybody may send it: lone surrogates and NUL, which no database takes, are replaced."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        return str(value).encode("utf-8", "replace").decode("utf-8").replace("\0", "�")
-
-
-class Moment(TypeDecorator[str]):
-    """A moment as RFC 3339 text in UTC with milliseconds: the order of the texts is the order in time."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: str | datetime | None, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        return iso_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-
-
-class Seconds(TypeDecorator[int]):
-    """A moment as Unix seconds, as in the claims of a token; datetimes and RFC 3339 text are converted."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: float | str | datetime | None, dialect: Dialect) -> int | None:
-        if value is None:
-            return None
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value)
-        if isinstance(value, datetime):
-            value = (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-        return int(value)
-
-
-def to_json(value: Any) -> str:
-    """JSON that every reader takes: a number that is not finite becomes null (it was not measured), half of a
-    surrogate pair, which is no character, a question mark."""
-    try:
-        text = _dump(value)
-    except ValueError:
-        text = _dump(_finite(value))
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
-
-
-def _json() -> JSON:
-    return JSON(none_as_null=True)
-
-
-schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
+# One row. `oldest` is the oldest version whose Voxgate works on this schema too.
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("oldest", Integer, nullable=False, server_default="1"),
+)
 
 sessions = Table(
     "sessions",
@@ -130,13 +40,13 @@ sessions = Table(
     Column("turns", Integer),
     Column("interruptions", Integer),
     Column("cost_usd", Float),
-    Column("tags", _json(), nullable=False, default=list),
-    Column("metadata", _json(), nullable=False, default=dict),
+    Column("tags", json_value(), nullable=False, default=list),
+    Column("metadata", json_value(), nullable=False, default=dict),
     Column("credential_id", Text),
     Column("title", Text),
-    Column("data", _json(), nullable=False, default=dict),
+    Column("data", json_value(), nullable=False, default=dict),
     # Derived from `data` on save: lists show them, and `data` of a long call is too large to read for a list.
-    Column("metrics", _json(), nullable=False, default=dict),
+    Column("metrics", json_value(), nullable=False, default=dict),
     Column("errors", Integer),
     # Derived on save, so that the filter needs no JSON operators and folds case the same in every database.
     Column("user_id", Text),
@@ -174,13 +84,13 @@ spans = Table(
     Column("start_ms", Float),
     Column("end_ms", Float),
     Column("status", Text),
-    Column("error", _json()),
-    Column("input", _json()),
-    Column("output", _json()),
-    Column("usage", _json()),
+    Column("error", json_value()),
+    Column("input", json_value()),
+    Column("output", json_value()),
+    Column("usage", json_value()),
     Column("cost_usd", Float),
-    Column("metrics", _json(), nullable=False, default=dict),
-    Column("attachments", _json(), nullable=False, default=list),
+    Column("metrics", json_value(), nullable=False, default=dict),
+    Column("attachments", json_value(), nullable=False, default=list),
 )
 
 api_keys = Table(
@@ -212,14 +122,14 @@ credentials = Table(
     "credentials",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("model", _json()),
+    Column("model", json_value()),
     Column("created_at", Seconds, nullable=False),
     Column("expires_at", Seconds, nullable=False),
     Column("project", Text),
-    Column("logging", _json()),
-    Column("metadata", _json(), nullable=False, default=dict),
+    Column("logging", json_value()),
+    Column("metadata", json_value(), nullable=False, default=dict),
     Column("minted_by", Text),
-    Column("scopes", _json(), nullable=False, default=dict),
+    Column("scopes", json_value(), nullable=False, default=dict),
     Column("revoked_at", Seconds),
     Index("credentials_newest", "created_at", "id"),
     Index("credentials_revoked", "revoked_at"),

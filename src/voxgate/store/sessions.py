@@ -260,4 +260,5 @@ def _matches(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
     if "*" not in pattern:
         return column == pattern
     escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return column.like(escaped.replace("*", "%"), escape="\\")
+    # SQLite's LIKE does not tell capital letters from small ones; so none does.
+    return column.ilike(escaped.replace("*", "%"), escape="\\")

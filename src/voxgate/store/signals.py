@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from voxgate.core.clock import unix_seconds
 from voxgate.store.database import Database
 from voxgate.store.schema import signals
 
 KEPT_SECONDS = 24 * 3600
+_LOCK = 0x766F787369676E  # of PostgreSQL
 
 
 class SignalRows:
@@ -20,6 +21,7 @@ class SignalRows:
         """Also forgets signals that are older than a day."""
         now = unix_seconds()
         with self._database.writing() as connection:
+            _wait_for_turn(connection)
             connection.execute(signals.insert().values(kind=kind, target=target, created_at=now))
             connection.execute(delete(signals).where(signals.c.created_at < now - KEPT_SECONDS))
 
@@ -35,3 +37,10 @@ class SignalRows:
         """Where a new reader starts; 0 before the first signal."""
         with self._database.reading() as connection:
             return connection.execute(select(func.max(signals.c.id))).scalar_one() or 0
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Until no other signal is on its way: one with a lower id must not appear after a higher one, or a
+    reader that has seen that one would never see it. SQLite's writers follow one another anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))

@@ -1,0 +1,25 @@
+"""The versions of the schema, one file for each step: `mNNNN_*.py` leads to version NNNN, 1 is the first.
+
+How to add one: change the tables in `schema`, add a file with a MIGRATION, put it into the list. The tests
+compare a migrated database with a fresh one, and let older Voxgates write to it. See docs/stores.md.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from voxgate.store.migrations import m0002_retention, m0003_beside_each_other
+from voxgate.store.migrations.step import Migration
+
+MIGRATIONS: Final[list[Migration]] = [m0002_retention.MIGRATION, m0003_beside_each_other.MIGRATION]
+"""In their order; the first one leads to version 2."""
+
+
+def newest() -> int:
+    """The version of a fresh database."""
+    return len(MIGRATIONS) + 1
+
+
+def oldest_beside(version: int) -> int:
+    """The oldest version whose Voxgate works on this one's schema too."""
+    return max((step.needs for step in MIGRATIONS[: version - 1]), default=1)
