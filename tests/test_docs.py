@@ -7,7 +7,15 @@ from pathlib import Path
 
 from tests.conftest import REPOSITORY
 from voxgate.core.prices import PriceSettings
-from voxgate.core.settings import LimitSettings, ProjectSettings, ProviderSettings, RouteSettings, Settings
+from voxgate.core.settings import (
+    ExportSettings,
+    LimitSettings,
+    OtlpSettings,
+    ProjectSettings,
+    ProviderSettings,
+    RouteSettings,
+    Settings,
+)
 from voxgate.providers.local.settings import LocalSettings
 
 DOCS = REPOSITORY / "docs"
@@ -17,8 +25,12 @@ def test_every_setting_is_documented() -> None:
     text = (DOCS / "settings.md").read_text()
     for section in (Settings, ProviderSettings, RouteSettings, ProjectSettings, LimitSettings):
         for name in section.model_fields:
-            if name not in {"providers", "routes", "aliases", "projects", "limits", "local"}:
+            if name not in {"providers", "routes", "aliases", "projects", "limits", "export", "local"}:
                 assert f"`{name}`" in text or f"{name} =" in text, name
+    text = (DOCS / "export.md").read_text()
+    for section in (ExportSettings, OtlpSettings):
+        for name in section.model_fields:
+            assert f"`{name}`" in text or f"{name} =" in text or name == "otlp", name
     text = (DOCS / "prices.md").read_text()
     for name in PriceSettings.model_fields:
         assert f"{name} =" in text or name == "source", name

@@ -24,6 +24,7 @@ from voxgate.core.settings import ProviderSettings, Settings
 _MOST_FILES: Final = 1 << 16
 _RECORDER_NICENESS: Final = 5
 """Where cores are few, calls come first: what is recorded waits on the disk."""
+_EXPORTER_NICENESS: Final = 10
 
 
 def main() -> None:
@@ -37,6 +38,7 @@ def main() -> None:
     runners: dict[str, Callable[[dict[str, Any]], None]] = {
         "worker": _run_worker,
         "recorder": _run_recorder,
+        "exporter": _run_exporter,
         "local": _run_local,
     }
     runners[name](orders)
@@ -58,6 +60,7 @@ def _run_worker(orders: dict[str, Any]) -> None:
 
 
 def _run_recorder(orders: dict[str, Any]) -> None:
+    from voxgate.export.outbox import Outbox  # noqa: PLC0415
     from voxgate.jobs.process import run_recorder  # noqa: PLC0415
 
     be_nice(_RECORDER_NICENESS)
@@ -69,10 +72,21 @@ def _run_recorder(orders: dict[str, Any]) -> None:
         settings.data_dir,
         settings.database_url,
         retention_days=settings.retention_days,
+        outbox=Outbox(settings.outbox_dir) if orders.get("exports") else None,
         stop=stop,
         at_once=at_once,
         ready=say_ready,
     )
+
+
+def _run_exporter(orders: dict[str, Any]) -> None:
+    from voxgate.cli.exporting import run_exporter  # noqa: PLC0415
+
+    be_nice(_EXPORTER_NICENESS)
+    take_short_slices()
+    stop, _ = _stop_on_signals()
+    end_with_parent(stop.set)
+    run_exporter(orders, stop, say_ready)
 
 
 def _run_local(orders: dict[str, Any]) -> None:

@@ -17,9 +17,10 @@ from rich.console import Console
 from voxgate.auth.keys import load_admin_key
 from voxgate.auth.tokens import TOKEN_KEYS_NAME, load_token_keys
 from voxgate.cli.processes import Child
-from voxgate.cli.supervisor import Supervisor
+from voxgate.cli.supervisor import EXPORTER_PLACE, Supervisor
 from voxgate.core.errors import SettingsError
 from voxgate.core.settings import Settings, explain
+from voxgate.export.target import OtlpTarget, resolve_target
 from voxgate.gateway.certificates import tls_context
 from voxgate.gateway.scoreboard import Scoreboard
 from voxgate.providers.local.settings import LocalSettings, installed, resolve_ear, resolve_voice
@@ -29,7 +30,8 @@ _BACKLOG: Final = 2048
 _WORKER_STOP_SECONDS: Final = 20.0
 """Beyond the drain: to say why calls are closed, and to write what is still in memory."""
 _RECORDER_STOP_SECONDS: Final = 70.0
-_FIXED: Final = ("host", "port", "data_dir", "database_url", "local")
+_EXPORTER_STOP_SECONDS: Final = 15.0
+_FIXED: Final = ("host", "port", "data_dir", "database_url", "export", "local")
 """What a rolling restart cannot change: the port is open, and the other processes go on."""
 
 logger = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ def start(load: Callable[[], Settings], config: Path | None) -> None:
     settings = load()
     local_settings = check_local(settings, config)
     check_tls(settings)
+    target = resolve_target(settings.export.otlp, os.environ)
     prepare_data_dir(settings)
     listener = bind(settings.host, settings.port)
     admin_key, is_new = _admin_key(settings)
@@ -56,12 +59,17 @@ def start(load: Callable[[], Settings], config: Path | None) -> None:
 
         supervisor = Supervisor(
             _workers(settings, admin_key, listener, board, local),
-            [*([local] if local else []), _recorder_child(settings)],
+            [
+                *([local] if local else []),
+                *([_exporter_child(settings, listener, board)] if target else []),
+                _recorder_child(settings, exports=target is not None),
+            ],
             board=board,
             reload=reload,
             close_port=listener.close,
         )
-        supervisor.run(on_ready=_announcement(settings, listener, admin_key if is_new else None, has_local))
+        shown_key = admin_key if is_new else None
+        supervisor.run(on_ready=_announcement(settings, listener, shown_key, has_local, target))
 
 
 def check_local(settings: Settings, config: Path | None) -> LocalSettings:
@@ -172,8 +180,19 @@ def _local_child(settings: Settings, listener: socket.socket) -> Child:
     return Child("local", orders, [listener.fileno()])
 
 
-def _recorder_child(settings: Settings) -> Child:
-    return Child("recorder", {"settings": _plain(settings)}, stop_seconds=_RECORDER_STOP_SECONDS)
+def _recorder_child(settings: Settings, *, exports: bool) -> Child:
+    orders = {"settings": _plain(settings), "exports": exports}
+    return Child("recorder", orders, stop_seconds=_RECORDER_STOP_SECONDS)
+
+
+def _exporter_child(settings: Settings, listener: socket.socket, board: Scoreboard) -> Child:
+    orders = {
+        "settings": _plain(settings),
+        "board": board.descriptor,
+        "number": EXPORTER_PLACE,
+        "public_url": settings.export.public_url or _url(listener, settings),
+    }
+    return Child("exporter", orders, [board.descriptor], _EXPORTER_STOP_SECONDS)
 
 
 def _plain(settings: Settings) -> dict[str, Any]:
@@ -186,13 +205,14 @@ def _plain(settings: Settings) -> dict[str, Any]:
 
 
 def _announcement(
-    settings: Settings, listener: socket.socket, new_key: str | None, has_local: bool
+    settings: Settings,
+    listener: socket.socket,
+    new_key: str | None,
+    has_local: bool,
+    target: OtlpTarget | None,
 ) -> Callable[[], None]:
     """`new_key` is the admin key if it was made just now: it is shown this once, and not in every log."""
-    host, port = listener.getsockname()[:2]
-    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104
-    scheme = "https" if settings.tls_cert else "http"
-    url = f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"
+    url = _url(listener, settings)
 
     def announce() -> None:
         console = Console(highlight=False, soft_wrap=True)
@@ -201,8 +221,18 @@ def _announcement(
         if settings.api_key is None:
             console.print(f"  Admin key  {new_key or f'in {settings.admin_key_path.resolve()}'}")
         console.print(f"  Data       {settings.data_dir.resolve()}")
+        if target is not None:
+            console.print(f"  Traces     to {target.url}")
         if not has_local:
             console.print("  The model 'local' is off: pip install 'voxgate\\[local]' switches it on.")
         console.print("\n  Stop with Ctrl-C.\n")
 
     return announce
+
+
+def _url(listener: socket.socket, settings: Settings) -> str:
+    """Where this Voxgate is, as far as it knows itself."""
+    host, port = listener.getsockname()[:2]
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104
+    scheme = "https" if settings.tls_cert else "http"
+    return f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"

@@ -23,6 +23,7 @@ from voxgate.gateway.scoreboard import PLACES, Place, Scoreboard
 _START_SECONDS: Final = 60.0
 _TICK_SECONDS: Final = 0.1
 _PARENT_PLACE: Final = 0
+EXPORTER_PLACE: Final = PLACES - 1
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +152,7 @@ class Supervisor:
         except SettingsError as error:
             logger.error("nothing was restarted, the settings stay as they were: %s", error.message)
             return
-        if len(self._leaving) + len(self._workers) + len(fresh) >= PLACES:
+        if len(self._leaving) + len(self._workers) + len(fresh) >= EXPORTER_PLACE:
             logger.error("nothing was restarted: too many earlier workers still let their calls end")
             return
         logger.info("replacing %d workers by %d new ones", len(self._workers), len(fresh))
@@ -201,7 +202,7 @@ class Supervisor:
         """The lowest number that is free, so that there are few label values."""
         present = [*self._workers, *self._arriving, *(leaving for leaving, _ in self._leaving)]
         taken = {each.orders["number"] for each in present if each is not worker}
-        worker.orders["number"] = next(n for n in range(_PARENT_PLACE + 1, PLACES) if n not in taken)
+        worker.orders["number"] = next(n for n in range(_PARENT_PLACE + 1, EXPORTER_PLACE) if n not in taken)
         worker.name = f"worker {worker.orders['number']}"
 
     def _set_ended(self, child: Child) -> None:

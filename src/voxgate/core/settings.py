@@ -144,6 +144,41 @@ def _database_in(data_dir: Path | None) -> str:
     return f"sqlite:///{(data_dir or Path()) / 'voxgate.db'}"
 
 
+class OtlpSettings(_Section):
+    """Where finished traces are sent by OpenTelemetry's protocol (OTLP/HTTP). What is not set here may be set
+    by OpenTelemetry's own variables: `export.target`."""
+
+    enabled: bool = True
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s#]*$")] | None = None
+    """Of the collector; `/v1/traces` is added unless the URL ends with it."""
+    headers_env: Annotated[str, Field(min_length=1)] | None = None
+    """The variable that holds headers, such as keys: `name=value,name=value`."""
+    compression: Literal["gzip", "none"] | None = None
+    timeout_seconds: Annotated[float, Field(gt=0, le=300)] | None = None
+    certificate: Path | None = None
+    """Authorities that the endpoint's certificate is checked by, instead of the system's."""
+    client_certificate: Path | None = None
+    client_key: Path | None = None
+    conventions: Annotated[list[Literal["gen_ai", "openinference"]], Field(min_length=1)] = Field(
+        default_factory=lambda: ["gen_ai", "openinference"]  # type: ignore[arg-type]
+    )
+    content: bool = True
+    """Whether words go along: transcripts, texts, instructions, arguments and results of tools."""
+    projects: Annotated[list[str], Field(min_length=1)] | None = None
+    """Only sessions of these; None: of all."""
+    service_name: Annotated[str, Field(min_length=1)] | None = None
+    resource: dict[Annotated[str, Field(min_length=1)], str] = Field(default_factory=dict)
+    """More attributes of the resource, such as `deployment.environment.name`."""
+
+
+class ExportSettings(_Section):
+    """What leaves Voxgate by itself."""
+
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")] | None = None
+    """What links to sound begin with; None: the address that Voxgate listens on."""
+    otlp: OtlpSettings = Field(default_factory=OtlpSettings)
+
+
 class Settings(_Section):
     """All settings of `voxgate serve`, checked."""
 
@@ -178,6 +213,7 @@ class Settings(_Section):
     limits: LimitSettings = Field(default_factory=LimitSettings)
     prices: dict[str, PriceSettings] = Field(default_factory=dict)
     """Of models, by the names that providers know; instead of those that are shipped and beside them."""
+    export: ExportSettings = Field(default_factory=ExportSettings)
     local: dict[str, Any] = Field(default_factory=dict)
     """`[providers.local]`, as the embedded provider reads it."""
 
@@ -226,6 +262,11 @@ class Settings(_Section):
     def blobs_dir(self) -> Path:
         return self.data_dir / "blobs"
 
+    @property
+    def outbox_dir(self) -> Path:
+        """The sessions that are still to be sent to OpenTelemetry."""
+        return self.data_dir / "outbox"
+
 
 _OPENAI: Final = {
     "base_url": "https://api.openai.com/v1",
@@ -235,7 +276,7 @@ _OPENAI: Final = {
 _DEFAULT_ROUTES: Final = [RouteSettings(model="gpt-*", providers=["openai"])]
 _MOST_ERRORS: Final = 8
 _WORDS: Final = {"extra_forbidden": "unknown key", "missing": "this key is missing"}
-_SECTIONS: Final = {"providers", "routes", "aliases", "projects", "limits", "prices", "local"}
+_SECTIONS: Final = {"providers", "routes", "aliases", "projects", "limits", "prices", "export", "local"}
 _PLAIN_KEYS: Final = [name for name in Settings.model_fields if name not in {*_SECTIONS, "api_key"}]
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from voxgate.export.outbox import Outbox
 from voxgate.jobs.memory import collect_rarely
 from voxgate.jobs.recorder import Recorder
 from voxgate.jobs.retention import Retention
 from voxgate.store import FolderBlobs, Store
+
+logger = logging.getLogger(__name__)
 
 
 def run_recorder(
@@ -17,16 +21,35 @@ def run_recorder(
     database_url: str,
     *,
     retention_days: int | None = None,
+    outbox: Outbox | None = None,
     stop: threading.Event,
     at_once: threading.Event,
     ready: Callable[[], None],
 ) -> None:
     """Records until `stop`, and then what is left of calls that have ended; with `at_once` not even that.
-    `ready` is called once the store is open."""
+    `ready` is called once the store is open. The `outbox` gets what is to be exported."""
     collect_rarely()
     with Store(database_url) as store:
         blobs = FolderBlobs(data_dir / "blobs")
         retention = Retention(store, blobs, retention_days)
-        recorder = Recorder(wire_dir=data_dir / "wire", store=store, blobs=blobs, retention=retention)
+        recorder = Recorder(
+            wire_dir=data_dir / "wire",
+            store=store,
+            blobs=blobs,
+            retention=retention,
+            on_finished=_into(outbox) if outbox is not None else lambda _: None,
+        )
         ready()
         recorder.run(stop, at_once)
+
+
+def _into(outbox: Outbox) -> Callable[[str], None]:
+    """What the disk does not take is not exported: nothing of that may hold up a recording."""
+
+    def add(session_id: str) -> None:
+        try:
+            outbox.add(session_id)
+        except (OSError, ValueError) as error:
+            logger.error("session %s will not be exported: %s", session_id, error)
+
+    return add

@@ -10,7 +10,7 @@ import fcntl
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +69,9 @@ class Recorder:
         blobs: Blobs,
         poll_ms: float = 50,
         retention: Retention | None = None,
+        on_finished: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`on_finished` is told the id of each session whose final trace is in the store; it never waits."""
         self._wire_dir = wire_dir
         self._store = store
         self._blobs = blobs
@@ -78,6 +80,7 @@ class Recorder:
         self._setbacks: dict[Path, _Setback] = {}
         self._next_tidying = 0.0
         self._retention = retention
+        self._on_finished = on_finished
         self._next_find = 0.0
 
     def run(self, stop: threading.Event, at_once: threading.Event) -> None:
@@ -114,7 +117,9 @@ class Recorder:
             setback = self._setbacks.get(path)
             if path not in self._recordings and (setback is None or now >= setback.again_at):
                 try:
-                    self._recordings[path] = SessionRecording(path, self._store, self._blobs)
+                    self._recordings[path] = SessionRecording(
+                        path, self._store, self._blobs, self._on_finished
+                    )
                     behind += self._recordings[path].behind
                 except OSError as error:
                     self._begin_again_later(path, error)

@@ -47,8 +47,11 @@ logger = logging.getLogger(__name__)
 
 
 class SessionRecording:
-    def __init__(self, path: Path, store: Store, blobs: Blobs) -> None:
+    def __init__(
+        self, path: Path, store: Store, blobs: Blobs, on_finished: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.path = path
+        self._on_finished = on_finished
         self.session_id = path.stem
         self.finished = False
         self.behind = path.stat().st_size > _BEHIND_BYTES
@@ -192,6 +195,7 @@ class SessionRecording:
         while not self._save(lambda: trace):
             while time.monotonic() < self._next_save:
                 yield
+        self._on_finished(self.session_id)
         self.path.unlink(missing_ok=True)
 
     def _written(self, tracks: list[str]) -> list[str]:

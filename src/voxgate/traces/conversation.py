@@ -76,6 +76,8 @@ class Item:
     text: str
     made_by: str
     t_ns: int
+    call_id: str | None = None
+    """Of a tool call and of its result."""
     deleted: bool = False
 
     def to_json(self) -> Json:
@@ -83,6 +85,7 @@ class Item:
             "id": self.id,
             "type": self.type,
             "role": self.role,
+            "call_id": self.call_id,
             "text": self.text[:2000],
             "made_by": self.made_by,
             "t_ms": round(self.t_ns / 1e6, 3),
@@ -257,7 +260,8 @@ class Conversation:
         if item_id in self.items:
             return
         kind, role = string(item, "type") or "", string(item, "role")
-        self.items[item_id] = Item(item_id, kind, role, item_text(item), made_by, event.t_ns)
+        call_id = name_of(item, "call_id")
+        self.items[item_id] = Item(item_id, kind, role, item_text(item), made_by, event.t_ns, call_id)
         if previous == "root":
             self.order.insert(0, item_id)
         elif previous in self.order:

@@ -1,0 +1,141 @@
+"""A finished session as the exporters look at it: the store's row (or the API's answer) in, its spans as a
+tree, ids and moments as OpenTelemetry wants them, and links to its sound out. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any, Final
+
+from voxgate.traces.events import Json, obj, objects, string
+
+_SPAN_ID: Final = re.compile(r"span_([0-9a-f]{16})")
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
+"""W3C Trace Context, section 3.2: version, trace id, parent id, flags; later versions may add fields."""
+
+
+class SessionView:
+    """`session` has the fields of the session and of its data side by side, as the API shows them."""
+
+    def __init__(self, row: Json, public_url: str = "") -> None:
+        data = row.get("data")
+        self.session: Json = {**data, **{k: v for k, v in row.items() if k != "data"}} if data else row
+        self.id: str = row["id"]
+        self.spans: list[Json] = list(row.get("spans") or [])
+        self._base = f"{public_url}/api/sessions/{self.id}"
+
+    @cached_property
+    def root(self) -> Json | None:
+        return next((span for span in self.spans if span["type"] == "session"), None)
+
+    @cached_property
+    def _children(self) -> dict[str | None, list[Json]]:
+        found: dict[str | None, list[Json]] = {}
+        for span in self.spans:
+            found.setdefault(span["parent_id"], []).append(span)
+        return found
+
+    def children(self, span: Json, kind: str | None = None) -> list[Json]:
+        below = self._children.get(span["id"], [])
+        return [child for child in below if kind is None or child["type"] == kind]
+
+    def of_type(self, kind: str) -> list[Json]:
+        return [span for span in self.spans if span["type"] == kind]
+
+    # What it ran with
+
+    @property
+    def requested_model(self) -> str:
+        return string(self.session, "requested_model") or string(self.session, "model") or ""
+
+    @property
+    def actual_model(self) -> str | None:
+        return string(self.session, "actual_model") or string(self.session, "upstream_model")
+
+    @property
+    def user_id(self) -> str | None:
+        user = obj(self.session, "metadata").get("user_id")
+        return None if user is None else str(user)
+
+    def config_of(self, response: Json) -> Json:
+        """The configuration that a response had. Of those before the last one only the hash is known."""
+        wanted = obj(response, "input").get("config_hash")
+        known = wanted is None or wanted == self.session.get("config_hash")
+        return obj(self.session, "config") if known else {}
+
+    # Ids and moments
+
+    @cached_property
+    def _traceparent(self) -> tuple[bytes, bytes] | None:
+        """Trace and span of the client, where it sent a `traceparent` with its upgrade."""
+        headers = obj(self.session, "request").get("headers")
+        for header in headers if isinstance(headers, list) else []:
+            if isinstance(header, list) and len(header) == 2 and header[0] == "traceparent":
+                match = _TRACEPARENT.fullmatch(str(header[1]))
+                if match and int(match[1], 16) and int(match[2], 16):
+                    return bytes.fromhex(match[1]), bytes.fromhex(match[2])
+        return None
+
+    @cached_property
+    def trace_id(self) -> bytes:
+        """16 bytes: the client's trace, else one that follows from the session's id."""
+        return (
+            self._traceparent[0] if self._traceparent else blake2b(self.id.encode(), digest_size=16).digest()
+        )
+
+    @property
+    def remote_parent_id(self) -> bytes:
+        return self._traceparent[1] if self._traceparent else b""
+
+    def span_id(self, span_id: str) -> bytes:
+        """8 bytes, which our ids have in them."""
+        match = _SPAN_ID.fullmatch(span_id)
+        if match and int(match[1], 16):
+            return bytes.fromhex(match[1])
+        return blake2b(f"{self.id}\0{span_id}".encode(), digest_size=8).digest()
+
+    @cached_property
+    def started_ns(self) -> int:
+        """Unix time."""
+        try:
+            moment = datetime.fromisoformat(self.session.get("started_at") or "")
+        except ValueError:
+            return 0
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return round(moment.timestamp() * 1_000_000) * 1000
+
+    def at_ns(self, ms: float | None) -> int:
+        return self.started_ns + round((ms or 0.0) * 1e6)
+
+    def times_ns(self, span: Json) -> tuple[int, int]:
+        """Start and end. What never ended has no length here, and says so by its status."""
+        start, end = span["start_ms"], span["end_ms"]
+        start = start if start is not None else end
+        return self.at_ns(start), self.at_ns(max(start or 0.0, end if end is not None else start or 0.0))
+
+    # Sound
+
+    def clip_url(self, attachment: Json) -> str:
+        return f"{self._base}/attachments/{attachment['id']}"
+
+    def track_url(self, track: str) -> str | None:
+        """None for a track that there is not."""
+        return f"{self._base}/audio?track={track}" if track in obj(self.session, "tracks") else None
+
+    @property
+    def page_url(self) -> str:
+        return self._base.replace("/api/sessions/", "/sessions/", 1)
+
+
+def clips(span: Json, name: str) -> list[Json]:
+    """The span's attachments of this name: `user`, `assistant` (as generated) or `heard`."""
+    return [one for one in objects(span, "attachments") if one.get("name") == name]
+
+
+def words_of(span: Json) -> str:
+    """What was said or written in a span of a user or a response."""
+    said: Any = span["input"] if span["type"] == "user" else span["output"]
+    return string(said, "transcript") or string(said, "text") or ""
