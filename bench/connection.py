@@ -123,15 +123,16 @@ class Connection:
         self.sock.close()
 
 
-def dial(port: int, path: str, key: str, tls: ssl.SSLContext | None) -> socket.socket:
+def dial(port: int, path: str, key: str, tls: ssl.SSLContext | None, *, beta: bool = False) -> socket.socket:
     """A caller that has sent its request and not yet read the answer."""
     sock = _prepared(socket.create_connection(("127.0.0.1", port), _SHAKE_SECONDS))
     if tls is not None:
         sock = tls.wrap_socket(sock, server_hostname="127.0.0.1")
     request = (
         f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {new_key()}\r\nAuthorization: Bearer {key}\r\n\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {new_key()}\r\nAuthorization: Bearer {key}\r\n"
     )
+    request += "OpenAI-Beta: realtime=v1\r\n\r\n" if beta else "\r\n"
     sock.sendall(request.encode())
     return sock
 

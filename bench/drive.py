@@ -13,6 +13,7 @@ import ssl
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from bench.load import DOWN_BURST, DOWN_BYTES, UP_BYTES, Load, Route
@@ -45,7 +46,7 @@ def run(orders: dict[str, Any]) -> None:
 
 
 def _route(orders: dict[str, Any]) -> Route:
-    where = Route(orders["port"], orders["provider"], orders["path"], orders["key"])
+    where = Route(orders["port"], orders["provider"], orders["path"], orders["key"], orders["beta"])
     if not orders.get("certificate"):
         return where
     client = ssl.create_default_context(cafile=orders["certificate"])
@@ -53,7 +54,7 @@ def _route(orders: dict[str, Any]) -> Route:
     server.load_cert_chain(orders["certificate"], orders["certificate_key"])
     for context in (client, server):  # one version, so that all relays have the same cipher
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_3
-    return Route(where.relay_port, where.provider_port, where.path, where.key, client, server)
+    return replace(where, caller_tls=client, provider_tls=server)
 
 
 def _from_cores(count: int) -> Callable[[], None]:

@@ -50,6 +50,8 @@ class Route:
     provider_port: int
     path: str
     key: str
+    beta: bool = False
+    """Whether the callers speak the beta protocol."""
     caller_tls: ssl.SSLContext | None = None
     provider_tls: ssl.SSLContext | None = None
 
@@ -76,16 +78,17 @@ class Load:
             for number in range(count):
                 before_each()
                 answering = provider.submit(answer, self._listener, route.provider_tls, GREETINGS)
-                sock = dial(route.relay_port, route.path, route.key, route.caller_tls)
+                sock = dial(route.relay_port, route.path, route.key, route.caller_tls, beta=route.beta)
                 far = answering.result(30)
                 self._pair(number, hear_answer(sock, len(GREETINGS)), far, burst)
 
     def _pair(self, number: int, caller: Connection, provider: Connection, burst: int) -> None:
+        route = self._route
         up, down = Text(UP, self._bytes[0], number), Text(DOWN, self._bytes[1], -number - 1)
         caller.join(
             self._poll,
             Source(up, masked=True, burst=1, counts=self.up),
-            Sink(down, masked=False, counts=self.down),
+            Sink(down.in_beta() if route.beta else down, masked=False, counts=self.down),
             masked=True,
         )
         provider.join(

@@ -12,6 +12,7 @@ import time
 from array import array
 from base64 import b64encode
 from collections import deque
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ DOWN: Final = (
     b'{"type":"response.output_audio.delta","event_id":"%s","response_id":"resp_bench",'
     b'"item_id":"item_bench","output_index":0,"content_index":0,"delta":"%s"}'
 )
+_BETA: Final = b"response.output_audio.delta", b"response.audio.delta"
 _STAMP: Final = b"%08d-%019d"  # the message's number in its call and the moment of its sending in ns
 _STAMP_BYTES: Final = 28
 
@@ -49,6 +51,13 @@ class Text:
         del self.fields["event_id"]
         self.on_the_way: deque[tuple[bytes, int]] = deque()
         """Stamps of what was sent and has not arrived, with their moments."""
+
+    def in_beta(self) -> Text:
+        """The same messages as a client of the beta is to receive them."""
+        other = copy(self)
+        other.before = self.before.replace(*_BETA)
+        other.fields = {**self.fields, "type": orjson.loads(other.before + b'"}')["type"]}
+        return other
 
     def head(self, *, masked: bool) -> bytes:
         """A client's frames have the mask 0: legal, and free of charge for the load generator."""

@@ -9,7 +9,8 @@ SIZES: Final = (1024, 4096, 16_384, 65_536)
 VOICE, CROWD, TLS, RULES, WORKERS, IDLE = "voice", "voice 1500", "voice TLS", "rules", "workers", "idle"
 TWO_WORKERS: Final = "voxgate, 2 workers"
 WITH_RULES: Final = "voxgate, with rules"
-VARIANTS: Final = (TWO_WORKERS, WITH_RULES)
+FOR_BETA: Final = "voxgate, for beta clients"
+VARIANTS: Final = (TWO_WORKERS, WITH_RULES, FOR_BETA)
 """Of voxgate: started or called in another way than usual."""
 _ALL: Final = ("nginx", "haproxy", "node-ws", "litellm", "voxgate")
 _FAST: Final = ("direct", "nginx", "haproxy", "voxgate")
@@ -48,7 +49,7 @@ def scenarios(*, quick: bool) -> dict[str, Scenario]:
     found[VOICE] = voice(500, 8.0, ("direct", *_ALL), fewer_calls={"litellm": 150}, catch_up=True)
     found[CROWD] = voice(1500, 8.0, _FAST, first=False)  # it would leave the writer nothing of the core
     found[TLS] = voice(400, 6.0, _FAST, tls=True)
-    found[RULES] = voice(500, 8.0, ("voxgate", WITH_RULES))
+    found[RULES] = voice(500, 8.0, ("voxgate", WITH_RULES, FOR_BETA))
     found[WORKERS] = voice(600, 6.0, ("voxgate", TWO_WORKERS), fewer_calls={"voxgate": 300})
     found[IDLE] = voice(2000, 0.0, _ALL, fewer_calls={"litellm": 300})
     return found

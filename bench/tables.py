@@ -22,7 +22,8 @@ _VOICE_HEAD: Final = [
 ]
 _RULES_REMARK: Final = """
 The credential locks fields of the session, allows some events only and has a budget of tokens: every message
-is taken out of its frame and judged by each of the three, in both directions.
+is judged by each of the three, in both directions. Clients of the beta on a provider of today have their
+messages translated, those with sound too.
 """
 _WORKERS_REMARK: Final = """
 Reckoned, not driven to the limit: calls carried are what a message costs one worker, divided by what it costs
@@ -125,7 +126,7 @@ def rules_table(load: Load | None) -> str:
         for peer in load.peers
     ]
     head = ["", "calls", "µs a message", "of one without", "p50 (ms)", "p99 (ms)"]
-    return _table("Calls whose credential has rules", head, rows) + _RULES_REMARK
+    return _table("Calls that are mediated", head, rows) + _RULES_REMARK
 
 
 def idle_table(load: Load | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.figures import Figure, Load, capacity
-from bench.scenarios import CROWD, IDLE, RULES, TLS, TWO_WORKERS, VOICE, WITH_RULES, WORKERS
+from bench.scenarios import CROWD, FOR_BETA, IDLE, RULES, TLS, TWO_WORKERS, VOICE, WITH_RULES, WORKERS
 
 _OURS: Final = "voxgate"
 
@@ -84,6 +84,12 @@ TARGETS: Final = [
         "CPU a message, credential with rules: of one without",
         RULES,
         lambda it: it.ratio(WITH_RULES, _OURS, "cpu_us"),
+        2,
+    ),
+    Target(
+        "CPU a message, clients of the beta: of those of today",
+        RULES,
+        lambda it: it.ratio(FOR_BETA, _OURS, "cpu_us"),
         2,
     ),
     Target(

@@ -32,6 +32,16 @@ class Account:
         self._nano_usd += nano_usd
         self._unpriced += unpriced
 
+    def take_sound(self, audio_ms: float, tokens: float = 0, nano_usd: float = 0) -> bool:
+        """Counts it if there is sound left behind it; else counts nothing."""
+        most = self._max_audio_seconds
+        if most is not None and self.audio_seconds + audio_ms / 1e3 >= most:
+            return False
+        self._audio_ms += audio_ms
+        self._tokens += tokens
+        self._nano_usd += nano_usd
+        return True
+
     @property
     def tokens(self) -> float:
         return self.known.tokens + self._on_its_way.tokens + self._tokens

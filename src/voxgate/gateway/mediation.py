@@ -18,13 +18,21 @@ import orjson
 
 from voxgate.core.errors import InvalidEvent, InvalidRequest, VoxgateError
 from voxgate.core.ids import new_id
+from voxgate.gateway.glance import Glance
 from voxgate.gateway.policies import stages_before_translation, stages_for
 from voxgate.gateway.policies.judging import lacks
 from voxgate.gateway.policies.ruling import NOTHING, Ruling, Stage
 from voxgate.gateway.relay import Call
 from voxgate.providers.openai import TRANSCRIPTION
 from voxgate.providers.routes import Upstream
-from voxgate.realtime.dialects import Dialect, MessageTranslator, Translator, detect, detect_from_update
+from voxgate.realtime.dialects import (
+    Dialect,
+    MessageTranslator,
+    Translated,
+    Translator,
+    detect,
+    detect_from_update,
+)
 from voxgate.realtime.dialects.detection import AZURE_PATH
 from voxgate.realtime.frames import BINARY, BROKEN, PING, PONG, TEXT, FrameDecoder, Message, encode_frame
 from voxgate.realtime.handshake import Request
@@ -137,6 +145,18 @@ class Translation:
     def to_client(self, text: bytes) -> Ruling:
         return Ruling(*self._translator.to_client(text))
 
+    def sound_to_provider(self, text: bytes, kind: bytes, size: int) -> bytes | None:
+        """Of sound nothing but the type's name is translated, and nothing remembered."""
+        return _one_of(self._translator.to_provider(text))
+
+    def sound_to_client(self, text: bytes, kind: bytes, size: int) -> bytes | None:
+        return _one_of(self._translator.to_client(text))
+
+
+def _one_of(translated: Translated) -> bytes | None:
+    forward, back = translated
+    return forward[0] if len(forward) == 1 and not back else None
+
 
 class Undecided:
     """A call whose client has not shown its dialect yet. Its bytes go on unchanged, message by message, until
@@ -216,9 +236,12 @@ class Watch:
         self._whole = True
         """Whether what is held begins with a message."""
         self.from_provider = call.upstream.pass_on
+        judges = [stage.sound_to_provider] if stage.sound_to_provider else []
+        leg = call.client
+        self._glance = Glance(judges, self._decoder, leg.follower, leg.peer.write, masked=True)
 
     def begin(self) -> None:
-        self._call.client.mediate(self.from_client)
+        self._call.client.mediate(self.from_client, self._glance)
 
     def from_client(self, data: bytes) -> None:
         if self._ended:
@@ -226,7 +249,7 @@ class Watch:
         self._held += data
         self._messages += self._decoder.feed(data)
         if self._messages and self._messages[-1].opcode == BROKEN:
-            self._ended = True
+            self._ended = self._glance.stopped = True
             self._pass_others(self._messages[:-1])
             self._end(_no_frames())
             return
@@ -284,20 +307,31 @@ class Mediation:
         )
         self._judged = CLIENT, _NO_MESSAGE
         """Where the message being judged came from. One that the stages leave as it is keeps its frame."""
+        self._glances = self._glance_up(), self._glance_down()
         self._to_provider: list[bytes] = []
         self._to_client: list[bytes] = []
         self._ending: VoxgateError | None = None
 
     def begin(self) -> None:
         """Before the call starts. What the stages open it with goes out first."""
-        self._call.client.mediate(self.from_client)
-        self._call.upstream.mediate(self.from_provider)
+        self._call.client.mediate(self.from_client, self._glances[CLIENT])
+        self._call.upstream.mediate(self.from_provider, self._glances[SERVER])
         for index, stage in enumerate(self._stages):
             opening = stage.opening()
             self._apply(index, opening, up=True)
             if opening.overdue is not None:
                 asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._check, opening.overdue)
         self._deliver()
+
+    def _glance_up(self) -> Glance:
+        judges = [stage.sound_to_provider for stage in self._stages if stage.sound_to_provider]
+        leg = self._call.client
+        return Glance(judges, self._decoders[CLIENT], leg.follower, leg.peer.write, masked=True)
+
+    def _glance_down(self) -> Glance:
+        judges = [stage.sound_to_client for stage in reversed(self._stages) if stage.sound_to_client]
+        leg = self._call.upstream
+        return Glance(judges, self._decoders[SERVER], leg.follower, leg.peer.write, masked=False)
 
     def _check(self, overdue: Callable[[], VoxgateError | None]) -> None:
         self._ending = self._ending or overdue()
@@ -389,6 +423,8 @@ class Mediation:
         self._to_provider.clear()
         self._to_client.clear()
         if self._ending is not None:
+            for glance in self._glances:
+                glance.stopped = True
             self._end(self._ending)
 
     def _frame_of(self, text: bytes, side: int) -> bytes:

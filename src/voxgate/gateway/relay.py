@@ -21,6 +21,7 @@ import orjson
 from voxgate.auth.credentials import Grant
 from voxgate.core.errors import MessageTooLarge, UpstreamLost, VoxgateError
 from voxgate.core.ids import new_id
+from voxgate.gateway.glance import Glance
 from voxgate.gateway.sockets import SocketTransport
 from voxgate.realtime.frames import (
     TEXT,
@@ -89,6 +90,7 @@ class Leg(asyncio.Protocol):
     """One side of a call. What it reads goes to the log and to the other leg's transport."""
 
     __slots__ = (
+        "_glance",
         "_kind",
         "_log",
         "_on_lost",
@@ -134,6 +136,7 @@ class Leg(asyncio.Protocol):
         self._kind = kind
         self._log = log
         self._take: Callable[[bytes], None] | None = None
+        self._glance: Glance | None = None
         self._on_notice = on_notice
         self._on_lost = on_lost
 
@@ -142,15 +145,19 @@ class Leg(asyncio.Protocol):
         self.peer = peer
         self._read_by(self._splice_or_not())
 
-    def mediate(self, take: Callable[[bytes], None]) -> None:
-        """From now on `take` is given what is received, and nothing goes on by itself. It lets only whole
-        messages go on."""
-        self._take = take
-        self._read_by(None)
+    def mediate(self, take: Callable[[bytes], None], glance: Glance | None = None) -> None:
+        """From now on `take` is given what is received, and nothing goes on by itself but what passes at a
+        `glance`. It lets only whole messages go on."""
+        self._take, self._glance = take, glance
+        if isinstance(self.transport, SocketTransport):
+            self._receive = self.transport.sock.recv_into
+            self._read_by(self.receive_judged)
+        else:
+            self._read_by(None)
 
     def relay(self) -> None:
         """The opposite."""
-        self._take = None
+        self._take = self._glance = None
         self._read_by(self._splice_or_not())
 
     def _splice_or_not(self) -> Callable[[], None] | None:
@@ -213,20 +220,64 @@ class Leg(asyncio.Protocol):
         if self.watched or follower.ended:
             self._on_notice(self)
 
+    def receive_judged(self) -> None:
+        """The way of a call that is mediated: into the log's own memory too, in which what goes on at a
+        glance stays."""
+        room = self._log.buffer()
+        try:
+            size = self._receive(room)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self.transport.fail(error)
+            return
+        if not size:
+            self.transport.end_of_file()
+        elif self._log.gaps or self.follower.oversized:
+            self.data_received(bytes(room[:size]))
+        else:
+            self._judge(room[:size])
+
+    def _judge(self, data: memoryview) -> None:
+        """What is in the log's memory; what is left of it moves out, because that is the log's again."""
+        seen = self._glance.pass_sound(data) if self._glance else 0
+        rest = bytes(data[seen:])
+        if seen:
+            self._log.commit(self._kind, seen)
+            self._go_on(seen, rest)
+        else:
+            self._look_at(rest)
+
     def data_received(self, data: bytes) -> None:
-        """What came in memory of its own: by TLS, or before the two sides were joined; or what has to be
-        looked at."""
-        follower = self.follower
-        if follower.oversized:
+        """What came in memory of its own: by TLS, or before the two sides were joined."""
+        if self.follower.oversized:
             return
         if self._log.gaps:
             self._mend(memoryview(b""))
-        self.received_bytes += len(data)
-        passed = follower.feed(data)
+        self._look_at(data)
+
+    def _look_at(self, data: bytes) -> None:
+        """The end of a message that has begun is taken; behind it may be some that pass at a glance."""
+        if self._glance and 0 < (missing := self._glance.missing_bytes) < len(data):
+            self._go_on(0, data[:missing])
+            data = data[missing:]
+            if self.follower.oversized:
+                return
+        seen = self._glance.pass_sound(data) if self._glance else 0
+        if seen:
+            self._log.append(self._kind, data[:seen])
+        self._go_on(seen, data[seen:])
+
+    def _go_on(self, seen: int, data: bytes) -> None:
+        """Behind what passed at a glance."""
+        follower = self.follower
+        self.received_bytes += seen + len(data)
+        passed = follower.feed(data) if data else 0
         if passed != len(data):
             self.refused = data[passed:]
             data = data[:passed]
-        (self._take or self.pass_on)(data)
+        if data:
+            (self._take or self.pass_on)(data)
         if self.watched or follower.ended:
             self._on_notice(self)
 

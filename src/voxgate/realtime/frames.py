@@ -19,6 +19,7 @@ PONG: Final = 0xA
 BROKEN: Final = -1
 """Opcode of the message that a `FrameDecoder` gives once for bytes that are no WebSocket frames."""
 
+_SHORTEST_HEADER: Final = 2
 _LONGEST_HEADER: Final = 14
 _WHOLE_TEXT: Final = 0x80 | TEXT
 _LONGEST_CONTROL: Final = 125  # RFC 6455 section 5.5
@@ -52,7 +53,7 @@ class _Header:
 def _parse_header(buffer: bytes | bytearray | memoryview, at: int = 0) -> _Header | None:
     """The frame header at `at`, or None while it is incomplete (RFC 6455 section 5.2)."""
     available = len(buffer) - at
-    if available < 2:
+    if available < _SHORTEST_HEADER:
         return None
     first, second = buffer[at], buffer[at + 1]
     length, size = second & 0x7F, 2
@@ -111,6 +112,26 @@ def decode_close(payload: bytes) -> Close:
     if len(payload) < 2:
         return Close(_NO_STATUS, "")
     return Close(int.from_bytes(payload[:2], "big"), payload[2:].decode(errors="replace"))
+
+
+def find_text(buffer: bytes | bytearray | memoryview, at: int) -> tuple[bytes, int, int] | None:
+    """The mask (empty if there is none), and where the payload begins and ends, of a whole text message of
+    less than 64 KiB in one frame that begins at `at`; None for anything else. Nearly every frame is one."""
+    size = len(buffer)
+    if at >= size - _LONGEST_HEADER or buffer[at] != _WHOLE_TEXT:
+        return None
+    second = buffer[at + 1]
+    length, begin = second & 0x7F, at + 2
+    if length == 126:
+        length, begin = buffer[at + 2] << 8 | buffer[at + 3], at + 4
+    elif length == 127:
+        return None
+    mask = b""
+    if second & 0x80:
+        mask = bytes(buffer[begin : begin + 4])
+        begin += 4
+    end = begin + length
+    return (mask, begin, end) if end <= size else None
 
 
 class FrameFollower:
@@ -269,7 +290,7 @@ class FrameDecoder:
         self._unmask = unmask
         self._keep_frames = keep_frames
         self._buffer = bytearray()
-        self._needed = 2
+        self._needed = _SHORTEST_HEADER
         self._fragments = bytearray()
         """Of a message that is not whole yet, in one piece: many small ones would take far more."""
         self._opcode = CONTINUATION
@@ -279,6 +300,11 @@ class FrameDecoder:
     def idle(self) -> bool:
         """Whether nothing of a message is held."""
         return not self._buffer and not self._opcode
+
+    @property
+    def missing_bytes(self) -> int:
+        """Of the frame that is held in part; 0 if that is not known."""
+        return max(0, self._needed - len(self._buffer)) if self._needed > _SHORTEST_HEADER else 0
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that these bytes complete. Bytes that are no frames give one `BROKEN` message with
@@ -305,11 +331,11 @@ class FrameDecoder:
         while True:
             at = self._take_plain(buffer, at, messages)
             if at == len(buffer):
-                self._needed = 2
+                self._needed = _SHORTEST_HEADER
                 return at
             header = _parse_header(buffer, at)
             if header is None:
-                self._needed = 2
+                self._needed = _SHORTEST_HEADER
                 return at
             if not self._acceptable(header):
                 self._broken = True
@@ -328,26 +354,14 @@ class FrameDecoder:
 
     def _take_plain(self, buffer: bytes | bytearray, at: int, messages: list[Message]) -> int:
         """Nearly every frame is a whole text message of less than 64 KiB: those that come first, cheaply."""
-        size = len(buffer)
         if self._opcode:
             return at
-        while at < size - _LONGEST_HEADER and buffer[at] == _WHOLE_TEXT:
-            second = buffer[at + 1]
-            length, start = second & 0x7F, at + 2
-            if length == 126:
-                length, start = buffer[at + 2] << 8 | buffer[at + 3], at + 4
-            elif length == 127:
-                break
-            masked = second & 0x80
-            begin = start + 4 if masked else start
-            end = begin + length
-            if end > size:
-                break
+        while (frame := find_text(buffer, at)) is not None:
+            mask, begin, end = frame
             payload = bytes(buffer[begin:end])
-            if masked:
-                payload = self._unmask(payload, bytes(buffer[start:begin]))
-            frame = bytes(buffer[at:end]) if self._keep_frames else b""
-            messages.append(Message(TEXT, payload, frame))
+            if mask:
+                payload = self._unmask(payload, mask)
+            messages.append(Message(TEXT, payload, bytes(buffer[at:end]) if self._keep_frames else b""))
             self._torn = False
             at = end
         return at

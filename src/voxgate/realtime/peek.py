@@ -17,18 +17,27 @@ import pybase64
 
 _GAP: Final = rb"[ \t\r\n]*"
 """What JSON takes for white space; `\\s` is more."""
+_CLOSES: Final = ord("}")
+_ESCAPES: Final = ord("\\")
 _IS: Final = _GAP + rb":" + _GAP
 _MEMBER: Final = rb'"[a-z_]{1,32}"' + _IS + rb'(?:"[\w .:/+=-]{0,256}"|0|[1-9][0-9]{0,11})' + _GAP
 _BEFORE: Final = re.compile(
     _GAP + rb"\{" + _GAP + rb"(?:" + _MEMBER + rb"," + _GAP + rb')*"(audio|delta)"' + _IS + rb'"'
 )
 _BEHIND: Final = re.compile(rb'"' + _GAP + rb"(?:," + _GAP + _MEMBER + rb")*\}" + _GAP)
+_USUAL: Final = re.compile(
+    rb'\{"type":"([a-z_.]+)"'
+    rb'(?:,"(?!type"|audio"|delta")[a-z_]{1,32}":(?:"[\w .:/+=-]{0,256}"|0|[1-9][0-9]{0,11}))*'
+    rb',"(audio|delta)":"'
+)
+"""As nearly everybody writes it: the type first, the sound last, and nothing twice."""
 _TYPE: Final = re.compile(rb'"type"' + _IS + rb'"([a-z_.]+)"')
 _SOUND: Final = {
     b"input_audio_buffer.append": b"audio",
     b"response.output_audio.delta": b"delta",
     b"response.audio.delta": b"delta",
 }
+SOUND_KINDS: Final = frozenset(_SOUND)
 _Found = tuple[bytes, int, int]
 _last: tuple[bytes, _Found | None] = (b"", None)
 _BEGIN: Final = re.compile(rb'"(audio|delta)"\s*:\s*"')
@@ -50,6 +59,12 @@ def sound_bytes(text: bytes) -> int | None:
     return base64_bytes(text, found[1], found[2]) if found else None
 
 
+def find_sound(text: bytes) -> tuple[bytes, int] | None:
+    """Both: the kind, and how many bytes of sound. For who asks once."""
+    found = _look(text)
+    return (found[0], base64_bytes(text, found[1], found[2])) if found else None
+
+
 def base64_bytes(text: bytes, start: int, end: int) -> int:
     """How many bytes the base64 between two places stands for."""
     padding = text.count(b"=", max(start, end - 2), end)
@@ -67,6 +82,16 @@ def _find(text: bytes) -> _Found | None:
 
 
 def _look(text: bytes) -> _Found | None:
+    usual = _USUAL.match(text)
+    if usual is not None and _SOUND.get(usual[1]) == usual[2]:
+        start, end = usual.end(), len(text) - 2
+        # Only the sound's last byte can make a quote of its own out of the one that ends it.
+        if text.find(b'"', start) == end and text[end + 1] == _CLOSES and text[end - 1] != _ESCAPES:
+            return usual[1], start, end
+    return _look_closely(text)
+
+
+def _look_closely(text: bytes) -> _Found | None:
     before = _BEFORE.match(text)
     if before is None:
         return None

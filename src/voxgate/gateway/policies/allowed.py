@@ -12,7 +12,7 @@ from voxgate.auth.credentials import Grant
 from voxgate.core.errors import EventNotAllowed, InvalidEvent, ToolNotAllowed, VoxgateError
 from voxgate.gateway.policies.judging import Body, a_list, an_object, lacks, read_event, refusal, shown
 from voxgate.gateway.policies.ruling import NOTHING, Ruling
-from voxgate.realtime.peek import kind_of
+from voxgate.realtime.peek import SOUND_KINDS, kind_of
 
 Rule = Callable[[Body], None]
 """Raises a VoxgateError when the event breaks it."""
@@ -27,18 +27,22 @@ class Allowed:
     """The stage that holds a client's messages against rules. One that carries sound has nothing that a rule
     looks at but its type."""
 
+    sound_to_client = None
+
     def __init__(self, rules: Sequence[Rule], events: EventRule | None = None, word: bytes = b"") -> None:
         """A message that `word` surely does not stand in breaks no rule, whatever else it is."""
         self._rules: list[Rule] = [events, *rules] if events else [*rules]
-        self._events = events
+        self._sound = frozenset(
+            kind for kind in SOUND_KINDS if events is None or events.allows(kind.decode())
+        )
+        """The types of sound that are allowed."""
         self._word = word
 
     def opening(self) -> Ruling:
         return NOTHING
 
     def to_provider(self, text: bytes) -> Ruling:
-        kind = kind_of(text)
-        if kind and (self._events is None or self._events.allows(kind.decode())):
+        if kind_of(text) in self._sound:
             return Ruling((text,))
         if self._word and lacks(text, self._word):
             return Ruling((text,))
@@ -53,6 +57,9 @@ class Allowed:
             return refusal(error, event)
         return Ruling((text,))
 
+    def sound_to_provider(self, text: bytes, kind: bytes, size: int) -> bytes | None:
+        return text if kind in self._sound else None
+
     def to_client(self, text: bytes) -> Ruling:
         return Ruling((text,))
 
@@ -62,16 +69,12 @@ class EventRule:
 
     def __init__(self, patterns: Iterable[str]) -> None:
         self._patterns = tuple(patterns)
-        self._known: dict[str, bool] = {}
-        """Of the few types that carry sound, which are nearly all messages."""
 
     def allows(self, kind: str) -> bool:
-        if kind not in self._known:
-            self._known[kind] = _fits(kind, self._patterns)
-        return self._known[kind]
+        return _fits(kind, self._patterns)
 
     def __call__(self, event: Body) -> None:
-        if not _fits(event["type"], self._patterns):
+        if not self.allows(event["type"]):
             raise EventNotAllowed(
                 f"This session's credential does not allow the event {shown(event['type'])}.", param="type"
             )

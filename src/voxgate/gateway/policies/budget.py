@@ -59,6 +59,7 @@ class Budget:
         self._account = account
         self._prices = prices
         self._price = prices.of(model)
+        self._nano_per_audio_token = _nano_per_token(self._price, "audio_output")
         self._input_rate = self._agreed_rate = self._output_rate = _bytes_per_ms(PCM_24K)
         """The first is of what the client asked for, until the provider says what is agreed."""
         self._transcriber: str | None = None
@@ -97,7 +98,24 @@ class Budget:
                 return Ruling(self._cancels(), end=spent)
         return Ruling((text,))
 
+    def sound_to_provider(self, text: bytes, kind: bytes, size: int) -> bytes | None:
+        return text if self._account.take_sound(size / self._input_rate) else None
+
     # From the provider
+
+    def sound_to_client(self, text: bytes, kind: bytes, size: int) -> bytes | None:
+        """While there is sound left."""
+        response = self._response_of(text)
+        if response is None:
+            return text if self._account.take_sound(size / self._output_rate) else None
+        audio_ms = size / response.bytes_per_ms
+        tokens = audio_ms / _MS_PER_TOKEN
+        nano_usd = tokens * self._nano_per_audio_token
+        if not self._account.take_sound(audio_ms, tokens, nano_usd):
+            return None
+        response.tokens += tokens
+        response.nano_usd += nano_usd
+        return text
 
     def to_client(self, text: bytes) -> Ruling:
         size = sound_bytes(text)
@@ -191,7 +209,7 @@ class Budget:
         self._account.add(audio_ms=audio_ms)
         if response is not None:
             tokens = audio_ms / _MS_PER_TOKEN
-            self._count(response, tokens, tokens * _nano_per_token(self._price, "audio_output"))
+            self._count(response, tokens, tokens * self._nano_per_audio_token)
         if (error := self._account.sound_spent()) is not None:
             return self._stop(error, (text,))
         return Ruling((text,))

@@ -27,8 +27,22 @@ class Ruling:
 NOTHING = Ruling()
 
 
+SoundJudge = Callable[[bytes, bytes, int], bytes | None]
+"""Of a message that surely is sound and nothing else: its text, its type, and how many bytes of sound. What
+goes on in its place, mostly the same object; None if that takes more than a glance, and then nothing of it
+has been taken into account yet."""
+
+
 class Stage(Protocol):
     """One rule or translation of one call. It never waits, and never raises whatever the bytes are."""
+
+    @property
+    def sound_to_provider(self) -> SoundJudge | None:
+        """None where sound always goes on as it is."""
+
+    @property
+    def sound_to_client(self) -> SoundJudge | None:
+        """Likewise."""
 
     def opening(self) -> Ruling:
         """Messages of the gateway's own when the call begins: `forward` to the provider."""

@@ -37,6 +37,8 @@ _MOST_HELD_BYTES: Final = 4 << 20
 
 
 class SessionLock:
+    sound_to_client = None
+
     def __init__(self, settings: Body, locked: Iterable[str]) -> None:
         """`settings` as in session.update, `locked` the fields as `audio.output.voice`."""
         self._settings = settings
@@ -84,6 +86,12 @@ class SessionLock:
             return self._hold(text)
         self._client_spoke = True
         return Ruling((text,))
+
+    def sound_to_provider(self, text: bytes, kind: bytes, size: int) -> bytes | None:
+        if self._pending and self._locked:
+            return None
+        self._client_spoke = True
+        return text
 
     def _hold(self, text: bytes) -> Ruling:
         self._held.append(text)
