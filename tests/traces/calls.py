@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import yaml
 
 from voxgate.traces import Event, Span, Trace, build_trace
+from voxgate.traces.sound import Interval, Lane, SoundFacts
 
 OPENED = {
     "type": "gateway.opened",
@@ -157,8 +159,13 @@ class Call:
     def close(self, t_ms: float, code: int = 1000, side: str = "client", reason: str = "") -> Call:
         return self.gateway(t_ms, "gateway.closed", code=code, reason=reason, side=side)
 
-    def trace(self) -> Trace:
-        return build_trace(self.events)
+    def trace(self, sound: SoundFacts | None = None) -> Trace:
+        return build_trace(self.events, sound=sound)
+
+
+def voices(user: Sequence[Interval] = (), heard: Sequence[Interval] = (), **lane: float) -> SoundFacts:
+    """What the recorder would have found: who was voiced when, in ms."""
+    return SoundFacts(Lane(user, **lane), Lane(heard), {"kind": "by hand", "version": 1})
 
 
 def spans(trace: Trace, span_type: str) -> list[Span]:
