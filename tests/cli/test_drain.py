@@ -71,6 +71,15 @@ async def ended(gateway: Voxgate, seconds: float = 90) -> int:
     return await asyncio.to_thread(gateway.process.wait, seconds)
 
 
+async def finish_what_is_left(folder: Path) -> None:
+    """A recorder that had no time for all of it, as on a busy machine, leaves it to the next start."""
+    while left := [path.stem for path in wire_logs(folder / "wire")]:
+        again = await asyncio.to_thread(start_voxgate, folder)
+        for session_id in left:
+            await again.finished_session(session_id)
+        assert await asyncio.to_thread(again.stop) == 0
+
+
 async def test_a_stop_lets_calls_end_and_closes_the_rest_with_a_reason(
     tmp_path: Path, provider: ScriptedProvider
 ) -> None:
@@ -88,6 +97,7 @@ async def test_a_stop_lets_calls_end_and_closes_the_rest_with_a_reason(
     assert await ended(gateway) == 0
     assert all(call.whole for call in calls[:10])
     assert {(call.code, call.reason) for call in calls[10:]} == {(1001, "server_error.draining")}
+    await finish_what_is_left(tmp_path)
     rows = sessions(tmp_path)
     assert {rows[call.session_id]["status"] for call in calls} == {"complete"}
     assert [rows[call.session_id]["data"]["close"]["code"] for call in calls] == [1000] * 10 + [1001] * 10
@@ -154,6 +164,7 @@ async def test_a_client_and_a_provider_that_hang_do_not_hold_up_the_stop(tmp_pat
         idle_writer.write(b"GET /healthz HT")
         gateway.process.send_signal(signal.SIGTERM)
         assert await ended(gateway) == 0
+        await finish_what_is_left(tmp_path)
         [row] = sessions(tmp_path).values()
         assert (row["status"], row["data"]["close"]["code"]) == ("complete", 1001)
         assert not any("killed" in line for line in gateway.output)
@@ -175,6 +186,7 @@ async def test_a_call_that_is_being_opened_at_the_stop_is_refused_with_the_reaso
     gateway.process.send_signal(signal.SIGTERM)
     assert await opening == ("draining", 1001, "server_error.draining")
     assert await ended(gateway) == 0
+    await finish_what_is_left(tmp_path)
     [row] = sessions(tmp_path).values()
     assert row["data"]["close"] == {"code": 1001, "reason": "server_error.draining", "side": "gateway"}
     silent.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
@@ -14,8 +15,9 @@ from websockets.asyncio.client import connect
 
 from tests.gateway.conftest import ADMIN_KEY, RunningGateway, StartGateway
 from tests.gateway.wire import upgrade_head
-from voxgate.realtime.frames import encode_close
-from voxgate.testing.provider import ScriptedProvider
+from voxgate.gateway import relay, serving
+from voxgate.realtime.frames import TEXT, encode_close, encode_frame
+from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
 pytestmark = pytest.mark.anyio
 AUTH = {"Authorization": f"Bearer {ADMIN_KEY}"}
@@ -113,6 +115,54 @@ async def test_a_worker_does_not_end_before_a_client_has_read_why_it_was_closed(
         writer.write(encode_close(1001, "", masked=True))
         assert await reader.read() == b""
         await end
+
+
+async def test_a_second_signal_ends_the_waiting_for_clients_that_were_told(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_FAREWELL_SECONDS", 3600)
+    async with (
+        ScriptedProvider() as provider,
+        start_gateway(provider.base_url) as gateway,
+        begun_call(gateway) as (reader, _),
+    ):
+        end = end_of(gateway)
+        gateway.server.handle_exit(signal.SIGTERM, None)
+        received = b""
+        while b"server_error.draining" not in received:
+            received += await reader.read(1000)
+        assert not end.done()
+        gateway.server.handle_exit(signal.SIGTERM, None)
+        await asyncio.wait_for(end, 60)
+        closed = json.loads((await gateway.facts())[-1])
+        assert (closed["type"], closed["code"]) == ("gateway.closed", 1001)
+
+
+async def test_a_second_signal_ends_a_call_in_the_middle_of_a_message_and_its_log_too(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_FAREWELL_SECONDS", 3600)
+    monkeypatch.setattr(relay, "_BOUNDARY_SECONDS", 3600)
+    frame = encode_frame(TEXT, b"z" * 40_000)
+
+    async def begin_a_message(call: Upstreamed) -> None:
+        call.socket.transport.write(frame[:20_000])
+        await call.socket.wait_closed()
+
+    async with (
+        ScriptedProvider(begin_a_message) as provider,
+        start_gateway(provider.base_url) as gateway,
+        begun_call(gateway) as (reader, _),
+    ):
+        end = end_of(gateway)
+        await reader.readexactly(20_000)
+        gateway.server.handle_exit(signal.SIGTERM, None)
+        await until(lambda: gateway.server._drain and gateway.server._drain.done())
+        assert gateway.worker.gateway.calls.running == 1
+        gateway.server.handle_exit(signal.SIGTERM, None)
+        await asyncio.wait_for(end, 60)
+        facts = [json.loads(fact) for fact in await gateway.facts()]
+        assert [fact["type"] for fact in facts[-2:]] == ["gateway.error", "gateway.closed"]
 
 
 async def test_a_client_that_never_answers_holds_up_nobody_for_long(start_gateway: StartGateway) -> None:

@@ -18,8 +18,10 @@ import pytest
 from tests.traces.calls import OPENED, b64, pcm
 
 from voxgate.audio.g711 import decode_ulaw
+from voxgate.jobs import recorder as recorder_module
 from voxgate.jobs.hearing import CallHearing
 from voxgate.jobs.recorder import Recorder
+from voxgate.jobs.recording import SessionRecording
 from voxgate.realtime.frames import TEXT, encode_frame
 from voxgate.recording.eventlog import read_events
 from voxgate.recording.spool import Spool, WireLog
@@ -451,6 +453,32 @@ def test_a_recorder_that_is_told_to_stop_finishes_what_workers_still_write(bench
     assert not thread.is_alive()
     assert [bench.session(name)["status"] for name in ("sess_1", "sess_2")] == ["complete", "complete"]
     assert wire_logs(bench.wire) == []
+
+
+def test_a_recorder_that_is_far_behind_stops_all_the_same_and_says_what_is_left(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(recorder_module, "DRAIN_SECONDS", 0.2)
+    end(begin(bench.writer(), "sess_1"))
+    wait_for(lambda: wire_logs(bench.wire))
+    with monkeypatch.context() as slow:
+        slow.setattr(SessionRecording, "advance", lambda self: True)  # never through
+        stop = threading.Event()
+        thread = threading.Thread(target=bench.recorder.run, args=(stop, threading.Event()))
+        thread.start()
+        wait_for(lambda: bench.recorder._recordings)
+        stop.set()
+        thread.join(SECONDS)
+        assert not thread.is_alive()
+    assert "1 sessions are not finished: 0.0 MB stay in" in caplog.text
+    bench.recorder = bench.new_recorder()
+    bench.record_until("sess_1", "complete")
+
+
+def test_the_pages_about_stops_name_the_recorders_time() -> None:
+    page = (Path(__file__).parents[2] / "docs/operations.md").read_text()
+    assert recorder_module.DRAIN_SECONDS == 5
+    assert "finishes traces for at most five seconds" in page
 
 
 def test_a_recorder_in_a_hurry_leaves_the_rest_to_the_next(bench: Bench) -> None:

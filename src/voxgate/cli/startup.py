@@ -29,7 +29,7 @@ from voxgate.store import Store
 _BACKLOG: Final = 2048
 _WORKER_STOP_SECONDS: Final = 20.0
 """Beyond the drain: to say why calls are closed, and to write what is still in memory."""
-_RECORDER_STOP_SECONDS: Final = 70.0
+_RECORDER_STOP_SECONDS: Final = 15.0
 _EXPORTER_STOP_SECONDS: Final = 15.0
 _FIXED: Final = ("host", "port", "data_dir", "database_url", "export", "local")
 """What a rolling restart cannot change: the port is open, and the other processes go on."""

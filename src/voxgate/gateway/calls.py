@@ -25,6 +25,8 @@ class Calls:
         self._leaving: list[asyncio.Transport] = []
         """Clients that were told to go while draining: the process must not end before they have read it."""
         self.draining = False
+        self._impatient = False
+        """Whether nobody waits for clients any more to read why they were closed."""
         self._started = metrics.counter("voxgate_calls_started_total", "Calls that were opened.")
         self._refused = metrics.counter(
             "voxgate_calls_refused_total", "Calls that were refused, by error code.", "code"
@@ -140,8 +142,13 @@ class Calls:
         self.draining = True
         self._end_all(self.all(), Draining("This gateway is stopping."))
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not self._all_gone:  # noqa: ASYNC110 - transports tell nobody
-            await asyncio.sleep(_POLL_SECONDS)
+        while time.monotonic() < deadline and not self._all_gone and not self._impatient:  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_SECONDS)  # transports tell nobody when they are gone
+        for call in self.all():  # in the middle of a message
+            call.give_up()
+
+    def cut_farewell(self) -> None:
+        self._impatient = True
 
     @property
     def _all_gone(self) -> bool:

@@ -464,6 +464,10 @@ class Call:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._time_is_up)
 
+    def give_up(self) -> None:
+        """Ends it now, wherever both directions are; the reason that it was given is told where it can be."""
+        self._time_is_up()
+
     def _time_is_up(self) -> None:
         if self._ending is not None:
             self._tell_and_finish()

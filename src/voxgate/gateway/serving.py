@@ -41,7 +41,7 @@ class GatewayServer(uvicorn.Server):
 
     SIGTERM  the whole gateway stops: the port stays open, so that `/readyz` and refusals can say so
     SIGHUP   another worker takes over: the port is closed here, what was accepted before is still served
-    SIGINT, or a second SIGTERM: the calls are closed now
+    SIGINT, or a second SIGTERM: the calls are closed now; when they are being closed, nobody is waited for
     """
 
     def __init__(self, app: ASGIApp, gateway: Gateway, settings: Settings, place: Place) -> None:
@@ -97,8 +97,11 @@ class GatewayServer(uvicorn.Server):
         self._told_to_stop = self._calls.draining = self.should_exit = True
 
     def _hurry(self) -> None:
-        if self._drain is not None:
-            self._drain.cancel()
+        if self._drain is None:
+            return
+        if self._drain.done():
+            self._calls.cut_farewell()
+        self._drain.cancel()
 
     def retire(self) -> None:
         """What is in the kernel's queue goes to the others: they listen on the same socket."""

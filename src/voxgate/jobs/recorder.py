@@ -46,7 +46,7 @@ memory, and a recorder that is killed begins these few again and not hundreds.""
 _PORTIONS_PER_STEP: Final = 4
 """So many portions of one session in a row; then the others have their turn."""
 
-_DRAIN_SECONDS: Final = 60.0
+DRAIN_SECONDS: Final = 5.0
 """What is not finished then is finished by the next recorder."""
 
 logger = logging.getLogger(__name__)
@@ -186,7 +186,7 @@ class Recorder:
         begins those again for which the time was too short, or whose worker came after our time."""
         locks = list(self._wire_dir.glob(f"*/{LOCK_NAME}"))
         folders = {lock.parent for lock in locks}
-        deadline = time.monotonic() + _DRAIN_SECONDS
+        deadline = time.monotonic() + DRAIN_SECONDS
         while time.monotonic() < deadline and not at_once.is_set():
             may_grow = any(writer_is_alive(lock) for lock in locks)
             busy = self.step()
@@ -194,8 +194,13 @@ class Recorder:
                 return
             if not busy:
                 at_once.wait(self._poll_seconds)
-        if left := len(wire_logs(self._wire_dir)):
-            logger.warning("%d sessions are not finished; the next start does that", left)
+        if left := wire_logs(self._wire_dir):
+            logger.warning(
+                "%d sessions are not finished: %.1f MB stay in %s, and the next start goes on with them",
+                len(left),
+                sum(path.stat().st_size for path in left) / 1e6,
+                self._wire_dir,
+            )
 
     @contextmanager
     def _only_one(self, stop: threading.Event) -> Iterator[bool]:
