@@ -30,6 +30,7 @@
     │   ├── ClientStalled       408  4008  the client does not read what is sent to it
     │   └── LimitExceeded       429  4029  a limit of the gateway or of the key
     │       ├── BudgetSpent     429  4029  the credential has used its tokens, its sound or its dollars up
+    │       ├── BudgetReserved  429  4029  what is left of it may be used up by the responses that run
     │       ├── TooManyCalls    429  4029  the key has as many calls as it may have
     │       └── TooFast         429  4029  too many messages or bytes per second
     ├── UpstreamError           the provider failed (HTTP 502, close 1011)
@@ -227,6 +228,12 @@ class BudgetSpent(LimitExceeded):
 
     type = "insufficient_quota"
     code = "budget_spent"
+
+
+class BudgetReserved(LimitExceeded):
+    """Does not end the call: what is left is spoken for."""
+
+    code = "budget_reserved"
 
 
 class TooManyCalls(LimitExceeded):

@@ -116,6 +116,29 @@ async def test_no_response_begins_on_a_budget_that_is_spent(
         assert len(provider.calls) == 1
 
 
+@pytest.mark.parametrize("scope", [{"max_tokens": 350}, {"max_cost_usd": 3.5 * RESPONSE_USD}])
+async def test_responses_beside_one_another_do_not_spend_a_budget_together(
+    start_gateway: StartGateway, scope: dict[str, Any]
+) -> None:
+    async with serving(start_gateway) as (gateway, provider, script):
+        key, _ = await minted(gateway, **scope)
+        async with call_to(gateway.url, key) as call:
+            await respond(call)
+            script.hold = True
+            for _ in range(5):
+                await say(call, "response.create", response={"conversation": "none"})
+            await say(call, "speak")
+            events = [json.loads(await call.recv())]
+            while len([each for each in events if each["type"] == "response.created"]) < 3:
+                events.append(json.loads(await call.recv()))
+            errors = [each["error"] for each in events if each["type"] == "error"]
+            assert [(error["code"], error["param"]) for error in errors] == [
+                ("budget_reserved", next(iter(scope)))
+            ] * 3
+        asked = [json.loads(message)["type"] for message in provider.calls[0].messages]
+        assert asked.count("response.create") == 3
+
+
 async def test_a_response_within_the_budget_begins(start_gateway: StartGateway) -> None:
     async with serving(start_gateway) as (gateway, _, script):
         key, _ = await minted(gateway, max_tokens=101)

@@ -24,6 +24,7 @@ from voxgate.core.ids import new_id
 from voxgate.core.prices import Price, PriceTable
 from voxgate.gateway.account import Account
 from voxgate.gateway.policies.judging import Body, decoded, read_event, refusal
+from voxgate.gateway.policies.reserve import Reserve, Use
 from voxgate.gateway.policies.ruling import NOTHING, Ruling
 from voxgate.providers.openai import TRANSCRIPTION
 from voxgate.realtime.peek import base64_bytes, sound_bytes
@@ -46,12 +47,10 @@ _UNSAID: Final = ("completed", "incomplete")
 
 
 @dataclass(slots=True)
-class _Response:
+class _Response(Use):
     """One that runs, and what it counts as so far."""
 
     bytes_per_ms: float
-    tokens: float
-    nano_usd: float
 
 
 class Budget:
@@ -64,6 +63,7 @@ class Budget:
         """The first is of what the client asked for, until the provider says what is agreed."""
         self._transcriber: str | None = None
         self._running: dict[str, _Response] = {}
+        self._reserve = Reserve(account)
         self._last_input = 0.0, 0.0
         """Tokens and billionths of a dollar."""
         self._on: dict[str, Callable[[bytes, Body], Ruling]] = {
@@ -87,8 +87,11 @@ class Budget:
                 event = read_event(text)
             except VoxgateError as error:
                 return refusal(error)
-            if event["type"] == "response.create" and (spent := self._account.spent()) is not None:
-                return Ruling(self._cancels(), end=spent)
+            if event["type"] == "response.create":
+                if (spent := self._account.spent()) is not None:
+                    return Ruling(self._cancels(), end=spent)
+                if (reserved := self._reserve.ask(self._running.values())) is not None:
+                    return refusal(reserved, event)
             size = sum(map(_size, _sounds(event)))
             asked = _rate_in(obj(event, "session"), "input") or self._input_rate
             self._input_rate = min(self._input_rate, asked)
@@ -149,9 +152,10 @@ class Budget:
 
     def _on_created(self, text: bytes, event: Body) -> Ruling:
         response = obj(event, "response")
+        self._reserve.begun()
         tokens, nano_usd = self._last_input
         rate = _rate_in(response, "output") or self._output_rate
-        running = self._running[name_of(response, "id") or ""] = _Response(rate, 0, 0)
+        running = self._running[name_of(response, "id") or ""] = _Response(0, 0, rate)
         if (error := self._account.spent()) is not None:
             return self._stop(error, (text,))
         self._count(running, tokens, nano_usd)
@@ -162,8 +166,10 @@ class Budget:
         response = obj(event, "response")
         counted = self._running.pop(name_of(response, "id") or "", None)
         usage = obj(response, "usage") or obj(event, "usage")  # xAI has it beside the response
-        if flat_usage(usage) is None:
+        if (flat := flat_usage(usage)) is None:
             return self._unsaid(text, response)
+        usd = cost_of(usage, self._price).usd or 0
+        self._reserve.ended(Use(flat.get("total_tokens", 0), usd * _NANO))
         if counted is not None:
             self._account.add(tokens=-counted.tokens, nano_usd=-counted.nano_usd)
         self._last_input = _input_of(usage, self._price)
