@@ -185,6 +185,29 @@ def test_a_held_up_writer_costs_nothing_until_the_memory_is_full(tmp_path: Path)
     assert [orjson.loads(r.data)["type"] for r in second] == ["gateway.opened", "gateway.closed"]
 
 
+def test_nothing_is_kept_behind_a_gap_before_the_gap_is_told(tmp_path: Path) -> None:
+    with running(tmp_path, buffer_bytes=2 * SEGMENT) as spool:
+        log = spool.open("sess_1")
+        assert isinstance(log, WireLog)
+        assert spool.writer_pid is not None
+        os.kill(spool.writer_pid, signal.SIGSTOP)
+        while not log.gaps:
+            log.append(CLIENT, bytes(500_000))
+        os.kill(spool.writer_pid, signal.SIGCONT)
+        wait_for(lambda: log.has_room, spool._announce)
+        log.append(CLIENT, b"of the gap")
+        log.append(SERVER, b"of the other side")
+        log.mend(CLIENT, "client", 0, torn=False)
+        log.append(CLIENT, b"behind it")
+        log.close(1000, "", "client")
+    records = [r for r in read(wire_logs(tmp_path)[0]) if len(r.data) != 500_000]
+    assert [r.data for r in records if r.kind != FACT] == [b"of the other side", b"behind it"]
+    lost, closed = (orjson.loads(r.data) for r in records if r.kind == FACT)
+    assert (lost["records"], lost["bytes"]) == (2, 500_000 + len(b"of the gap"))
+    assert closed["type"] == "gateway.closed"
+    assert records[1].kind == FACT
+
+
 def test_what_a_killed_worker_had_not_announced_is_written_too(tmp_path: Path) -> None:
     script = (
         "import asyncio, os, sys\n"

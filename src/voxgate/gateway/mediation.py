@@ -371,11 +371,11 @@ class Mediation:
 
     def _take_from_provider(self, message: Message) -> None:
         if message.opcode == BROKEN:
-            self._call.log.append(SERVER, message.payload)
+            self._call.upstream.record(message.payload)
             self._call.client.transport.write(message.payload)
             return
         frame = message.frame or encode_frame(message.opcode, message.payload)
-        self._call.log.append(SERVER, frame)
+        self._call.upstream.record(frame)
         if message.opcode == TEXT:
             self._down(len(self._stages) - 1, (message.payload,))
         else:
@@ -440,4 +440,4 @@ class Mediation:
                 message.opcode, message.payload, masked=True, mask_with=apply_mask
             )
         self._call.upstream.transport.write(frame)
-        self._call.log.append(CLIENT, frame)
+        self._call.client.record(frame)

@@ -102,7 +102,8 @@ class WireLog:
         t_ns = monotonic_ns() - self._origin_ns
         for start in range(0, len(data), _LARGEST_RECORD):
             piece = data[start : start + _LARGEST_RECORD]
-            if not self._put(t_ns, kind, piece):
+            # Behind a gap that is not told yet it would be taken for what is missing.
+            if kind in self.gaps or not self._put(t_ns, kind, piece):
                 self._lose(kind, len(piece))
 
     def fact(self, fact: dict[str, Any]) -> None:
