@@ -19,7 +19,9 @@ from voxgate.store import FolderBlobs, Store
 def world(tmp_path: Path) -> Iterator[World]:
     with Store(f"sqlite:///{tmp_path}/voxgate.db") as store:
         keys = KeyRing(store, ADMIN_KEY)
-        yield World(store, FolderBlobs(tmp_path / "blobs"), keys, TokenBox({"k": os.urandom(32)}))
+        made = World(store, FolderBlobs(tmp_path / "blobs"), keys, TokenBox({"k": os.urandom(32)}))
+        yield made
+        made.app.state.control.archive.close()
 
 
 @pytest.fixture

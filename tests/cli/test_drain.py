@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect
 from tests.cli.paced import begin_calls, start_with
 from tests.running import Voxgate, start_voxgate
 from voxgate.core.settings import Settings
+from voxgate.recording.reading import read_lines
 from voxgate.recording.wirelog import wire_logs
 from voxgate.store import FolderBlobs, Store
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
@@ -42,8 +43,7 @@ def sessions(folder: Path) -> dict[str, dict[str, Any]]:
 
 def recorded_messages(folder: Path, session_id: str, direction: str) -> int:
     blobs = FolderBlobs(Settings(data_dir=folder).blobs_dir)
-    with blobs.open(f"sessions/{session_id}/events.jsonl") as file:
-        lines = [json.loads(line) for line in file]
+    lines = [json.loads(line) for line in read_lines(blobs, f"sessions/{session_id}")]
     return sum(line["dir"] == direction and "msg" in line for line in lines)
 
 

@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 
 from tests.running import Voxgate, start_voxgate
 from voxgate.core.clock import iso_utc, now_utc
+from voxgate.recording.reading import read_lines
 from voxgate.store import FolderBlobs, Store
 
 
@@ -53,10 +54,11 @@ async def test_a_call_without_its_sound_is_kept_for_as_long_as_its_credential_sa
         assert trace["audio_ms"]["in"] == 100
         kept = datetime.fromisoformat(trace["delete_after"]) - datetime.fromisoformat(trace["started_at"])
         assert kept == timedelta(days=7)
-        folder = tmp_path / "blobs" / "sessions" / session_id
-        assert [path.name for path in folder.iterdir()] == ["events.jsonl"]
-        assert sound not in (folder / "events.jsonl").read_text()
-        assert "[not recorded: 4800 bytes]" in (folder / "events.jsonl").read_text()
+        blobs = FolderBlobs(tmp_path / "blobs")
+        log = b"".join(read_lines(blobs, f"sessions/{session_id}")).decode()
+        assert sound not in log
+        assert "[not recorded: 4800 bytes]" in log
+        assert {key.rpartition("/")[2] for key in blobs.list("sessions")} <= {"events.jsonl", "events.zst"}
         assert trace["delete_after"][:10] in voxgate(running, "sessions", "list")
         shown = voxgate(running, "sessions", "show", session_id)
         assert "audio not recorded" in shown

@@ -24,6 +24,7 @@ from voxgate.jobs.recorder import Recorder
 from voxgate.jobs.recording import SessionRecording
 from voxgate.realtime.frames import TEXT, encode_frame
 from voxgate.recording.eventlog import read_events
+from voxgate.recording.reading import OpenSound
 from voxgate.recording.spool import Spool, WireLog
 from voxgate.recording.wirelog import CLIENT, LOCK_NAME, SERVER, wire_logs
 from voxgate.store import FolderBlobs, Store
@@ -76,6 +77,12 @@ class Bench:
     def finish(self) -> None:
         """Until every log is worked off."""
         wait_for(lambda: not wire_logs(self.wire), self.recorder.step)
+
+    def sound(self, session_id: str, name: str) -> np.ndarray:
+        with OpenSound(self.blobs, f"sessions/{session_id}", name) as sound:
+            samples = np.frombuffer(sound.read(0, sound.size), "<i2")
+            assert len(samples) * 2 == sound.size
+            return samples.reshape(-1, 2) if sound.channels == 2 else samples
 
     def blob(self, session_id: str, name: str) -> bytes:
         with self.blobs.open(f"sessions/{session_id}/{name}") as file:
@@ -130,7 +137,7 @@ def test_a_call_becomes_a_trace_with_its_sound_and_the_wire_log_goes(bench: Benc
     assert row["credential_id"] == "cred_1"
     assert bench.blob("sess_1", "user.pcm") == user
     assert bench.blob("sess_1", "assistant.pcm") == assistant
-    heard = np.frombuffer(bench.blob("sess_1", "heard.pcm"), "<i2")
+    heard = bench.sound("sess_1", "heard")
     played = round(row["spans"][-1]["metrics"]["audio_heard_ms"] * 24)
     assert 0 < played < 7200  # the client was gone before the rest could sound
     assert np.array_equal(heard[heard != 0], np.frombuffer(assistant, "<i2")[:played])
@@ -142,7 +149,7 @@ def test_a_call_becomes_a_trace_with_its_sound_and_the_wire_log_goes(bench: Benc
         "mix": (24_000, 2),
     }
     for name, track in tracks.items():
-        assert bench.blobs.size(f"sessions/sess_1/{name}.pcm") == track["bytes"]
+        assert bench.sound("sess_1", name).nbytes == track["bytes"]
     assert {"user track", "assistant track", "heard track", "call"} == {
         attachment["name"] for attachment in row["spans"][0]["attachments"]
     }
@@ -158,7 +165,7 @@ def test_the_stored_trace_is_the_one_that_its_event_log_gives(bench: Bench) -> N
     end(log)
     row = bench.record_until("sess_1", "complete")
     lines = bench.blob("sess_1", "events.jsonl").splitlines()
-    mix = np.frombuffer(bench.blob("sess_1", "mix.pcm"), "<i2").reshape(-1, 2)
+    mix = bench.sound("sess_1", "mix")
     hearing = CallHearing(24_000)
     hearing.feed(mix[:, 0], mix[:, 1])
     again = build_trace(read_events(lines), session_id="sess_1", sound=hearing.facts())
@@ -175,7 +182,7 @@ def test_the_mix_lies_on_the_calls_clock_with_the_user_left_and_the_heard_right(
     end(log)
     row = bench.record_until("sess_1", "complete")
     bench.finish()
-    mix = np.frombuffer(bench.blob("sess_1", "mix.pcm"), "<i2").reshape(-1, 2)
+    mix = bench.sound("sess_1", "mix")
     response = next(span for span in row["spans"] if span["type"] == "response")
     assert response["metrics"]["audio_heard_ms"] == 250
     start = round(response["output"]["play_start_ms"] * 24)
@@ -187,7 +194,7 @@ def test_the_mix_lies_on_the_calls_clock_with_the_user_left_and_the_heard_right(
     spoken = np.flatnonzero(left)
     assert len(spoken) == 9600
     assert np.array_equal(left[spoken[0] : spoken[0] + 9600], np.frombuffer(pcm(400), "<i2"))
-    assert bench.blob("sess_1", "heard.pcm") == mix[:, 1].tobytes()
+    assert np.array_equal(bench.sound("sess_1", "heard"), mix[:, 1])
     peaks = orjson.loads(bench.blob("sess_1", "peaks.json"))
     assert peaks["per_second"] == 50
     expected = -(-len(mix) // 480)
@@ -218,7 +225,7 @@ def test_lanes_of_different_rates_are_mixed_at_the_higher_one(bench: Bench) -> N
     end(log)
     row = bench.record_until("sess_1", "complete")
     assert row["data"]["tracks"]["mix"]["rate"] == 24_000
-    mix = np.frombuffer(bench.blob("sess_1", "mix.pcm"), "<i2").reshape(-1, 2)
+    mix = bench.sound("sess_1", "mix")
     loud = np.abs(mix[:, 0].astype(int)) > 20_000
     assert loud.sum() == pytest.approx(24_000, rel=0.01)
 

@@ -13,6 +13,7 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
+from voxgate.api.archive import Archive
 from voxgate.auth.keys import ApiKey, KeyRing
 from voxgate.auth.web import COOKIE, CSRF_HEADER, WebSignIn, check_own_page
 from voxgate.core.errors import Forbidden, Unauthenticated
@@ -28,6 +29,7 @@ class Control:
     keys: KeyRing
     sign_in: WebSignIn
     models: Callable[[], list[dict[str, Any]]]
+    archive: Archive
     retention_days: int | None = None
     # One encoding at a time in a worker: the others wait without taking a thread, and find it done.
     encoding: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))

@@ -16,6 +16,7 @@ from voxgate import __version__
 from voxgate.api import account, live, sessions, sound
 from voxgate.api.access import Control
 from voxgate.api.answers import answer_failures
+from voxgate.api.archive import Archive
 from voxgate.api.shapes import ErrorBody
 from voxgate.auth.keys import KeyRing
 from voxgate.auth.web import WebSignIn
@@ -44,7 +45,7 @@ def build_api(
         generate_unique_id_function=_operation_id,
         responses={"4XX": {"model": ErrorBody, "description": "What was wrong, and with which field."}},
     )
-    app.state.control = Control(store, blobs, keys, sign_in, models, retention_days)
+    app.state.control = Control(store, blobs, keys, sign_in, models, Archive(blobs), retention_days)
     answer_failures(app)
     for part in (account, sessions, sound, live):
         app.include_router(part.router)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -15,7 +16,6 @@ from voxgate.api.shapes import Deleted, Ending, SessionPage, Trace, session_shap
 from voxgate.auth.keys import ApiKey
 from voxgate.core.clock import iso_utc
 from voxgate.core.errors import NotFound
-from voxgate.store import Blobs
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
 
@@ -77,9 +77,11 @@ def delete_session(session_id: str, key: Admin, control: Controlled) -> dict[str
     row = find_session(control, key, session_id)
     if row["status"] == "live":
         raise Conflict(f"The session {session_id} is live: end it before deleting it.")
-    # The row last: if a blob cannot be deleted, the session stays in sight and can be tried again.
+    # The row after the blobs: if one cannot be deleted, the session stays in sight and can be tried again.
+    # Then what somebody was just adding, such as a track in another format.
     control.blobs.delete_prefix(f"sessions/{row['id']}/")
     control.store.delete_session(row["id"])
+    control.blobs.delete_prefix(f"sessions/{row['id']}/")
     return {"id": row["id"]}
 
 
@@ -101,20 +103,36 @@ def end_session(session_id: str, key: Admin, control: Controlled) -> dict[str, A
 def get_events(session_id: str, key: Reader, control: Controlled) -> StreamingResponse:
     """The event log as far as it is written."""
     row = find_session(control, key, session_id)
-    blob, live = f"sessions/{row['id']}/events.jsonl", row["status"] == "live"
-    size = control.blobs.size(blob)
-    if size is None and not live:
+    folder, live = f"sessions/{row['id']}", row["status"] == "live"
+    size = control.blobs.size(f"{folder}/events.jsonl")
+    if size is not None or live:
+        lines: Iterator[bytes] = _lines(control, row["id"], size or 0, whole_only=live)
+    elif control.blobs.size(f"{folder}/events.zst") is not None:
+        # The first piece before the answer begins, so that a damaged log is an error and no empty answer.
+        first = control.archive.read_events(row["id"], 0, CHUNK_BYTES)
+        lines = chain((first,), _restored(control, row["id"], len(first)))
+    else:
         raise NotFound(f"The session {session_id} has no event log.")
-    lines = _lines(control.blobs, blob, size or 0, whole_only=live)
     return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
-def _lines(blobs: Blobs, key: str, size: int, *, whole_only: bool) -> Iterator[bytes]:
-    """The blob in chunks; with `whole_only` a last line that is still being written is left out."""
-    rest = b""
+def _lines(control: Control, session_id: str, size: int, *, whole_only: bool) -> Iterator[bytes]:
+    """The raw log in chunks; with `whole_only` a last line that is still being written is left out."""
+    key, rest = f"sessions/{session_id}/events.jsonl", b""
     for start in range(0, size, CHUNK_BYTES):
-        chunk = rest + blobs.read_range(key, start, min(start + CHUNK_BYTES, size))
+        try:
+            chunk = rest + control.blobs.read_range(key, start, min(start + CHUNK_BYTES, size))
+        except NotFound:  # the log was put away meanwhile
+            yield from _restored(control, session_id, start - len(rest))
+            return
         cut = chunk.rfind(b"\n") + 1 if whole_only else len(chunk)
         rest = chunk[cut:]
         if cut:
             yield chunk[:cut]
+
+
+def _restored(control: Control, session_id: str, start: int) -> Iterator[bytes]:
+    """A log that was put away, from a byte of it on."""
+    while chunk := control.archive.read_events(session_id, start, CHUNK_BYTES):
+        yield chunk
+        start += len(chunk)

@@ -1,6 +1,7 @@
 """The sound of a session: whole tracks, the clips of its spans, and the peaks that draw the waveform.
 
-Tracks are stored as raw PCM. WAV is that with a header in front; other formats are encoded once and kept.
+Raw samples are read from their blobs, everything else from the archive. WAV is samples with a header in
+front; FLAC of a track that was put away is there already; other formats are encoded once and kept.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from secrets import token_hex
 from typing import Annotated, Any, Final
 
 from anyio import to_thread
@@ -19,7 +21,6 @@ from starlette.background import BackgroundTask
 
 from voxgate.api import transcode
 from voxgate.api.access import Control, Controlled, Reader
-from voxgate.api.answers import Conflict
 from voxgate.api.ranges import CHUNK_BYTES, BlobContent, Content, FileContent, ranged_response
 from voxgate.api.sessions import find_session
 from voxgate.api.shapes import SoundFormat, Track
@@ -28,9 +29,9 @@ from voxgate.core.errors import NotFound
 
 router = APIRouter(prefix="/api/sessions/{session_id}", tags=["sound"])
 
+TRACKS: Final = ("user", "assistant")
+"""Those that are stored; the others are laid out from them."""
 MEDIA_TYPES: Final[Mapping[str, str]] = {"wav": "audio/wav", "flac": "audio/flac", "ogg": "audio/ogg"}
-# Made when the call has ended: what was heard is known only then.
-_AFTER_THE_CALL: Final = ("heard", "mix")
 _SOUND: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}, "description": "The sound."},
     206: {"description": "The range that was asked for."},
@@ -38,36 +39,67 @@ _SOUND: Final[dict[int | str, dict[str, Any]]] = {
 
 
 @dataclass(frozen=True)
-class Pcm:
-    """A track's samples: where they are and how to read them."""
+class Samples:
+    """A track's samples: `[start:end]` of its bytes, behind `head`."""
+
+    control: Control
+    track: FoundTrack
+    start: int
+    end: int
+    head: bytes = b""
+
+    @property
+    def size(self) -> int:
+        return len(self.head) + self.end - self.start
+
+    def read(self, start: int, end: int) -> bytes:
+        shift = self.start - len(self.head)
+        first, last = max(start + shift, self.start), max(end + shift, self.start)
+        body = self.track.read(self.control, first, last) if last > first else b""
+        return self.head[start:end] + body
+
+
+@dataclass(frozen=True)
+class FoundTrack:
+    """A track: what it is and where it comes from."""
 
     name: str
     session_id: str
     live: bool
-    revision: int
+    stamp: str
+    """Names the state of it."""
+    raw: bool
+    """Whether its samples are there as a blob, when it was looked for."""
     rate: int
     channels: int
     size: int
 
     @property
-    def key(self) -> str:
-        return f"sessions/{self.session_id}/{self.name}.pcm"
+    def folder(self) -> str:
+        return f"sessions/{self.session_id}"
 
-    def wav(self, control: Control, start: int = 0, end: int | None = None) -> BlobContent:
-        """The bytes `[start:end]` of the track, cut to whole samples, behind a header."""
+    def samples(self, control: Control, start: int = 0, end: int | None = None) -> Samples:
+        """The bytes `[start:end]` of the track, cut to whole samples."""
         block = self.channels * SAMPLE_BYTES
         last = min(self.size if end is None else end, self.size) // block * block
-        first = min(start // block * block, last)
-        return BlobContent(
-            control.blobs, self.key, first, last, wav_header(self.rate, self.channels, last - first)
-        )
+        return Samples(control, self, min(start // block * block, last), last)
+
+    def wav(self, control: Control, start: int = 0, end: int | None = None) -> Samples:
+        found = self.samples(control, start, end)
+        return replace(found, head=wav_header(self.rate, self.channels, found.end - found.start))
+
+    def read(self, control: Control, start: int, end: int) -> bytes:
+        if self.raw:
+            try:
+                return control.blobs.read_range(f"{self.folder}/{self.name}.pcm", start, end)
+            except NotFound:  # the recording was put away meanwhile
+                pass
+        return control.archive.read_sound(self.session_id, self.name, self.stamp, start, end)
 
     def etag(self, *what: object) -> str | None:
         """None while the track grows."""
         return (
-            None
-            if self.live
-            else '"' + "-".join(map(str, (self.name, self.revision, self.size, *what))) + '"'
+            None if self.live else '"' + "-".join(map(str, (self.name, self.stamp, self.size, *what))) + '"'
         )
 
 
@@ -82,18 +114,18 @@ async def get_audio(
     format: SoundFormat = "wav",  # noqa: A002 - the parameter's public name
     download: Annotated[bool, Query(description="Save it as a file instead of playing it.")] = False,
 ) -> Response:
-    """A track, whole or in ranges. The tracks of a live call grow; `heard` and `mix` are made at its end."""
+    """A track, whole or in ranges. Those of a live call are given as far as they have grown."""
     row = await to_thread.run_sync(find_session, control, key, session_id)
-    pcm = await to_thread.run_sync(_find_track, control, row, track)
-    content: Content = pcm.wav(control)
+    found = await to_thread.run_sync(_find_track, control, row, track)
+    content: Content = found.wav(control)
     if format != "wav":
-        content = await to_thread.run_sync(_encoded, control, pcm, format, limiter=control.encoding)
+        content = await to_thread.run_sync(_encoded, control, found, format, limiter=control.encoding)
     headers = _disposition(f"{session_id}-{track}.{format}") if download else {}
     return ranged_response(
         request,
         content,
         media_type=MEDIA_TYPES[format],
-        etag=pcm.etag(format),
+        etag=found.etag(format),
         headers=headers,
         background=_cleanup(content),
     )
@@ -107,10 +139,10 @@ def get_attachment(
     """A span's clip, cut out of its track, as WAV."""
     row = find_session(control, key, session_id, with_spans=True)
     clip = _find_attachment(row, attachment_id)
-    pcm = _find_track(control, row, clip["track"])
+    found = _find_track(control, row, clip["track"])
     start, end = clip["start_byte"], clip["end_byte"]
-    content = pcm.wav(control, start, end)
-    etag = pcm.etag(start, end)
+    content = found.wav(control, start, end)
+    etag = found.etag(start, end)
     return ranged_response(request, content, media_type=MEDIA_TYPES["wav"], etag=etag)
 
 
@@ -128,25 +160,34 @@ def get_peaks(session_id: str, key: Reader, control: Controlled) -> Response:
     return Response(control.blobs.read_range(blob, 0, size), media_type="application/json")
 
 
-def _find_track(control: Control, row: dict[str, Any], name: str) -> Pcm:
+def _find_track(control: Control, row: dict[str, Any], name: str) -> FoundTrack:
     live = row["status"] == "live"
-    if live and name in _AFTER_THE_CALL:
-        raise Conflict(
-            f"The track {name!r} is made when the call has ended; while it is live there are 'user' and"
-            " 'assistant'."
-        )
     shape = (row["data"].get("tracks") or {}).get(name)
-    if shape is None and name in _AFTER_THE_CALL:
-        raise NotFound(
-            f"The track {name!r} of the session {row['id']} is not made yet, or nothing was said.",
-            param="track",
-        )
-    if shape is None:
+    if shape is None and (name in TRACKS or not live):
         raise NotFound(f"The session {row['id']} has no track {name!r}.", param="track")
     size = control.blobs.size(f"sessions/{row['id']}/{name}.pcm")
-    if size is None and shape.get("bytes") and not live:
+    is_raw = size is not None or (live and name in TRACKS)
+    stamp = token_hex(8) if live else str(row["revision"])
+    if shape is None:
+        rate, channels, whole = control.archive.sound(row["id"], name, stamp)
+    elif is_raw or _is_kept(control, row["id"], name):
+        rate, channels, whole = (int(shape[key]) for key in ("rate", "channels", "bytes"))
+    else:
         raise NotFound(f"The sound of the track {name!r} is no longer kept.", param="track")
-    return Pcm(name, row["id"], live, row["revision"], int(shape["rate"]), int(shape["channels"]), size or 0)
+    if is_raw:
+        whole = size or 0
+    return FoundTrack(name, row["id"], live, stamp, is_raw, rate, channels, whole)
+
+
+def _is_kept(control: Control, session_id: str, name: str) -> bool:
+    """Whether it can be made of what is stored."""
+    needed = [name] if name in TRACKS else TRACKS
+    kinds = ("pcm", "flac")
+    return any(
+        control.blobs.size(f"sessions/{session_id}/{one}.{kind}") is not None
+        for one in needed
+        for kind in kinds
+    )
 
 
 def _find_attachment(row: dict[str, Any], attachment_id: str) -> dict[str, Any]:
@@ -158,35 +199,38 @@ def _find_attachment(row: dict[str, Any], attachment_id: str) -> dict[str, Any]:
     raise NotFound(f"The session {row['id']} has no attachment {attachment_id!r}.", param="attachment_id")
 
 
-def _encoded(control: Control, pcm: Pcm, kind: str) -> Content:
+def _encoded(control: Control, track: FoundTrack, kind: str) -> Content:
     """The track in another format: kept as a blob once the call has ended, made anew while it is live."""
-    blob = f"sessions/{pcm.session_id}/{pcm.name}.{kind}"
-    if not pcm.live and (size := control.blobs.size(blob)) is not None:
+    blob = f"{track.folder}/{track.name}.{kind}"
+    if not track.live and (size := control.blobs.size(blob)) is not None:
         return BlobContent(control.blobs, blob, 0, size)
-    made = _encode(control, pcm, kind)
-    if pcm.live:
+    made = _encode(control, track, kind)
+    if track.live or (kind == "flac" and track.name in TRACKS):  # this is about to be put away by itself
         return FileContent(made)
     try:
         control.blobs.put_file(blob, made)
     finally:
         made.unlink()
+    if control.store.session_revision(track.session_id) is None:  # deleted meanwhile: nothing may be left
+        control.blobs.delete_prefix(f"{track.folder}/")
+        raise NotFound(f"There is no session {track.session_id!r}.", param="session_id")
     return BlobContent(control.blobs, blob, 0, control.blobs.size(blob) or 0)
 
 
-def _encode(control: Control, pcm: Pcm, kind: str) -> Path:
+def _encode(control: Control, track: FoundTrack, kind: str) -> Path:
     with tempfile.NamedTemporaryFile(prefix="voxgate-", suffix=f".{kind}", delete=False) as file:
         target = Path(file.name)
     try:
-        transcode.encode(_samples(control, pcm), kind, pcm.rate, pcm.channels, target)
+        transcode.encode(_chunks(track.samples(control)), kind, track.rate, track.channels, target)
     except BaseException:
         target.unlink()
         raise
     return target
 
 
-def _samples(control: Control, pcm: Pcm) -> Iterator[bytes]:
-    for start in range(0, pcm.size, CHUNK_BYTES):
-        yield control.blobs.read_range(pcm.key, start, min(start + CHUNK_BYTES, pcm.size))
+def _chunks(samples: Samples) -> Iterator[bytes]:
+    for start in range(0, samples.size, CHUNK_BYTES):
+        yield samples.read(start, min(start + CHUNK_BYTES, samples.size))
 
 
 def _cleanup(content: Content) -> BackgroundTask | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from voxgate.export.outbox import Outbox
+from voxgate.jobs.compaction import Compactor
 from voxgate.jobs.memory import collect_rarely
 from voxgate.jobs.recorder import Recorder
 from voxgate.jobs.retention import Retention
@@ -32,15 +34,17 @@ def run_recorder(
     with Store(database_url) as store:
         blobs = FolderBlobs(data_dir / "blobs")
         retention = Retention(store, blobs, retention_days)
-        recorder = Recorder(
-            wire_dir=data_dir / "wire",
-            store=store,
-            blobs=blobs,
-            retention=retention,
-            on_finished=_into(outbox) if outbox is not None else lambda _: None,
-        )
-        ready()
-        recorder.run(stop, at_once)
+        with closing(Compactor(store, blobs, data_dir / "compact")) as compactor:
+            recorder = Recorder(
+                wire_dir=data_dir / "wire",
+                store=store,
+                blobs=blobs,
+                retention=retention,
+                compactor=compactor,
+                on_finished=_into(outbox) if outbox is not None else lambda _: None,
+            )
+            ready()
+            recorder.run(stop, at_once)
 
 
 def _into(outbox: Outbox) -> Callable[[str], None]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
 
+from voxgate.jobs.compaction import Compactor
 from voxgate.jobs.memory import give_back
 from voxgate.jobs.recording import SessionRecording
 from voxgate.jobs.retention import Retention
@@ -69,6 +70,7 @@ class Recorder:
         blobs: Blobs,
         poll_ms: float = 50,
         retention: Retention | None = None,
+        compactor: Compactor | None = None,
         on_finished: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`on_finished` is told the id of each session whose final trace is in the store; it never waits."""
@@ -80,6 +82,7 @@ class Recorder:
         self._setbacks: dict[Path, _Setback] = {}
         self._next_tidying = 0.0
         self._retention = retention
+        self._compactor = compactor
         self._on_finished = on_finished
         self._next_find = 0.0
 
@@ -102,7 +105,13 @@ class Recorder:
         for path, recording in list(self._recordings.items()):
             if not recording.rests(now):
                 busy = self._advance(path) or busy
-        return (self._retention is not None and self._retention.step()) or busy
+        return self._work_beside_calls() or busy
+
+    def _work_beside_calls(self) -> bool:
+        """A little of what has time until the calls are over; running ones go first."""
+        if self._retention is not None and self._retention.step():
+            return True
+        return self._compactor is not None and self._compactor.step()
 
     def _find(self) -> None:
         """New logs; at once where one was finished, since others may wait for its place."""
@@ -117,12 +126,20 @@ class Recorder:
             setback = self._setbacks.get(path)
             if path not in self._recordings and (setback is None or now >= setback.again_at):
                 try:
-                    self._recordings[path] = SessionRecording(
-                        path, self._store, self._blobs, self._on_finished
-                    )
+                    self._recordings[path] = self._begin(path)
                     behind += self._recordings[path].behind
                 except OSError as error:
                     self._begin_again_later(path, error)
+
+    def _begin(self, path: Path) -> SessionRecording:
+        if self._compactor is not None:
+            self._compactor.forget(path.stem)
+        return SessionRecording(path, self._store, self._blobs, self._finished)
+
+    def _finished(self, session_id: str) -> None:
+        if self._compactor is not None:
+            self._compactor.add(session_id)
+        self._on_finished(session_id)
 
     def _tidy(self) -> None:
         now = time.monotonic()

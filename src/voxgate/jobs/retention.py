@@ -60,7 +60,9 @@ class Retention:
         self._more = len(self._due) == _MOST_AT_ONCE
 
     def _delete(self, session_id: str) -> None:
-        """The row last: what could not be deleted stays in sight, and is tried again."""
+        """The row after the blobs: what could not be deleted stays in sight, and is tried again. Then what
+        somebody was just adding."""
         self._blobs.delete_prefix(f"sessions/{session_id}/")
         self._store.delete_session(session_id)
+        self._blobs.delete_prefix(f"sessions/{session_id}/")
         logger.info("session %s is deleted: its retention is over", session_id)

@@ -73,9 +73,14 @@ class EventLogBuilder:
 def read_events(lines: Iterable[bytes]) -> Iterator[Event]:
     """The events of a log. Lines that are none, such as a half-written last one, are passed over."""
     for line in lines:
-        event = _read_sound(line) or _read_event(line)
+        event = read_event(line)
         if event is not None:
             yield event
+
+
+def read_event(line: bytes) -> Event | None:
+    """None for a line that is none."""
+    return _read_sound(line) or _read_event(line)
 
 
 def _entry(t_ns: int, direction: str, message: Message) -> Entry | None:

@@ -1,0 +1,100 @@
+"""The process of an `Archive`: questions on its standard input, a socket, and an answer to each. It ends with
+whoever asks, or when nobody has asked for a while.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import OrderedDict
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+from voxgate.core.errors import NotFound
+from voxgate.recording.reading import OpenSound, read_lines
+from voxgate.store import Blobs
+
+_MOST_OPEN: Final = 16
+
+
+class _Log:
+    """The bytes of an event log, read forwards."""
+
+    def __init__(self, lines: Iterator[bytes]) -> None:
+        self._lines = lines
+        self._rest = b""
+        self.at = 0
+
+    def read(self, most: int) -> bytes:
+        pieces, size = [self._rest], len(self._rest)
+        while size < most and (line := next(self._lines, b"")):
+            pieces.append(line)
+            size += len(line)
+        data = b"".join(pieces)
+        self._rest = data[most:]
+        self.at += min(most, size)
+        return data[:most]
+
+
+class _Answers:
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self._sounds: OrderedDict[tuple[str, str, str], OpenSound] = OrderedDict()
+        self._logs: OrderedDict[tuple[str, int], _Log] = OrderedDict()
+
+    def sound(self, session_id: str, track: str, stamp: str) -> tuple[int, int, int]:
+        found = self._open(session_id, track, stamp)
+        return found.rate, found.channels, found.size
+
+    def read_sound(self, session_id: str, track: str, stamp: str, start: int, end: int) -> bytes:
+        return self._open(session_id, track, stamp).read(start, end)
+
+    def read_events(self, session_id: str, start: int, most: int) -> bytes:
+        """Several may read the same log; each goes on where the log was left for it."""
+        log = self._logs.pop((session_id, start), None)
+        if log is None:
+            log = _Log(read_lines(self._blobs, f"sessions/{session_id}"))
+            while log.at < start and log.read(min(most, start - log.at)):
+                pass
+        data = log.read(most)
+        if data:
+            self._logs[session_id, log.at] = log
+            if len(self._logs) > _MOST_OPEN:
+                self._logs.popitem(last=False)
+        return data
+
+    def _open(self, session_id: str, track: str, stamp: str) -> OpenSound:
+        found = self._sounds.pop((session_id, track, stamp), None)
+        found = found or OpenSound(self._blobs, f"sessions/{session_id}", track)
+        self._sounds[session_id, track, stamp] = found
+        if len(self._sounds) > _MOST_OPEN:
+            self._sounds.popitem(last=False)[1].close()
+        return found
+
+
+def answer(answers: _Answers, question: tuple[Any, ...]) -> tuple[str, Any]:
+    name, *arguments = question
+    try:
+        return "answer", getattr(answers, name)(*arguments)
+    except NotFound as error:
+        return "not found", str(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told to the one who asked
+        return "failed", f"The recording cannot be read: {error}"
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the worker, which the terminal interrupts too
+    os.nice(10)  # running calls go before playing
+    connection: Connection[Any, Any] = Connection(os.dup(0))
+    blobs, idle_seconds = connection.recv()
+    answers = _Answers(blobs)
+    try:
+        while connection.poll(idle_seconds):
+            connection.send(answer(answers, connection.recv()))
+    except (EOFError, ConnectionError):
+        pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""The event log of a call that is over, put away: lines in, fewer bytes out, and the same lines back. Sound
+that is in the tracks is taken out of its line; what is left is compressed with zstd (docs/formats.md).
+
+Of each line it is tried whether it comes back as it was. One that does not is kept as a whole: base64 that is
+written in another way, sound that is in no track or was resampled for it.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import BinaryIO, Final
+
+import numpy as np
+import orjson
+import pybase64
+from numpy.typing import NDArray
+
+from voxgate.audio.g711 import encode_alaw, encode_ulaw
+from voxgate.audio.pcm import SAMPLE_BYTES, to_samples
+from voxgate.recording.eventlog import read_event
+from voxgate.recording.tracks import DamagedRecording, StoredTrack, Window
+from voxgate.traces import AudioChunk, TrackLayout
+from voxgate.traces.formats import AudioFormat
+from voxgate.traces.tracks import Track
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+VERSION: Final = 1
+_HEAD: Final = {"format": "voxgate.events", "version": VERSION}
+_LEVEL: Final = 6
+"""Higher ones take several times as long for less than a twentieth."""
+_LINES_AT_ONCE: Final = 256
+_LONGEST_LINE: Final = 256 << 20
+"""More than the largest message in base64."""
+
+_LETTERS: Final[dict[Track, bytes]] = {"user": b"u", "assistant": b"a"}
+_NAMES: Final[dict[bytes, Track]] = {letter: name for name, letter in _LETTERS.items()}
+_CODINGS: Final = {"pcm": b"p", "pcmu": b"m", "pcma": b"l"}
+_SOUND: Final = re.compile(
+    rb"~([ua])([pml])(\d{1,12}) (\d{1,9})(?: @(\d{1,15}))?(?: -([A-Za-z0-9+/]+={0,2}))? "
+)
+_SOUND_BEGINS: Final = re.compile(rb'"(?:audio|delta)"\s*:\s*"')
+_MINUS_ZERO: Final = 0x7F
+"""Of mu-law: it sounds like 0xFF, so a track does not tell them apart."""
+_KINDS: Final = b"=-~."
+
+Tracks = Mapping[Track, StoredTrack]
+
+
+def write_compact(lines: Iterable[bytes], tracks: Tracks, target: BinaryIO) -> Iterator[int]:
+    """Writes the log to `target`; gives the number of lines from time to time, so that others may have their
+    turn. `lines` have their line breaks; only the last one may be without."""
+    with zstd.ZstdFile(target, "w", options=_OPTIONS) as file:
+        file.write(orjson.dumps(_HEAD) + b"\n")
+        compactor = _Compactor(tracks)
+        digest, size, count = hashlib.sha256(), 0, 0
+        written: list[bytes] = []
+        for count, line in enumerate(lines, 1):
+            written.append(compactor.line(line))
+            digest.update(line)
+            size += len(line)
+            if not count % _LINES_AT_ONCE:
+                file.write(b"".join(written))
+                written.clear()
+                yield count
+        end = {"lines": count, "bytes": size, "sha256": digest.hexdigest()}
+        file.write(b"".join(written) + b"." + orjson.dumps(end) + b"\n")
+
+
+def read_compact(source: BinaryIO, tracks: Tracks) -> Iterator[bytes]:
+    """The lines as they were. DamagedRecording as soon as that is known, at the latest at the end: without it
+    nothing is left out and every byte is as it was."""
+    digest, size, count = hashlib.sha256(), 0, 0
+    windows = {name: Window(track) for name, track in tracks.items()}
+    positions: dict[bytes, int] = {}
+    for line in _stored_lines(source):
+        if line[:1] == b".":
+            _check_end(line, {"lines": count, "bytes": size, "sha256": digest.hexdigest()})
+            return
+        restored = _restored(line, windows, positions)
+        digest.update(restored)
+        size, count = size + len(restored), count + 1
+        yield restored
+    raise DamagedRecording("The log has no end: it was cut off.")
+
+
+def _options() -> Mapping[int, int]:
+    return {zstd.CompressionParameter.compression_level: _LEVEL, zstd.CompressionParameter.checksum_flag: 1}
+
+
+_OPTIONS: Final = _options()
+
+
+# Writing
+
+
+class _Place:
+    """Where a track's next chunk lies, counted as `audio.pcm.TrackDecoder` and `traces.tracks` count."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._format: AudioFormat | None = None
+        self._first_frame = 0
+        self._bytes = 0
+        self._frames = 0
+
+    def of(self, chunk: AudioChunk) -> int | None:
+        """The byte of the track where it begins; None where the track has it resampled."""
+        if chunk.format != self._format:
+            self._format, self._first_frame, self._bytes = chunk.format, self._frames, 0
+        at = self._bytes * SAMPLE_BYTES // chunk.format.sample_bytes
+        self._bytes += len(chunk.data)
+        self._frames += chunk.frames
+        return self._first_frame * SAMPLE_BYTES + at if chunk.format.rate == self._rate else None
+
+
+class _Compactor:
+    def __init__(self, tracks: Tracks) -> None:
+        self._layout = TrackLayout()
+        self._windows = {name: Window(track) for name, track in tracks.items()}
+        self._places: dict[Track, _Place] = {}
+        self._next: dict[Track, int] = {}
+
+    def line(self, line: bytes) -> bytes:
+        event = read_event(line)
+        for chunk in self._layout.feed(event) if event is not None else ():
+            place = self._places.setdefault(chunk.track, _Place(self._layout.rate(chunk.track)))
+            at = place.of(chunk)
+            if at is not None and (found := self._without_sound(line, chunk, at)) is not None:
+                return found
+        return b"=" + line if line.endswith(b"\n") else b"-" + line + b"\n"
+
+    def _without_sound(self, line: bytes, chunk: AudioChunk, at: int) -> bytes | None:
+        begin = _SOUND_BEGINS.search(line)
+        encoded = pybase64.b64encode(chunk.data)
+        if begin is None or not line.startswith(encoded, begin.end()) or not line.endswith(b"\n"):
+            return None
+        coding, window = _CODINGS[chunk.format.kind], self._windows.get(chunk.track)
+        size = len(chunk.data)
+        stored = window.read(at, _stored_size(coding, size)) if window is not None else b""
+        zeros = _minus_zeros(chunk.data) if coding == b"m" else None
+        if _sound(coding, stored, zeros) != chunk.data:
+            return None
+        moved = b"" if at == self._next.get(chunk.track, 0) else b" @%d" % at
+        self._next[chunk.track] = at + len(stored)
+        mark = b"" if zeros is None else b" -" + zeros
+        head = b"~%b%b%d %d%b%b " % (_LETTERS[chunk.track], coding, size, begin.end(), moved, mark)
+        return head + line[: begin.end()] + line[begin.end() + len(encoded) :]
+
+
+def _stored_size(coding: bytes, size: int) -> int:
+    return size if coding == b"p" else size * SAMPLE_BYTES
+
+
+def _minus_zeros(data: bytes) -> bytes | None:
+    """Which of the zeros are negative ones, a bit for each, in base64; None if none is."""
+    if _MINUS_ZERO not in data:
+        return None
+    codes = np.frombuffer(data, np.uint8)
+    zeros = codes[(codes == _MINUS_ZERO) | (codes == 0xFF)]
+    return pybase64.b64encode(np.packbits(zeros == _MINUS_ZERO).tobytes())
+
+
+def _sound(coding: bytes, stored: bytes, zeros: bytes | None) -> bytes:
+    """The bytes that crossed the wire, from those of the track."""
+    if coding == b"p":
+        return stored
+    samples = to_samples(stored)
+    if coding == b"l":
+        return encode_alaw(samples)
+    encoded = encode_ulaw(samples)
+    if zeros is None:
+        return encoded
+    codes = np.frombuffer(encoded, np.uint8).copy()
+    places = np.flatnonzero(codes == 0xFF)
+    negative = _bits(zeros)
+    if len(negative) < len(places):
+        raise DamagedRecording("A line has fewer signs than zeros.")
+    codes[places[negative[: len(places)] == 1]] = _MINUS_ZERO
+    return codes.tobytes()
+
+
+def _bits(encoded: bytes) -> NDArray[np.uint8]:
+    try:
+        return np.unpackbits(np.frombuffer(pybase64.b64decode(encoded, validate=True), np.uint8))
+    except binascii.Error as error:
+        raise DamagedRecording(f"The signs of a line's zeros cannot be read: {error}") from error
+
+
+# Reading
+
+
+def _stored_lines(source: BinaryIO) -> Iterator[bytes]:
+    try:
+        with zstd.ZstdFile(source) as file:
+            _check_head(file.readline(_LONGEST_LINE))
+            while line := file.readline(_LONGEST_LINE):
+                if not line.endswith(b"\n") or line[0] not in _KINDS:
+                    raise DamagedRecording("The log has a line that is none.")
+                yield line
+    except (zstd.ZstdError, EOFError) as error:
+        raise DamagedRecording(f"The log is damaged or cut off: {error}") from error
+
+
+def _check_head(line: bytes) -> None:
+    try:
+        head = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        head = None
+    if not isinstance(head, dict) or head.get("format") != _HEAD["format"]:
+        raise DamagedRecording("The file is no event log that was put away.")
+    if head.get("version") != VERSION:
+        raise DamagedRecording(f"The log has version {head.get('version')}; this Voxgate reads {VERSION}.")
+
+
+def _check_end(line: bytes, found: dict[str, int | str]) -> None:
+    try:
+        expected = orjson.loads(line[1:])
+    except orjson.JSONDecodeError:
+        expected = None
+    if expected != found:
+        raise DamagedRecording("The log is not what was put away: its lines or its tracks were changed.")
+
+
+def _restored(line: bytes, windows: Mapping[Track, Window], positions: dict[bytes, int]) -> bytes:
+    if line[:1] == b"=":
+        return line[1:]
+    if line[:1] == b"-":
+        return line[1:-1]
+    head = _SOUND.match(line)
+    if head is None:
+        raise DamagedRecording("The log has a line that is none.")
+    letter, coding, size = head[1], head[2], _stored_size(head[2], int(head[3]))
+    at = positions.get(letter, 0) if head[5] is None else int(head[5])
+    positions[letter] = at + size
+    window = windows.get(_NAMES[letter])
+    stored = window.read(at, size) if window is not None else b""
+    if len(stored) != size:
+        raise DamagedRecording(f"The track {_NAMES[letter]} is shorter than its log says.")
+    encoded = pybase64.b64encode(_sound(coding, stored, head[6]))
+    rest, place = line[head.end() :], int(head[4])
+    return rest[:place] + encoded + rest[place:]
