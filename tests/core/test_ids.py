@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from voxgate.core.ids import new_id
+from voxgate.core.ids import first_id, new_id
 
 
 def test_ids_ascend_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,6 +16,16 @@ def test_ids_ascend_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("voxgate.core.ids.time.time_ns", lambda moment=moment: moment)
         made.append(new_id("sess"))
     assert made == sorted(made)
+
+
+def test_the_first_id_of_a_moment_parts_those_before_from_those_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = []
+    for ms in (1_699_999_999_999, 1_700_000_000_000):
+        monkeypatch.setattr("voxgate.core.ids.time.time_ns", lambda ms=ms: ms * 1_000_000)
+        made.append(new_id("cred"))
+    assert made[0] < first_id("cred", 1_700_000_000) <= made[1]
 
 
 def test_ids_have_one_form_and_do_not_repeat() -> None:

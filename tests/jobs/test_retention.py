@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from voxgate.core.clock import iso_utc
+from voxgate.core.ids import first_id
 from voxgate.jobs.retention import Retention
-from voxgate.store import FolderBlobs, Store
+from voxgate.store import FolderBlobs, Spent, Store
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 FILES = ("events.jsonl", "user.pcm", "mix.pcm", "peaks.json")
@@ -99,3 +100,12 @@ def test_what_could_not_be_deleted_stays_in_sight(archive: Archive, monkeypatch:
         patch.setattr(archive.blobs, "delete_prefix", refuse)
         assert archive.after(31, 30) == ["a"]
     assert archive.after(31, 30) == []
+
+
+def test_sums_of_credentials_that_nobody_kept_go_after_eight_days(archive: Archive) -> None:
+    credential_id = first_id("cred", int(START.timestamp()))
+    archive.store.settle_spending({credential_id: Spent(uses=1)})
+    archive.after(7.9, None)
+    assert archive.store.spent_by([credential_id])
+    archive.after(8.1, None)
+    assert not archive.store.spent_by([credential_id])

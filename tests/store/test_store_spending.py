@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.store.lockstep import in_lockstep
+from voxgate.core.ids import first_id
 from voxgate.store import Spent, Store
 
 TAKE = """
@@ -34,6 +35,25 @@ def test_what_is_spent_adds_up(store: Store) -> None:
     assert store.spent_by(["a", "b", "c"]) == both
     assert store.settle_spending({"a": Spent(), "b": Spent()}) == both
     assert store.take_use("a", 1) == (True, Spent(1, 3, 20, 7, 1))
+
+
+def test_what_was_given_back_leaves_no_row(store: Store) -> None:
+    assert store.take_use("a", 5) == (True, Spent(uses=1))
+    store.settle_spending({"b": Spent(tokens=1)})
+    assert store.settle_spending({"a": Spent(uses=-1), "b": Spent()}) == {"a": Spent(), "b": Spent(tokens=1)}
+    assert store.spent_by(["a", "b"]) == {"b": Spent(tokens=1)}
+    assert store.take_use("a", 1) == (True, Spent(uses=1))
+
+
+def test_what_strangers_used_is_forgotten_when_their_credentials_are_long_over(store: Store) -> None:
+    moments = {"cred_old": 1_000, "cred_new": 3_000}
+    ids = {name: first_id("cred", moment) + name[-1] for name, moment in moments.items()}
+    known = first_id("cred", 1_500)
+    store.add_credential({"id": known, "model": None, "created_at": 1_500, "expires_at": 1_600})
+    store.settle_spending({each: Spent(uses=1) for each in (*ids.values(), known)})
+    assert store.forget_usage_of_strangers(first_id("cred", 2_000)) == 1
+    assert set(store.spent_by([*ids.values(), known])) == {ids["cred_new"], known}
+    assert store.forget_usage_of_strangers(first_id("cred", 4_000)) == 1
 
 
 def test_two_processes_never_get_the_last_use_both_and_lose_no_token(url: str, store: Store) -> None:

@@ -10,6 +10,15 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower cas
 
 def new_id(prefix: str) -> str:
     """For example `sess_01k9h7c2m8e4…`: 26 characters after the prefix, ascending with time."""
-    number = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
+    return _id(prefix, time.time_ns() // 1_000_000, secrets.randbits(80))
+
+
+def first_id(prefix: str, unix_seconds: int) -> str:
+    """Ids that were made before this moment sort before it, all later ones behind it."""
+    return _id(prefix, unix_seconds * 1000, 0)
+
+
+def _id(prefix: str, unix_ms: int, chance: int) -> str:
+    number = unix_ms << 80 | chance
     digits = [_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)]
     return f"{prefix}_{''.join(digits)}"

@@ -1,5 +1,6 @@
 """Deletes recordings whose time is over: blobs first, then the row with its spans. What says when is the
 settings' `retention_days` and the credential's own, whichever is sooner, counted from the start of the call.
+Also the sums of credentials that nobody can look at.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from typing import Final
 
 from voxgate.core import clock
 from voxgate.core.errors import StoreUnavailable
+from voxgate.core.ids import first_id
 from voxgate.store import Blobs, Store
 
 _LOOK_SECONDS: Final = 60.0
+_USAGE_SECONDS: Final = 8 * 86_400
+"""A temporary credential starts calls for a day at most, and a call lasts no week."""
 _MOST_AT_ONCE: Final = 200
 """So many are looked up at a time, and deleted one in a step: the recorder does not keep calls waiting."""
 
@@ -58,6 +62,7 @@ class Retention:
         before = now - timedelta(days=self._default_days) if self._default_days is not None else None
         self._due.extend(self._store.sessions_to_delete(now, started_before=before, limit=_MOST_AT_ONCE))
         self._more = len(self._due) == _MOST_AT_ONCE
+        self._store.forget_usage_of_strangers(first_id("cred", int(now.timestamp()) - _USAGE_SECONDS))
 
     def _delete(self, session_id: str) -> None:
         """The row after the blobs: what could not be deleted stays in sight, and is tried again. Then what

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Final
 
-from sqlalchemy import Connection, literal_column, select
+from sqlalchemy import Connection, delete, literal_column, select
 
 from voxgate.store.database import Database, changed_rows, upsert
-from voxgate.store.schema import credential_usage
+from voxgate.store.schema import credential_usage, credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,24 @@ class SpendingRows:
 
     def settle_spending(self, spent: Mapping[str, Spent]) -> dict[str, Spent]:
         """Adds what was spent, by the ids of credentials, and answers the sums of these. A use is given back
-        by adding less than none."""
+        by adding less than none; of what has used nothing no row stays."""
         news = {credential_id: each for credential_id, each in spent.items() if each != Spent()}
         transaction = self._database.writing if news else self._database.reading
         with transaction() as connection:
             _add(connection, news)
-            return _read(connection, spent)
+            sums = _read(connection, spent)
+            unused = [credential_id for credential_id in news if sums[credential_id] == Spent()]
+            if unused:
+                connection.execute(delete(credential_usage).where(_ID.in_(unused), *_NOTHING))
+            return sums
+
+    def forget_usage_of_strangers(self, before: str) -> int:
+        """Deletes what credentials with ids that sort before this one have used, of those that are not kept:
+        whoever has a provider's key, or says so, can make them. How many it were."""
+        used = credential_usage.c.credential_id
+        kept = select(credentials.c.id).where(credentials.c.id == used).exists()
+        with self._database.writing() as connection:
+            return changed_rows(connection, delete(credential_usage).where(used < before, ~kept))
 
     def spent_by(self, credential_ids: Iterable[str]) -> dict[str, Spent]:
         """Of those of which anything is counted."""
@@ -64,6 +76,7 @@ class SpendingRows:
 
 
 _ID: Final = credential_usage.c.credential_id
+_NOTHING: Final = tuple(credential_usage.c[name] == 0 for name in _NAMES)
 _SUMS: Final = tuple((name, credential_usage.c[name] + literal_column(f"excluded.{name}")) for name in _NAMES)
 
 

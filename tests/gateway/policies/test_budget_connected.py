@@ -139,6 +139,23 @@ async def test_responses_beside_one_another_do_not_spend_a_budget_together(
         assert asked.count("response.create") == 3
 
 
+async def test_who_brings_a_key_that_no_provider_knows_leaves_nothing_in_the_database(
+    start_gateway: StartGateway,
+) -> None:
+    async with ScriptedProvider(refuse_status=401) as provider:
+        providers = {"open": {"base_url": provider.base_url, "accepts_client_keys": True}}
+        routes = [{"model": "fake", "providers": ["open"]}]
+        async with start_gateway(providers=providers, routes=routes) as gateway:
+            ids = []
+            for number in range(3):
+                body = {"model": "fake", "max_uses": 1, "max_tokens": 10}
+                status, made = await gateway.post("/v1/credentials", body, key=f"sk-nobodys-{number}")
+                assert status == 200
+                assert (await refused(gateway, made["key"]))[0] == "upstream_refused"
+                ids.append(made["id"])
+            await until(lambda: not gateway.worker.store.spent_by(ids))
+
+
 async def test_a_response_within_the_budget_begins(start_gateway: StartGateway) -> None:
     async with serving(start_gateway) as (gateway, _, script):
         key, _ = await minted(gateway, max_tokens=101)
