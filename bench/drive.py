@@ -46,7 +46,7 @@ def run(orders: dict[str, Any]) -> None:
 
 
 def _route(orders: dict[str, Any]) -> Route:
-    where = Route(orders["port"], orders["provider"], orders["path"], orders["key"], orders["beta"])
+    where = Route(orders["port"], orders["provider"], orders["path"], orders["key"], beta=orders["beta"])
     if not orders.get("certificate"):
         return where
     client = ssl.create_default_context(cafile=orders["certificate"])

@@ -50,10 +50,10 @@ class Route:
     provider_port: int
     path: str
     key: str
-    beta: bool = False
-    """Whether the callers speak the beta protocol."""
     caller_tls: ssl.SSLContext | None = None
     provider_tls: ssl.SSLContext | None = None
+    beta: bool = False
+    """Whether the callers speak the beta protocol."""
 
 
 class Load:

@@ -127,7 +127,8 @@ def _flat(outcome: Outcome, what: str, name: str, share: float, least: float, un
         shown.append(f"{role} {early:,.0f} → {late:,.0f}")
         if late - early > max(share * early, least):
             grown.append(f"{role} grew from {early:,.0f} to {late:,.0f} {unit}")
-    text = f"medians of the second and the last quarter{f', {unit}' if unit else ''}: {'; '.join(shown)}"
+    of_what = "medians of the second and the last quarter of its last life"
+    text = f"{of_what}{f', {unit}' if unit else ''}: {'; '.join(shown)}"
     return Criterion(name, not grown, text, grown)
 
 

@@ -176,7 +176,8 @@ _CAVEATS: Final = """\
 - Plain TCP on loopback; a fault of the network in between was not tried.
 - Sessions are checked through the HTTP API and then deleted, or the disk would be full.
 - Memory is the proportional set size, at full load; after each kill the recorder begins anew with every call
-  that runs, so its curve has steps.
+  that runs, so its curve has steps. The recorder and the writer are killed in the first 40 % of the run; what
+  is judged is what each process held in its last life.
 - The machine's share is that of everything that ran on it at the time.
 - A surviving call is one that hung up by itself and was answered with 1000, also if it was stalled before."""
 

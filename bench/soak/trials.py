@@ -21,20 +21,22 @@ _A_MINUTE: Final = {
     "recorder stopped": 0.2,
     "writer killed": 0.2,
 }
-_QUIET_SHARE: Final = (0.1, 0.85)
+_STRUCK_SHARE: Final = (0.1, 0.85)
 """The first and last part of a run have none, so that it begins and ends in order."""
+_KILLS: Final = ("recorder killed", "writer killed")
+_KILLED_SHARE: Final = (0.1, 0.4)
+"""Those whose memory is judged are killed early only: what they hold in their last life has to be flat."""
 _PROVIDER_AWAY_SECONDS: Final = (0.5, 5.0)
 _RECORDER_STOPPED_SECONDS: Final = (2.0, 10.0)
 
 
 def schedule(seed: int, seconds: float) -> list[tuple[float, str]]:
     chance = random.Random(f"{seed}/trials")
-    begin, end = (seconds * share for share in _QUIET_SHARE)
-    found = [
-        (chance.uniform(begin, end), kind)
-        for kind, rate in _A_MINUTE.items()
-        for _ in range(max(1, round(rate * seconds / 60)))
-    ]
+    found = []
+    for kind, rate in _A_MINUTE.items():
+        begin, end = _KILLED_SHARE if kind in _KILLS else _STRUCK_SHARE
+        times = max(1, round(rate * seconds / 60))
+        found += [(seconds * chance.uniform(begin, end), kind) for _ in range(times)]
     return sorted(found)
 
 

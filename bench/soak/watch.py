@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -22,6 +23,7 @@ MEASURED: Final = ("worker", "writer", "recorder", "supervisor")
 class Sample:
     seconds: float
     calls: int
+    pids: dict[str, list[int]]
     memory_kb: dict[str, int]
     descriptors: dict[str, int]
     cores: dict[str, float]
@@ -51,10 +53,12 @@ class Watch:
     def look(self, family: list[Found], calls: int, ended: dict[str, float]) -> Sample:
         """`ended`: sessions whose calls are over but not yet checked, with the moment of the end."""
         now = time.monotonic()
+        pids: dict[str, list[int]] = {}
         memory: dict[str, int] = {}
         descriptors: dict[str, int] = {}
         for one in family:
             if one.role in MEASURED:
+                pids.setdefault(one.role, []).append(one.pid)
                 memory[one.role] = memory.get(one.role, 0) + _memory_kb(one.pid)
                 descriptors[one.role] = descriptors.get(one.role, 0) + _descriptors(one.pid)
         logs = wire_logs(self.data)
@@ -62,6 +66,7 @@ class Watch:
         sample = Sample(
             seconds=now - self.began,
             calls=calls,
+            pids=pids,
             memory_kb=memory,
             descriptors=descriptors,
             cores=self._cores(family, now),
@@ -88,12 +93,18 @@ class Watch:
         return (self._machine[0] - before[0]) / total if total else 0.0
 
     def quarters(self, role: str, what: str) -> tuple[float, float] | None:
-        """The medians of the second and of the last quarter of the samples at full load."""
-        values = [getattr(sample, what)[role] for sample in self.samples if role in getattr(sample, what)]
+        """The medians of the second and of the last quarter of the samples of its last life: what another
+        process held before it was killed says nothing of growth."""
+        values = [getattr(sample, what)[role] for sample in self._last_life(role)]
         size = len(values) // 4
         if size < 3:
             return None
         return median(values[size : 2 * size]), median(values[-size:])
+
+    def _last_life(self, role: str) -> list[Sample]:
+        samples = [sample for sample in self.samples if role in sample.pids]
+        same = takewhile(lambda one: one.pids[role] == samples[-1].pids[role], reversed(samples))
+        return list(same)[::-1]
 
 
 def wire_logs(data: Path) -> dict[str, int]:

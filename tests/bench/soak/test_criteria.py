@@ -13,9 +13,9 @@ from bench.soak.recordings import Findings
 from bench.soak.watch import Sample, Watch
 
 
-def sample(number: int, worker_kb: int = 60_000, descriptors: int = 600) -> Sample:
+def sample(number: int, worker_kb: int = 60_000, descriptors: int = 600, pid: int = 7) -> Sample:
     return Sample(
-        seconds=number * 10.0, calls=300, memory_kb={"worker": worker_kb},
+        seconds=number * 10.0, calls=300, pids={"worker": [pid]}, memory_kb={"worker": worker_kb},
         descriptors={"worker": descriptors}, cores={}, busy=0.5, wire_bytes=0, waiting=0, oldest_seconds=0,
     )  # fmt: skip
 
@@ -55,6 +55,15 @@ def test_memory_that_only_goes_up_and_down_has_held() -> None:
         failed(outcome([sample(number, worker_kb=60_000 + 4_000 * (number % 7)) for number in range(80)]))
         == []
     )
+
+
+def test_what_counts_is_what_a_process_holds_in_its_last_life() -> None:
+    def lives(kb_in_second: int) -> list[Sample]:
+        first = [sample(number, worker_kb=40_000, pid=7) for number in range(40)]
+        return first + [sample(n, worker_kb=90_000 + kb_in_second * (n - 40), pid=8) for n in range(40, 80)]
+
+    assert failed(outcome(lives(0))) == []
+    assert failed(outcome(lives(800))) == ["Memory is flat"]
 
 
 @pytest.mark.parametrize("what", ["left_in_wire", "put_aside", "left_live"])
