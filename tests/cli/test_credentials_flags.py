@@ -103,6 +103,9 @@ def test_settings_come_from_a_file_and_flags_add_to_them(voxgate: Command, tmp_p
         (["--allowed-events", "Response Create"], "allowed_events"),
         (["--allowed-ips", "nowhere"], "allowed_ips"),
         (["--ttl", "0"], "ttl_seconds"),
+        (["--no-audio"], "without --project nothing is recorded"),
+        (["--no-text"], "without --project nothing is recorded"),
+        (["--retention-days", "7"], "without --project nothing is recorded"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(voxgate: Command, flags: list[str], said: str) -> None:

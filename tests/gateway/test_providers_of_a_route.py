@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,7 @@ async def test_a_call_opened_to_transcribe_names_only_its_credentials_models(
                     audio = {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}
                     update = {"type": "session.update", "session": {**kind, "audio": audio}}
                     await socket.send(json.dumps(update))
-                    error = json.loads(await socket.recv())["error"]
+                    error = json.loads(await asyncio.wait_for(socket.recv(), 30))["error"]
                     assert error["code"] == "model_not_allowed", kind
                 assert provider.calls[0].path == "/v1/realtime?intent=transcription"
             assert provider.calls[0].messages == []

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 
 from voxgate.auth import scopes
 from voxgate.auth.keys import ApiKey, KeyRing, masked
@@ -213,16 +214,25 @@ def parse_request(body: Any) -> CredentialRequest:
 
 
 def _named(error: ValidationError) -> InvalidRequest:
-    """The first wrong field, by its path in the body. A union gives an error for each of its forms; the one
-    that got deepest says most."""
+    """The first wrong field, by its path in the body."""
     found = [(_path(each["loc"], each["type"]), each) for each in error.errors(include_url=False)]
     root = found[0][0][0]
     path, deepest = max((entry for entry in found if entry[0][0] == root), key=lambda entry: len(entry[0]))
     name = ".".join(path)
     if deepest["type"] == "extra_forbidden":
         return InvalidRequest(f"Unknown field: {name!r}.", param=name)
-    said = deepest["msg"].removeprefix("Value error, ")
+    said = _of_its_forms([each for at, each in found if at == path])
     return InvalidRequest(f"Invalid field {name!r}: {said}.", param=name)
+
+
+def _of_its_forms(errors: list[ErrorDetails]) -> str:
+    """A union gives an error for each of its forms: the one that the value has says most, and if it has none
+    of them, all say which there are."""
+    fitting = [each for each in errors if not each["type"].endswith("_type")]
+    if fitting:
+        return fitting[0]["msg"].removeprefix("Value error, ").replace(" after validation", "")
+    first, *others = dict.fromkeys(each["msg"] for each in errors)
+    return " or ".join([first, *(other.removeprefix("Input should be ") for other in others)])
 
 
 def _path(location: tuple[int | str, ...], kind: str) -> list[str]:

@@ -102,6 +102,11 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a temporary credential and print its key."""
+    if project is None and not (audio and text and retention_days is None):
+        raise InvalidRequest(
+            "--no-audio, --no-text and --retention-days are about recordings, and without --project nothing "
+            "is recorded. Leave them out, or add --project NAME."
+        )
     logging = {"project_name": project, "audio": audio, "text": text, "retention_days": retention_days}
     body = {
         "model": model[0] if model and len(model) == 1 else model,

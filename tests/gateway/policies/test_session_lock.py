@@ -89,6 +89,15 @@ def test_a_locked_field_cannot_be_changed(session: dict[str, Any], param: str) -
     assert param in error["message"]
 
 
+def test_that_there_is_no_prompt_may_be_said_where_there_is_none() -> None:
+    for body in ("session", "response"):
+        event = {"type": "anything", body: {"prompt": None}}
+        assert sent(SessionLock(SETTINGS, ALL), **event).forward
+        for locked in ("prompt", "instructions", "tools"):
+            lock = SessionLock({**SETTINGS, "prompt": {"id": "pmpt_1"}}, [locked])
+            assert error_of(sent(lock, **event))["param"] == f"{body}.prompt"
+
+
 @pytest.mark.parametrize(
     ("response", "param"),
     [

@@ -122,6 +122,8 @@ class SessionLock:
 
     def _is_same(self, path: Path, value: Any) -> bool:
         """Saying a locked field as it is changes nothing; of those that are hidden nobody is told."""
+        if path == _PROMPT and value is None and "prompt" not in self._settings:
+            return True  # there is none
         if path in (_INSTRUCTIONS, _PROMPT):
             return False
         given: Any = self._settings
