@@ -25,6 +25,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from voxgate.api.access import Imports
 from voxgate.api.app import build_api
 from voxgate.api.sessions import END_SIGNAL
 from voxgate.auth.credentials import Gatekeeper, Minter
@@ -134,6 +135,9 @@ def build_worker(
         sign_in=sign_in,
         models=functools.partial(router.models, aliases=False),
         retention_days=settings.retention_days,
+        imports=Imports(
+            settings.data_dir / "uploads", settings.wire_dir, settings.database_url, settings.prices
+        ),
     )
     app = ForwardedHeaders(CrossOrigin(_compose(endpoints, api), settings.cors_origins), proxies)
     return Worker(settings, store, gateway, app, place, revoked, last_signal)

@@ -308,6 +308,7 @@ ROUTES = {
     ("post", "/api/keys/{key_id}/rotate"),
     ("delete", "/api/keys/{key_id}"),
     ("get", "/api/sessions"),
+    ("post", "/api/sessions/import"),
     ("get", "/api/sessions/{session_id}"),
     ("delete", "/api/sessions/{session_id}"),
     ("post", "/api/sessions/{session_id}/end"),

@@ -5,8 +5,9 @@ A Caller is an API key and how it came. Endpoints ask for one of the three at th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter
@@ -17,7 +18,18 @@ from voxgate.api.archive import Archive
 from voxgate.auth.keys import ApiKey, KeyRing
 from voxgate.auth.web import COOKIE, CSRF_HEADER, WebSignIn, check_own_page
 from voxgate.core.errors import Forbidden, Unauthenticated
+from voxgate.core.prices import PriceSettings
 from voxgate.store import Blobs, Store
+
+
+@dataclass(frozen=True)
+class Imports:
+    """What an import works with: where uploads are kept meanwhile, and what its process needs to know."""
+
+    upload_dir: Path
+    wire_dir: Path
+    database_url: str
+    prices: Mapping[str, PriceSettings]
 
 
 @dataclass(frozen=True)
@@ -31,8 +43,10 @@ class Control:
     models: Callable[[], list[dict[str, Any]]]
     archive: Archive
     retention_days: int | None = None
+    imports: Imports | None = None
     # One encoding at a time in a worker: the others wait without taking a thread, and find it done.
     encoding: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    importing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
 
 def control_of(request: Request) -> Control:

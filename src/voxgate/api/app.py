@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from voxgate import __version__
-from voxgate.api import account, live, sessions, sound
-from voxgate.api.access import Control
+from voxgate.api import account, importing, live, sessions, sound
+from voxgate.api.access import Control, Imports
 from voxgate.api.answers import answer_failures
 from voxgate.api.archive import Archive
 from voxgate.api.shapes import ErrorBody
@@ -31,6 +31,7 @@ def build_api(
     sign_in: WebSignIn,
     models: Callable[[], list[dict[str, Any]]],
     retention_days: int | None = None,
+    imports: Imports | None = None,
 ) -> FastAPI:
     app = FastAPI(
         title="Voxgate",
@@ -45,9 +46,9 @@ def build_api(
         generate_unique_id_function=_operation_id,
         responses={"4XX": {"model": ErrorBody, "description": "What was wrong, and with which field."}},
     )
-    app.state.control = Control(store, blobs, keys, sign_in, models, Archive(blobs), retention_days)
+    app.state.control = Control(store, blobs, keys, sign_in, models, Archive(blobs), retention_days, imports)
     answer_failures(app)
-    for part in (account, sessions, sound, live):
+    for part in (account, sessions, importing, sound, live):
         app.include_router(part.router)
     return app
 

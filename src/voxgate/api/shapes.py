@@ -174,6 +174,26 @@ class Trace(Session):
     events_count: int | None
 
 
+class ImportedSession(BaseModel):
+    id: str
+    status: Literal["imported", "exists", "checked"] = Field(
+        description="`exists`: it was there before and stays as it is. `checked`: a dry run."
+    )
+    project: str
+    model: str | None
+    events: int
+    started_at: str
+    duration_ms: float
+    times: Literal["exact", "absolute", "relative", "made up"] = Field(
+        description="What the log's times are; what depends on made-up ones is not measured."
+    )
+    warnings: list[str]
+
+
+class ImportAnswer(BaseModel):
+    items: list[ImportedSession]
+
+
 class Deleted(BaseModel):
     id: str
     deleted: Literal[True] = True

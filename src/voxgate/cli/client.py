@@ -7,9 +7,9 @@ from __future__ import annotations
 import json
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
@@ -19,6 +19,9 @@ from voxgate.core.settings import load_settings
 
 URL_VARIABLE: Final = "VOXGATE_URL"
 _SECONDS: Final = 60
+_UPLOAD_SECONDS: Final = 3600
+"""For the answer to an upload, which has to be read as a whole first."""
+Query = Mapping[str, str | int | bool | Sequence[str] | None] | None
 
 
 class ApiError(VoxgateError):
@@ -46,26 +49,34 @@ class Client:
                 f"(there is no readable {path})."
             ) from error
 
-    def call(
-        self, method: str, path: str, body: Any = None, query: dict[str, str | int | None] | None = None
-    ) -> Any:
+    def call(self, method: str, path: str, body: Any = None, query: Query = None) -> Any:
         """The answer's JSON (None when it is empty). ApiError with the server's words when it refuses."""
         with self._open(method, path, body, query) as answer:
             data = answer.read()
         return json.loads(data) if data else None
 
-    def stream(self, path: str, query: dict[str, str | int | None] | None = None) -> Iterator[bytes]:
+    def upload(self, path: str, file: BinaryIO, query: Query = None) -> Any:
+        """Sends a file as it is, of any size; the answer's JSON."""
+        with self._open("POST", path, None, query, file) as answer:
+            return json.loads(answer.read())
+
+    def stream(self, path: str, query: Query = None) -> Iterator[bytes]:
         with self._open("GET", path, None, query) as answer:
             while piece := answer.read(1 << 16):
                 yield piece
 
-    def _open(self, method: str, path: str, body: Any, query: dict[str, str | int | None] | None) -> Any:
+    def _open(self, method: str, path: str, body: Any, query: Query, file: BinaryIO | None = None) -> Any:
         filled = {name: value for name, value in (query or {}).items() if value is not None}
-        url = f"{self._url}{path}" + (f"?{urlencode(filled)}" if filled else "")
+        url = f"{self._url}{path}" + (f"?{urlencode(filled, doseq=True)}" if filled else "")
         headers = {"authorization": f"Bearer {self._key}", "content-type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
+        data: Any = None if body is None else json.dumps(body).encode()
+        seconds = _SECONDS
+        if file is not None:
+            size, seconds = os.fstat(file.fileno()).st_size, _UPLOAD_SECONDS
+            headers |= {"content-type": "application/octet-stream", "content-length": str(size)}
+            data = file
         try:
-            return urlopen(Request(url, data, headers, method=method), timeout=_SECONDS)  # noqa: S310
+            return urlopen(Request(url, data, headers, method=method), timeout=seconds)  # noqa: S310
         except HTTPError as error:
             raise ApiError(_message(error)) from error
         except URLError as error:

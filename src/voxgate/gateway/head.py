@@ -18,6 +18,9 @@ from voxgate.core.settings import LimitSettings
 _END: Final = b"\r\n\r\n"
 _LINGER_SECONDS: Final = 2.0
 """How long a client that was refused may go on with its request before it is cut off."""
+_UPLOADS: Final = frozenset({"/api/sessions/import"})
+_LEAST_BYTES_PER_SECOND: Final = 16 << 10
+"""The body of an upload may take as long as it is large, if it comes on as fast as this."""
 
 
 class _Refused(asyncio.Protocol):
@@ -51,6 +54,8 @@ class HeadLimiter(HttpToolsProtocol):
         self._begun = False
         """Whether the parser has seen the beginning of a head that is not yet complete."""
         self._timer: asyncio.TimerHandle | None = None
+        self._came = 0
+        """Bytes of the body since the timer was started."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast("asyncio.Transport", transport))  # uvloop's are not of that class
@@ -81,6 +86,10 @@ class HeadLimiter(HttpToolsProtocol):
         self._start_timer()
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._came += len(body)
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         self._in_head = True
         self._stop_timer()
@@ -110,6 +119,7 @@ class HeadLimiter(HttpToolsProtocol):
         return (len(self._head) if end < 0 else end) <= self._largest_head
 
     def _start_timer(self) -> None:
+        self._came = 0
         self._timer = self.loop.call_later(self._limits.handshake_seconds, self._time_is_up)
 
     def _stop_timer(self) -> None:
@@ -118,7 +128,7 @@ class HeadLimiter(HttpToolsProtocol):
             self._timer = None
 
     def _time_is_up(self) -> None:
-        if self.flow.read_paused:  # it waits for us
+        if self.flow.read_paused or self._comes_on():  # it waits for us, or has much to bring
             self._start_timer()
         elif self._may_answer():
             part = "head" if self._in_head else "body"
@@ -126,6 +136,10 @@ class HeadLimiter(HttpToolsProtocol):
             self._refuse(RequestTimeout(f"The request's {part} was not complete within {seconds}."))
         else:
             self.transport.close()
+
+    def _comes_on(self) -> bool:
+        enough = self._came >= _LEAST_BYTES_PER_SECOND * self._limits.handshake_seconds
+        return enough and not self._in_head and self.scope["path"] in _UPLOADS
 
     def _may_answer(self) -> bool:
         """Not to a connection that only was opened, and not into the middle of another answer."""

@@ -11,6 +11,7 @@ from voxgate.traces.assembly import Assembly
 from voxgate.traces.bill import bill_of
 from voxgate.traces.conversation import Conversation
 from voxgate.traces.events import CLIENT, GATEWAY, SERVER, Event, Json, obj
+from voxgate.traces.latency import forget_latencies
 from voxgate.traces.metrics import Facts, session_metrics
 from voxgate.traces.model import Trace
 from voxgate.traces.responses import Responses
@@ -150,6 +151,8 @@ def _assemble(one: Assembly) -> Trace:
     spans = [root]
     for index, turn in enumerate(one.conversation.turns):
         spans += turn_spans(one, turn, index + 1, root.id)
+    if one.session.untimed:
+        forget_latencies(spans)
     cut = one.interruptions()
     summary = summary_of(one, spans, len(cut))
     parts = (one.session, one.conversation, one.responses, one.layout)

@@ -74,6 +74,14 @@ def measured(spans: Iterable[Span], name: str) -> list[float]:
     return [value for value in found if value is not None]
 
 
+def forget_latencies(spans: Iterable[Span]) -> None:
+    """Of a call whose times were made up."""
+    for span in spans:
+        for name in ("true_speech_end_ms", *SPREAD_OF.get(span.type, ())):
+            if name in span.metrics:
+                span.metrics[name] = None
+
+
 # The user
 
 

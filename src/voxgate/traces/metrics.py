@@ -204,6 +204,9 @@ _NO_END: Final = "needs speech whose end is known, sent in real time"
 _NO_BARGE_IN: Final = "the user did not interrupt"
 _NO_YIELD: Final = "no interruption was yielded to"
 _NO_USER_TURN: Final = "the user did not speak"
+_NO_TIMES: Final = "the imported log has no times"
+_TIMED: Final = ("ms", "USD/min")
+"""Units of what is measured in the log's times."""
 _DEADLINE: Final[Json] = {"deadline_ms": turntaking.DEADLINE_MS}
 _YIELD: Final[Json] = {"within_ms": turntaking.YIELD_MS}
 _TURNS: Final[Json] = {
@@ -298,11 +301,12 @@ def session_metrics(facts: Facts) -> Measured:
     if turnless is None:
         _judge_turns(facts)
     facts.spread = _latencies(facts)
+    timeless = _NO_TIMES if facts.session.untimed else None
     metrics: dict[str, Value] = {}
     reasons: dict[str, str] = {}
     for name, metric in METRICS.items():
         why = {"log": None, "sound": silent, "turns": turnless}[metric.needs]
-        result = why or metric.measure(facts)
+        result = why or (timeless if metric.unit in _TIMED else None) or metric.measure(facts)
         value = None if isinstance(result, str) else _rounded(name, result)
         metrics[name] = value
         if value is None:
@@ -349,6 +353,8 @@ def _why_no_sound(facts: Facts) -> str | None:
 
 
 def _why_no_turns(facts: Facts) -> str | None:
+    if facts.session.untimed:
+        return _NO_TIMES
     if all(is_paced(user, facts.layout) for turn in facts.conversation.turns for user in turn.users):
         return None
     return "the user's audio was not sent in real time"

@@ -140,6 +140,11 @@ class SessionState:
     # What follows from them
 
     @property
+    def untimed(self) -> bool:
+        """Whether its times were made up, for an imported log that has none."""
+        return obj(self.opened, "imported").get("times") == "made up"
+
+    @property
     def recorded(self) -> Json:
         """Whether the call's sound and its words are in the log at all."""
         said = obj(self.opened, "recorded")

@@ -94,6 +94,7 @@ def data_of(one: Assembly, found: Measured) -> Json:
             "output": {"type": layout.output_format.kind, "rate": layout.output_format.rate},
         },
         "recorded": session.recorded,
+        "imported": obj(opened, "imported") or None,
         "retention_days": session.retention_days,
         "tracks": {track: _track(layout, track) for track in layout.present},
         "audio_ms": _audio_ms(layout),
