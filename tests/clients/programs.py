@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from tests.running import Voxgate
+
+expect.set_options(timeout=60_000)  # five seconds is too short where the machine is busy
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 OpenBrowser = Callable[[Path], Awaitable[Page]]

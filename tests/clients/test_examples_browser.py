@@ -19,7 +19,7 @@ from tests.running import Voxgate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.local, pytest.mark.browser]
 
-ANSWER_MS = 30_000
+ANSWER_MS = 60_000
 TRUNCATE = "conversation.item.truncate"
 
 

@@ -19,7 +19,7 @@ from tests.e2e.conftest import OpenPage
 from tests.running import Voxgate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.local, pytest.mark.timeout(180)]
-SPEECH_MS = 30_000
+SPEECH_MS = 60_000
 IMAGES = os.environ.get("VOXGATE_SCREENSHOTS")
 """A folder to keep screenshots in (`make screenshots`)."""
 
@@ -33,7 +33,7 @@ async def sound_that_plays(page: Page) -> dict[str, Any]:
     """The newest sound of the page, once it has played for a while."""
     await page.wait_for_function(
         "() => { const s = window.__sounds.at(-1); return s && (s.currentTime > 0.2 || s.error); }",
-        timeout=15_000,
+        timeout=60_000,
     )
     played: dict[str, Any] = await page.evaluate(
         "() => { const s = window.__sounds.at(-1);"
@@ -69,8 +69,8 @@ async def test_a_new_user_talks_in_the_playground_and_listens_to_the_recording(
         )
         await picture(page, "playground")
         await page.get_by_test_id("hangup").click()
-        await page.get_by_test_id("session-link").click(timeout=15_000)
-        await expect(page.get_by_test_id("status").first).to_contain_text("complete", timeout=15_000)
+        await page.get_by_test_id("session-link").click(timeout=60_000)
+        await expect(page.get_by_test_id("status").first).to_contain_text("complete", timeout=60_000)
         session_id = page.url.rstrip("/").split("/")[-1].split("?")[0]
         trace = await voxgate.finished_session(session_id)
         await _plays_everything(page, trace)
@@ -129,7 +129,7 @@ async def test_a_call_that_runs_is_in_the_list_and_grows_on_its_page(
         session_id = call.response.headers["x-voxgate-session-id"]
         await page.goto(f"{voxgate.url}/#key={voxgate.key}")
         row = page.get_by_test_id("session-row").filter(has=page.locator(f"a[href*='{session_id}']"))
-        await expect(row.get_by_test_id("status")).to_contain_text("live", timeout=10_000)
+        await expect(row.get_by_test_id("status")).to_contain_text("live", timeout=60_000)
         await row.locator("a").first.click()
         await call.send(
             '{"type":"conversation.item.create","item":{"type":"message","role":"user",'
@@ -137,10 +137,10 @@ async def test_a_call_that_runs_is_in_the_list_and_grows_on_its_page(
         )
         await call.send('{"type":"response.create","response":{"output_modalities":["text"]}}')
         await expect(page.get_by_test_id("entry-user").first).to_contain_text(
-            "Good morning, gateway", timeout=10_000
+            "Good morning, gateway", timeout=60_000
         )
         await call.close()
-        await expect(page.get_by_test_id("status").first).to_contain_text("complete", timeout=10_000)
+        await expect(page.get_by_test_id("status").first).to_contain_text("complete", timeout=60_000)
 
 
 async def test_without_the_key_nothing_is_shown(voxgate: Voxgate, open_page: OpenPage) -> None:

@@ -88,7 +88,6 @@ async def test_a_credentials_own_duration_ends_its_calls_and_no_others(start_gat
     ):
         key = await gateway.mint(max_session_seconds=1)
         async with call_of(gateway) as other, call_of(gateway, key) as socket:
-            await works(socket)
             error, code, _ = await end_of(socket)
             assert error["message"] == "Your session hit the maximum duration of 1 second."
             assert code == 1001

@@ -148,7 +148,9 @@ async def test_a_call_opened_to_transcribe_names_only_its_credentials_models(
     async with ScriptedProvider(played(steps)) as provider:
         openai = {"kind": "openai", "base_url": place(provider, "/v1"), "api_key": KEY}
         async with start_gateway(providers={"openai": openai}) as gateway:
-            key = await gateway.mint(model=["transcription", "gpt-realtime-whisper"])
+            key = await gateway.mint(
+                model=["transcription", "gpt-realtime-whisper"], logging={"project_name": "answered"}
+            )
             headers = {"Authorization": f"Bearer {key}"}
             async with connect(f"{gateway.url}?intent=transcription", additional_headers=headers) as socket:
                 await socket.recv()
@@ -160,6 +162,9 @@ async def test_a_call_opened_to_transcribe_names_only_its_credentials_models(
                     assert error["code"] == "model_not_allowed", kind
                 assert provider.calls[0].path == "/v1/realtime?intent=transcription"
             assert provider.calls[0].messages == []
+            facts = [json.loads(fact) for fact in await gateway.facts()]
+            answered = [fact["message"]["error"] for fact in facts if fact["type"] == "gateway.answered"]
+            assert [error["code"] for error in answered] == ["model_not_allowed"] * 3
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # the workers choose their own

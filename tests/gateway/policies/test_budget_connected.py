@@ -26,6 +26,7 @@ from tests.gateway.metered import (
     sound,
     until_type,
 )
+from voxgate.core import clock
 from voxgate.core.errors import StoreUnavailable
 from voxgate.testing.provider import ScriptedProvider
 
@@ -427,12 +428,16 @@ async def test_what_is_spent_while_the_database_is_away_is_written_when_it_is_ba
 # The time to live
 
 
-async def test_a_hard_expiry_ends_running_calls(start_gateway: StartGateway) -> None:
+async def test_a_hard_expiry_ends_running_calls(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with serving(start_gateway) as (gateway, _, _script):
-        key, _ = await minted(gateway, ttl_seconds=1, expires_hard=True)
-        soft, _ = await minted(gateway, ttl_seconds=1)
+        key, _ = await minted(gateway, ttl_seconds=60, expires_hard=True)
+        soft, _ = await minted(gateway, ttl_seconds=60)
         async with call_to(gateway.url, soft) as other, call_to(gateway.url, key) as call:
             await until_type(call, "session.created")
+            later = clock.unix_seconds() + 61
+            monkeypatch.setattr(clock, "unix_seconds", lambda: later)
             events, code, reason = await heard_to_the_end(call)
             assert events[-1]["error"]["code"] == "expired_api_key"
             assert (code, reason) == (3000, "invalid_request_error.expired_api_key")

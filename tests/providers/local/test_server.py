@@ -133,9 +133,8 @@ def test_audio_leaves_faster_than_it_plays_but_not_at_once(valid: Check) -> None
     settings = LocalSettings(ear_engine="none", voice_engine="espeak-ng", output_pace=4, output_burst_ms=200)
     with calling(settings, valid) as caller:
         caller.write("Repeat after me: one two three four five six seven eight nine.")
-        caller.send("response.create")
-        caller.until("response.output_audio.delta")
         started = time.monotonic()
+        caller.send("response.create")
         caller.until("response.done")
         took_ms = (time.monotonic() - started) * 1000
         audio_ms = len(caller.audio()) / 48
