@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import chain
@@ -12,15 +13,18 @@ from fastapi.responses import StreamingResponse
 
 from voxgate.api.access import Admin, Control, Controlled, Reader, own_project
 from voxgate.api.answers import Conflict
-from voxgate.api.shapes import Deleted, Ending, SessionPage, Trace, session_shape, trace_shape
+from voxgate.api.shapes import Deleted, Ending, Rebuilding, SessionPage, Trace, session_shape, trace_shape
 from voxgate.auth.keys import ApiKey
 from voxgate.core.clock import iso_utc
-from voxgate.core.errors import NotFound
+from voxgate.core.errors import NotFound, VoxgateError
+from voxgate.store import REBUILD, REBUILD_FAILED, REBUILT
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
 
 END_SIGNAL = "end_session"
 CHUNK_BYTES = 256 * 1024
+REBUILD_SECONDS = 50.0
+"""Less than clients wait for an answer."""
 
 
 def find_session(
@@ -93,6 +97,25 @@ def end_session(session_id: str, key: Admin, control: Controlled) -> dict[str, A
         raise Conflict(f"The session {session_id} is not live; it is {row['status']}.")
     control.store.add_signal(END_SIGNAL, row["id"])
     return {"id": row["id"]}
+
+
+@router.post("/{session_id}/rebuild", response_model=Rebuilding)
+def rebuild_session(session_id: str, key: Admin, control: Controlled) -> dict[str, Any]:
+    """Have the recorder build the trace again from the stored event log and sound, and wait for that."""
+    row = find_session(control, key, session_id)
+    if row["status"] == "live":
+        raise Conflict(f"The session {session_id} is live: its trace is being built.")
+    before = control.store.last_signal_id()
+    control.store.add_signal(REBUILD, row["id"])
+    deadline = time.monotonic() + REBUILD_SECONDS
+    while time.monotonic() < deadline:
+        answers = {kind for _, kind, target in control.store.signals_after(before) if target == row["id"]}
+        if REBUILD_FAILED in answers:
+            raise VoxgateError(f"The trace of {session_id} could not be built; the recorder's log says why.")
+        if REBUILT in answers:
+            return {"id": row["id"], "status": "rebuilt"}
+        time.sleep(0.1)
+    return {"id": row["id"], "status": "rebuilding"}
 
 
 @router.get(

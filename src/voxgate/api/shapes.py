@@ -209,6 +209,13 @@ class Ending(BaseModel):
     status: Literal["ending"] = "ending"
 
 
+class Rebuilding(BaseModel):
+    id: str
+    status: Literal["rebuilt", "rebuilding"] = Field(
+        description="`rebuilding`: it takes longer than this answer waits."
+    )
+
+
 def session_shape(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: row[key] for key in Session.model_fields}
 

@@ -1,4 +1,4 @@
-"""`voxgate sessions list|show|export`."""
+"""`voxgate sessions list|show|export|rebuild`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.tree import Tree
 
-from voxgate.cli.client import Client
+from voxgate.cli.client import ApiError, Client
 from voxgate.core.errors import InvalidRequest
 
-app = typer.Typer(help="Recorded calls: list, show, export.", no_args_is_help=True)
+app = typer.Typer(help="Recorded calls: list, show, export, rebuild.", no_args_is_help=True)
 TRACKS = ("user", "assistant", "heard", "mix")
 
 
@@ -100,3 +100,40 @@ def export(
         with (to / name).open("wb") as file:
             file.writelines(pieces)
         print(to / name, file=sys.stderr)
+
+
+@app.command(
+    epilog="Example:  voxgate sessions rebuild sess_…    or    voxgate sessions rebuild --q 'last:7d'"
+)
+def rebuild(
+    session_ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...")] = None,
+    project: Annotated[str | None, typer.Option(help="All calls of this project.")] = None,
+    q: Annotated[str | None, typer.Option(help="All calls that the filter finds.")] = None,
+) -> None:
+    """Build traces again from the recordings, with what this version makes of them."""
+    if bool(session_ids) == (project is not None or q is not None):
+        raise InvalidRequest("Name the calls by their ids, or by --project and --q.")
+    client = Client()
+    failed = 0
+    for session_id in session_ids or _found(client, project, q):
+        try:
+            status = client.call("POST", f"/api/sessions/{session_id}/rebuild")["status"]
+        except ApiError as error:
+            failed += 1
+            status = str(error)
+        typer.echo(f"{session_id} {status}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _found(client: Client, project: str | None, q: str | None) -> list[str]:
+    """The ids of all of them that have ended."""
+    found: list[str] = []
+    cursor = None
+    while True:
+        query = {"project": project, "q": q, "limit": 500, "cursor": cursor}
+        page = client.call("GET", "/api/sessions", query=query)
+        found += [item["id"] for item in page["items"] if item["status"] != "live"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return found

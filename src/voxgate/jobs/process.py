@@ -11,6 +11,7 @@ from pathlib import Path
 from voxgate.export.outbox import Outbox
 from voxgate.jobs.compaction import Compactor
 from voxgate.jobs.memory import collect_rarely
+from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.recorder import Recorder
 from voxgate.jobs.retention import Retention
 from voxgate.store import FolderBlobs, Store
@@ -41,6 +42,7 @@ def run_recorder(
                 blobs=blobs,
                 retention=retention,
                 compactor=compactor,
+                rebuilder=Rebuilder(store, blobs),
                 on_finished=_into(outbox) if outbox is not None else lambda _: None,
             )
             ready()

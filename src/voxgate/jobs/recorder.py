@@ -18,6 +18,7 @@ from typing import Final, TextIO
 
 from voxgate.jobs.compaction import Compactor
 from voxgate.jobs.memory import give_back
+from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.recording import SessionRecording
 from voxgate.jobs.retention import Retention
 from voxgate.recording.wirelog import LOCK_NAME, remove_left_folders, wire_logs, writer_is_alive
@@ -71,6 +72,7 @@ class Recorder:
         poll_ms: float = 50,
         retention: Retention | None = None,
         compactor: Compactor | None = None,
+        rebuilder: Rebuilder | None = None,
         on_finished: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`on_finished` is told the id of each session whose final trace is in the store; it never waits."""
@@ -81,8 +83,8 @@ class Recorder:
         self._recordings: dict[Path, SessionRecording] = {}
         self._setbacks: dict[Path, _Setback] = {}
         self._next_tidying = 0.0
-        self._retention = retention
         self._compactor = compactor
+        self._beside = [work for work in (retention, rebuilder, compactor) if work is not None]
         self._on_finished = on_finished
         self._next_find = 0.0
 
@@ -105,13 +107,8 @@ class Recorder:
         for path, recording in list(self._recordings.items()):
             if not recording.rests(now):
                 busy = self._advance(path) or busy
-        return self._work_beside_calls() or busy
-
-    def _work_beside_calls(self) -> bool:
-        """A little of what has time until the calls are over; running ones go first."""
-        if self._retention is not None and self._retention.step():
-            return True
-        return self._compactor is not None and self._compactor.step()
+        # A little of what has time: each of them does a bounded piece, and the first that has one.
+        return any(work.step() for work in self._beside) or busy
 
     def _find(self) -> None:
         """New logs; at once where one was finished, since others may wait for its place."""

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from voxgate.core.scheduling import step_aside
-from voxgate.jobs.tracks import CallMixer, TrackWriter
+from voxgate.jobs.closing import close_trace, row_of
+from voxgate.jobs.tracks import TrackWriter
 from voxgate.recording.eventlog import EventLogBuilder
 from voxgate.recording.wirelog import WireLogReader, WireRecord, writer_is_alive
 from voxgate.store import Blobs, Store
-from voxgate.traces import Attachment, AudioChunk, Trace, TraceBuilder
+from voxgate.traces import AudioChunk, Trace, TraceBuilder
 from voxgate.traces.events import Json
-from voxgate.traces.model import stable_id
 
 _REFRESH_SECONDS: Final = 0.25
 _REFRESH_SHARE: Final = 20
@@ -162,7 +162,7 @@ class SessionRecording:
         spans = {span.id: (number, span.to_json()) for number, span in enumerate(trace.spans)}
         unchanged = {key for key, span in spans.items() if self._saved.get(key) == span}
         try:
-            self._store.save_trace(_row(trace), [span for _, span in spans.values()], unchanged)
+            self._store.save_trace(row_of(trace), [span for _, span in spans.values()], unchanged)
         except Exception as error:  # noqa: BLE001 - whatever the database's driver raises; tried again later
             self._failed_saves, self._saved = self._failed_saves + 1, {}
             pause = min(_MOST_SAVE_PAUSE, 0.5 * 2**self._failed_saves)
@@ -182,13 +182,8 @@ class SessionRecording:
         """One step at a time: tracks, everything on the disk, the final trace, and only then the wire log.
         So a session that is shown as complete has all its sound."""
         keys = self._tracks.finish()
-        duration_ms = self._builder.finish()
-        mixer = CallMixer(self._blobs, self._prefix, self._builder.layout, duration_ms)
-        for _ in mixer.steps():
-            yield
-        trace = self._builder.snapshot(live=False, sound=mixer.sound)
-        _add_tracks(trace, mixer.tracks)
-        for key in self._written(keys + mixer.keys):
+        trace, made = yield from close_trace(self._builder, self._blobs, self._prefix)
+        for key in self._written(keys + made):
             self._blobs.sync(key)
             yield
         self._saved = {}  # the final trace is written as a whole
@@ -207,7 +202,7 @@ class SessionRecording:
     def quarantine(self, error: BaseException) -> None:
         """Puts the log aside for people to look at, beside what else there is of the session, and says so in
         the session's row."""
-        row = _row(self._builder.snapshot(live=False))
+        row = row_of(self._builder.snapshot(live=False))
         message = f"The recorder could not make the trace: {type(error).__name__}: {error}"
         row["status"] = "failed"
         row["data"] = {**row["data"], "error": {"type": "recorder_error", "message": message}}
@@ -217,28 +212,3 @@ class SessionRecording:
             logger.exception("session %s: its failure could not be saved", self.session_id)
         self._blobs.put_file(f"{self._prefix}/failed.vgw", self.path)
         self.path.unlink()
-
-
-def _row(trace: Trace) -> Json:
-    row = trace.row()
-    if row["started_at"] is None:
-        del row["started_at"]  # the store knows when the row was made
-    return row
-
-
-def _add_tracks(trace: Trace, tracks: dict[str, Json]) -> None:
-    """The tracks that exist only after the call, in the session's data and as attachments of its span."""
-    trace.data["tracks"] = {**trace.data["tracks"], **tracks}
-    for name, shape in tracks.items():
-        frames = shape["bytes"] // (2 * shape["channels"])
-        trace.spans[0].attachments.append(
-            Attachment(
-                id=stable_id("att", trace.id, name),
-                name="call" if name == "mix" else f"{name} track",
-                content_type="audio/wav",
-                duration_ms=frames * 1000 / shape["rate"],
-                track=name,
-                start_byte=0,
-                end_byte=shape["bytes"],
-            )
-        )

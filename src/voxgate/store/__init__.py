@@ -12,10 +12,13 @@ from voxgate.store.leases import Lease, LeaseRows
 from voxgate.store.migrating import Migrated, migrate, schema_version
 from voxgate.store.migrations import newest as newest_schema
 from voxgate.store.sessions import SessionRows
-from voxgate.store.signals import SignalRows
+from voxgate.store.signals import REBUILD, REBUILD_FAILED, REBUILT, SignalRows
 from voxgate.store.spending import SpendingRows, Spent
 
 __all__ = [
+    "REBUILD",
+    "REBUILD_FAILED",
+    "REBUILT",
     "Blobs",
     "FolderBlobs",
     "InvalidBlobKey",

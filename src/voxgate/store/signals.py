@@ -9,6 +9,10 @@ from voxgate.store.database import Database
 from voxgate.store.schema import signals
 
 KEPT_SECONDS = 24 * 3600
+
+REBUILD = "rebuild_session"
+REBUILT = "session_rebuilt"
+REBUILD_FAILED = "session_not_rebuilt"
 _LOCK = 0x766F787369676E  # of PostgreSQL
 
 

@@ -1,0 +1,109 @@
+"""Builds traces again from what is stored, when somebody asks for it: after a fix, or for metrics that a
+former Voxgate did not have. It is asked and answered by signals through the database.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Generator, Iterator
+from typing import Final
+
+from voxgate.core.errors import NotFound, StoreUnavailable
+from voxgate.jobs.closing import close_trace, row_of
+from voxgate.recording.eventlog import read_event
+from voxgate.recording.reading import read_lines
+from voxgate.store import REBUILD, REBUILD_FAILED, REBUILT, Blobs, Store
+from voxgate.traces import TraceBuilder
+
+_LOOK_SECONDS: Final = 0.5
+_SLICE_SECONDS: Final = 0.01
+"""Running calls have to wait so long at most."""
+_LINES_PER_STEP: Final = 128
+_MADE_OF_THE_CALL: Final = ("heard.ogg", "heard.flac", "mix.ogg", "mix.flac", "heard.pcm", "mix.pcm")
+"""What was encoded of the sound as it was heard, which may be another now."""
+
+logger = logging.getLogger(__name__)
+
+
+class Rebuilder:
+    """`step` does a bounded piece."""
+
+    def __init__(self, store: Store, blobs: Blobs) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._asked: deque[str] = deque()
+        self._last_signal: int | None = None
+        self._next_look = 0.0
+        self._work: tuple[str, Iterator[None]] | None = None
+
+    def step(self) -> bool:
+        """Whether there was anything to do."""
+        try:
+            self._look()
+            if self._work is None and self._asked:
+                session_id = self._asked.popleft()
+                self._work = session_id, self._rebuild(session_id)
+            return self._work is not None and self._advance(*self._work)
+        except StoreUnavailable as error:
+            logger.warning("rebuilding waits for the database: %s", error)
+            self._next_look = time.monotonic() + 10 * _LOOK_SECONDS
+            return False
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + _LOOK_SECONDS
+        if self._last_signal is None:
+            self._last_signal = self._store.last_signal_id()
+        for signal_id, kind, target in self._store.signals_after(self._last_signal):
+            self._last_signal = signal_id
+            if kind == REBUILD:
+                self._asked.append(target)
+
+    def _advance(self, session_id: str, work: Iterator[None]) -> bool:
+        deadline = time.monotonic() + _SLICE_SECONDS
+        try:
+            while time.monotonic() < deadline:
+                if next(work, work) is work:
+                    self._end(session_id, REBUILT)
+                    return True
+        except StoreUnavailable:
+            self._work = None
+            self._asked.appendleft(session_id)
+            raise
+        except NotFound:
+            # Its blobs are on another machine, whose recorder was asked as well; or it was just deleted.
+            logger.info("session %s cannot be rebuilt here: it has no event log", session_id)
+            self._work = None
+        except Exception:
+            # Whatever it is, the trace stays as it was, and the others go on.
+            logger.exception("session %s cannot be rebuilt", session_id)
+            self._end(session_id, REBUILD_FAILED)
+        return True
+
+    def _end(self, session_id: str, how: str) -> None:
+        self._work = None
+        self._store.add_signal(how, session_id)
+
+    def _rebuild(self, session_id: str) -> Generator[None, None, None]:
+        prefix = f"sessions/{session_id}"
+        row = self._store.get_session(session_id, with_spans=False)
+        if row is None or row["status"] == "live":
+            raise NotFound(f"There is no session {session_id!r} that has ended.")
+        builder = TraceBuilder(session_id)
+        for number, line in enumerate(read_lines(self._blobs, prefix)):
+            event = read_event(line)
+            if event is not None:
+                builder.feed(event)
+            if not number % _LINES_PER_STEP:
+                yield
+        closed = yield from close_trace(builder, self._blobs, prefix)
+        for name in _MADE_OF_THE_CALL:
+            self._blobs.delete_prefix(f"{prefix}/{name}")
+        if self._store.session_revision(session_id) is None:  # deleted meanwhile: nothing may be left
+            self._blobs.delete_prefix(f"{prefix}/")
+            return
+        self._store.save_trace(row_of(closed.trace), [span.to_json() for span in closed.trace.spans])
