@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from voxgate.traces import Event, Span, Trace, build_trace
+from voxgate.traces import Event, Span, Trace, TraceBuilder, build_trace
 from voxgate.traces.sound import Interval, Lane, SoundFacts
 
 OPENED = {
@@ -166,6 +166,23 @@ class Call:
 def voices(user: Sequence[Interval] = (), heard: Sequence[Interval] = (), **lane: float) -> SoundFacts:
     """What the recorder would have found: who was voiced when, in ms."""
     return SoundFacts(Lane(user, **lane), Lane(heard), {"kind": "by hand", "version": 1})
+
+
+def greeting(call: Call, audio_ms: float = 1000) -> Call:
+    """A spoken turn: said from 500 to 1500, answered from 2200 on."""
+    call.append(500, pcm(1400)).speech("item_u", 1000, 2000, audio=(0, 1000))
+    call.created(2100, "resp_1").words(
+        2150, "resp_1", "item_a", "one two three four five six seven eight nine ten"
+    )
+    return call.audio(2200, "resp_1", "item_a", pcm(audio_ms))
+
+
+def live_trace(call: Call) -> Trace:
+    """As it is shown while the call runs."""
+    builder = TraceBuilder()
+    for event in call.events:
+        builder.feed(event)
+    return builder.snapshot()
 
 
 def spans(trace: Trace, span_type: str) -> list[Span]:

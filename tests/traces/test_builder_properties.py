@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.traces.calls import Call, pcm, recording
+from tests.traces.calls import Call, outline, pcm, recording
 
+from voxgate.recording.eventlog import read_events
 from voxgate.traces import Event, TraceBuilder, build_trace
 
 IDS = st.sampled_from(["a", "b", "resp_1", "resp_2", "item_1", "call_1", ""])
@@ -196,6 +197,102 @@ def test_recordings_with_missing_and_shuffled_events_still_give_a_trace(
     events = _events(shared, name)
     kept = data.draw(st.lists(st.sampled_from(events), max_size=40))
     build_trace(kept).to_json()
+
+
+# What the protocol leaves open
+
+
+def _stream(event: Event) -> tuple[str, ...] | None:
+    """Events of one stream keep their order; those of different streams may come either way round. None: what
+    others may depend on."""
+    msg = event.msg or {}
+    kind = event.type
+    if "input_audio_transcription" in kind:
+        return ("transcription", str(msg.get("item_id")))
+    if kind == "rate_limits.updated":
+        return ("limits",)
+    if kind in ("response.output_audio.delta", "response.output_audio_transcript.delta"):
+        return (kind, str(msg.get("response_id")))
+    return ("append",) if kind == "input_audio_buffer.append" else None
+
+
+def _may_swap(first: Event, second: Event) -> bool:
+    one, other = _stream(first), _stream(second)
+    if one is not None and other is not None:
+        return one != other
+    late = ("transcription", "limits")  # whatever they are about, they may be later than anything
+    return (one is not None and one[0] in late) or (other is not None and other[0] == "limits")
+
+
+def _two_answers_at_once() -> list[Event]:
+    call = Call().session().append(0, pcm(3000)).speech("u1", 500, 1000)
+    call.client(1010, "response.create", response={"conversation": "none", "metadata": {"for": "notes"}})
+    call.created(1100, "r1").created(1110, "r2", metadata={"for": "notes"}).transcript(
+        1120, "u1", "first words"
+    )
+    for n in range(6):
+        call.words(1200 + 10 * n, "r1", "a1", f"one{n} ").audio(1201 + 10 * n, "r1", "a1", pcm(100, start=n))
+        call.words(1202 + 10 * n, "r2", "a2", f"two{n} ").audio(1203 + 10 * n, "r2", "a2", pcm(50, start=n))
+        call.server(None, "rate_limits.updated", rate_limits=[])
+    call.speech("u2", 2000, 2500).transcript(2600, "u2", "second words")
+    return call.done(2700, "r2").done(2800, "r1").close(9000).events
+
+
+def _said(events: list[Event]) -> Any:
+    """What of a trace does not depend on the order."""
+    trace = build_trace(events)
+    by_id = {
+        str((span.input or {}).get("response_id") or (span.input or {}).get("item_id")): span
+        for span in trace.spans
+    }
+    return [
+        outline(trace),
+        {
+            key: [
+                (span.input or {}).get("transcript"),
+                (span.output or {}).get("transcript"),
+                span.metrics.get("audio_generated_ms"),
+                sum(clip.end_byte - clip.start_byte for clip in span.attachments if clip.name != "heard"),
+            ]
+            for key, span in by_id.items()
+            if span.type in ("user", "response")
+        },
+        trace.data["audio_ms"]["generated"],
+        trace.summary["title"],
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 200), max_size=300))
+def test_events_in_another_order_that_the_protocol_allows_say_the_same(swaps: list[int]) -> None:
+    events = _two_answers_at_once()
+    times = [event.t_ns for event in events]
+    for at in swaps:
+        index = at % (len(events) - 1)
+        if _may_swap(events[index], events[index + 1]):
+            events[index : index + 2] = events[index + 1], events[index]
+    for event, t_ns in zip(events, times, strict=True):
+        event.t_ns = t_ns
+    assert _said(events) == _said(_two_answers_at_once())
+
+
+def _lines(events: list[Event]) -> list[bytes]:
+    return [orjson.dumps({"t": event.t_ns, "dir": event.dir, "msg": event.msg}) + b"\n" for event in events]
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_the_event_log_gives_the_trace_that_was_built_while_the_call_ran(data: st.DataObject) -> None:
+    """Cut off anywhere, also in the middle of a line."""
+    events = data.draw(st.sampled_from([a_long_call(), _two_answers_at_once()]))
+    log = b"".join(_lines(events))
+    log = log[: data.draw(st.integers(0, len(log)))]
+    kept = list(read_events(log.splitlines(keepends=True)))
+    assert len(kept) in (log.count(b"\n"), log.count(b"\n") + 1)
+    builder = TraceBuilder()
+    for event in events[: len(kept)]:
+        builder.feed(event)
+    assert build_trace(kept).to_json() == builder.snapshot(live=False).to_json()
 
 
 _CACHE: dict[str, list[Event]] = {}

@@ -348,7 +348,9 @@ def _why_no_sound(facts: Facts) -> str | None:
     if not facts.layout.recorded:
         return "the sound was not recorded"
     if facts.sound is None:
-        return "measured when the call has ended" if not facts.is_over else "there is no sound"
+        if not facts.is_over:
+            return "measured when the call has ended"
+        return "its sound was not measured" if facts.layout.present else "there is no sound"
     return None
 
 
