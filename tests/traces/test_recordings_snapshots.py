@@ -1,6 +1,6 @@
-"""Every recorded session with a live service has its whole trace as a snapshot, and gives the same one however
-it is built. After a change that is meant: `VOXGATE_WRITE_SNAPSHOTS=1 pytest` of this file, and look at the
-difference.
+"""Every recorded session with a live service has its whole trace as a snapshot, and gives the same one live,
+at close and again. After a change that is meant: `VOXGATE_WRITE_SNAPSHOTS=1 pytest` of this file, and look at
+the difference.
 """
 
 from __future__ import annotations

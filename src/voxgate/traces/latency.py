@@ -15,14 +15,15 @@ from typing import Final, NamedTuple
 from voxgate.traces.conversation import Transcript, UserItem
 from voxgate.traces.events import Json
 from voxgate.traces.lanes import Run
-from voxgate.traces.model import Span, round_ms
+from voxgate.traces.model import Span
 from voxgate.traces.responses import Response, ToolCall
 from voxgate.traces.sound import SoundFacts, common, gaps, merged, total
 from voxgate.traces.tracks import TrackLayout
 
 REAL_TIME_MS: Final = 500.0
 """Sound of which the provider found the end this much before it had sounded was not sent in real time."""
-_PERCENTILES: Final = (50, 90, 95, 99)
+_PERCENTILES: Final = {"p50": 50, "p90": 90, "p95": 95, "p99": 99}
+_NOTHING: Final = {"n": 0, **dict.fromkeys(("mean", *_PERCENTILES, "max"))}
 DISTRIBUTIONS: Final[dict[str, str]] = {
     # the metric of a span: the type of the span
     "v2v_heard": "response",
@@ -52,9 +53,10 @@ SPREAD_OF: Final = {
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
     """Linear between the closest ranks; None of nothing."""
-    if not values:
-        return None
-    ordered = sorted(values)
+    return _at_share(sorted(values), percent) if values else None
+
+
+def _at_share(ordered: Sequence[float], percent: float) -> float:
     rank = (len(ordered) - 1) * percent / 100
     low = math.floor(rank)
     high = min(low + 1, len(ordered) - 1)
@@ -63,9 +65,12 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
 
 def distribution(values: Sequence[float]) -> Json:
     """`n`, `mean`, the percentiles and `max`; all but `n` are None of nothing."""
-    shares = {f"p{percent}": round_ms(percentile(values, percent)) for percent in _PERCENTILES}
-    mean = round_ms(math.fsum(values) / len(values)) if values else None
-    return {"n": len(values), "mean": mean, **shares, "max": round_ms(max(values, default=None))}
+    if not values:
+        return dict(_NOTHING)
+    ordered = sorted(values)
+    shares = {name: round(_at_share(ordered, percent), 3) for name, percent in _PERCENTILES.items()}
+    mean = round(math.fsum(ordered) / len(ordered), 3)
+    return {"n": len(ordered), "mean": mean, **shares, "max": round(ordered[-1], 3)}
 
 
 def measured(spans: Iterable[Span], name: str) -> list[float]:
