@@ -127,7 +127,7 @@ ANY_EVENT = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ANY_EVENT, max_size=25))
 def test_no_events_whatever_stop_a_trace_from_being_built(events: list[Event]) -> None:
     builder = TraceBuilder("sess_1")
@@ -202,6 +202,16 @@ def test_recordings_with_missing_and_shuffled_events_still_give_a_trace(
 # What the protocol leaves open
 
 
+LATE = [
+    "transcription.completed",
+    "rate_limits",
+    "audio.delta",
+    "transcript.delta",
+    "append",
+    "speech_stopped",
+]
+
+
 def _stream(event: Event) -> tuple[str, ...] | None:
     """Events of one stream keep their order; those of different streams may come either way round. None: what
     others may depend on."""
@@ -263,12 +273,15 @@ def _said(events: list[Event]) -> Any:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 200), st.integers(1, 60)), max_size=20))
-def test_events_in_another_order_that_the_protocol_allows_say_the_same(delays: list[tuple[int, int]]) -> None:
+@given(st.lists(st.tuples(st.sampled_from(LATE), st.integers(0, 60), st.integers(1, 60)), max_size=20))
+def test_events_in_another_order_that_the_protocol_allows_say_the_same(
+    delays: list[tuple[str, int, int]],
+) -> None:
     events = _two_answers_at_once()
     times = [event.t_ns for event in events]
-    for at, hops in delays:
-        first = at % len(events)
+    for kind, nth, hops in delays:
+        of_kind = [index for index, event in enumerate(events) if kind in event.type]
+        first = of_kind[nth % len(of_kind)]
         for index in range(first, min(first + hops, len(events) - 1)):
             if not _may_swap(events[index], events[index + 1]):
                 break
