@@ -62,6 +62,7 @@ def _run_worker(orders: dict[str, Any]) -> None:
 def _run_recorder(orders: dict[str, Any]) -> None:
     from voxgate.export.outbox import Outbox  # noqa: PLC0415
     from voxgate.jobs.process import run_recorder  # noqa: PLC0415
+    from voxgate.jobs.shares import Share  # noqa: PLC0415
 
     be_nice(_RECORDER_NICENESS)
     take_short_slices()
@@ -71,6 +72,7 @@ def _run_recorder(orders: dict[str, Any]) -> None:
     run_recorder(
         settings.data_dir,
         settings.database_url,
+        share=Share(*orders.get("share", ())),
         retention_days=settings.retention_days,
         outbox=Outbox(settings.outbox_dir) if orders.get("exports") else None,
         stop=stop,

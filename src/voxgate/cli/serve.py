@@ -26,6 +26,7 @@ def serve(
         Path | None, typer.Option(help="Folder of everything recorded [./voxgate-data].")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Gateway worker processes [1].")] = None,
+    recorders: Annotated[int | None, typer.Option(help="Recorder processes [1].")] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file [./voxgate.toml if there].")] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate (PEM): serve https and wss.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
@@ -43,6 +44,7 @@ def serve(
         "port": port,
         "data_dir": data_dir,
         "workers": workers,
+        "recorders": recorders,
         "tls_cert": tls_cert,
         "tls_key": tls_key,
         "drain_seconds": drain_seconds,

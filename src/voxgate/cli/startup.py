@@ -31,7 +31,7 @@ _WORKER_STOP_SECONDS: Final = 20.0
 """Beyond the drain: to say why calls are closed, and to write what is still in memory."""
 _RECORDER_STOP_SECONDS: Final = 15.0
 _EXPORTER_STOP_SECONDS: Final = 15.0
-_FIXED: Final = ("host", "port", "data_dir", "database_url", "export", "local")
+_FIXED: Final = ("host", "port", "data_dir", "database_url", "recorders", "export", "local")
 """What a rolling restart cannot change: the port is open, and the other processes go on."""
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def start(load: Callable[[], Settings], config: Path | None) -> None:
             [
                 *([local] if local else []),
                 *([_exporter_child(settings, listener, board)] if target else []),
-                _recorder_child(settings, exports=target is not None),
+                *_recorder_children(settings, exports=target is not None),
             ],
             board=board,
             reload=reload,
@@ -180,9 +180,17 @@ def _local_child(settings: Settings, listener: socket.socket) -> Child:
     return Child("local", orders, [listener.fileno()])
 
 
-def _recorder_child(settings: Settings, *, exports: bool) -> Child:
+def _recorder_children(settings: Settings, *, exports: bool) -> list[Child]:
+    count = settings.recorders
     orders = {"settings": _plain(settings), "exports": exports}
-    return Child("recorder", orders, stop_seconds=_RECORDER_STOP_SECONDS)
+    return [
+        Child(
+            f"recorder {number + 1}" if count > 1 else "recorder",
+            {**orders, "share": [number, count]},
+            stop_seconds=_RECORDER_STOP_SECONDS,
+        )
+        for number in range(count)
+    ]
 
 
 def _exporter_child(settings: Settings, listener: socket.socket, board: Scoreboard) -> Child:

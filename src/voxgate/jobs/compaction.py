@@ -62,7 +62,11 @@ class _Work:
 class Compactor:
     """`step` does a bounded piece; the disk is waited for in a thread."""
 
-    def __init__(self, store: Store, blobs: Blobs, folder: Path) -> None:
+    def __init__(
+        self, store: Store, blobs: Blobs, folder: Path, is_ours: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """`is_ours` says whether we record a session: who does puts it away, since it may begin it again."""
+        self._is_ours = is_ours
         self._store = store
         self._blobs = blobs
         self._folder = folder
@@ -111,7 +115,8 @@ class Compactor:
             return False
         for mark in sorted(self._folder.glob(f"*{_MARK}")):
             session_id = mark.name.removesuffix(_MARK)
-            if self._pauses.get(session_id, (0, 0.0))[1] <= now and (lock := _lock(mark)) is not None:
+            rests = now < self._pauses.get(session_id, (0, 0.0))[1]
+            if not rests and self._is_ours(session_id) and (lock := _lock(mark)) is not None:
                 self._work = _Work(session_id, lock, self._put_away(session_id))
                 return True
         self._next_look = now + _LOOK_SECONDS

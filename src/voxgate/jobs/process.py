@@ -14,6 +14,7 @@ from voxgate.jobs.memory import collect_rarely
 from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.recorder import Recorder
 from voxgate.jobs.retention import Retention
+from voxgate.jobs.shares import Share
 from voxgate.store import FolderBlobs, Store
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ def run_recorder(
     data_dir: Path,
     database_url: str,
     *,
+    share: Share,
     retention_days: int | None = None,
     outbox: Outbox | None = None,
     stop: threading.Event,
@@ -30,16 +32,18 @@ def run_recorder(
     ready: Callable[[], None],
 ) -> None:
     """Records until `stop`, and then what is left of calls that have ended; with `at_once` not even that.
-    `ready` is called once the store is open. The `outbox` gets what is to be exported."""
+    `ready` is called once the store is open. The `outbox` gets what is to be exported. What is deleted when
+    its time is over is the first share's."""
     collect_rarely()
     with Store(database_url) as store:
         blobs = FolderBlobs(data_dir / "blobs")
-        retention = Retention(store, blobs, retention_days)
-        with closing(Compactor(store, blobs, data_dir / "compact")) as compactor:
+        retention = Retention(store, blobs, retention_days) if share.is_first else None
+        with closing(Compactor(store, blobs, data_dir / "compact", share.has)) as compactor:
             recorder = Recorder(
                 wire_dir=data_dir / "wire",
                 store=store,
                 blobs=blobs,
+                share=share,
                 retention=retention,
                 compactor=compactor,
                 rebuilder=Rebuilder(store, blobs),

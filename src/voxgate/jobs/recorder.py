@@ -6,25 +6,23 @@ It runs in one thread. A session that cannot be recorded is put aside and never 
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 from voxgate.jobs.compaction import Compactor
 from voxgate.jobs.memory import give_back
 from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.recording import SessionRecording
 from voxgate.jobs.retention import Retention
+from voxgate.jobs.shares import WHOLE, Share
 from voxgate.recording.wirelog import LOCK_NAME, remove_left_folders, wire_logs, writer_is_alive
 from voxgate.store import Blobs, Store
 
-_LOCK_NAME: Final = "recorder.lock"
 _MOST_ATTEMPTS: Final = 6
 _PASSING: Final = frozenset(
     {
@@ -69,6 +67,7 @@ class Recorder:
         wire_dir: Path,
         store: Store,
         blobs: Blobs,
+        share: Share = WHOLE,
         poll_ms: float = 50,
         retention: Retention | None = None,
         compactor: Compactor | None = None,
@@ -79,6 +78,7 @@ class Recorder:
         self._wire_dir = wire_dir
         self._store = store
         self._blobs = blobs
+        self._share = share
         self._poll_seconds = poll_ms / 1000
         self._recordings: dict[Path, SessionRecording] = {}
         self._setbacks: dict[Path, _Setback] = {}
@@ -90,8 +90,8 @@ class Recorder:
 
     def run(self, stop: threading.Event, at_once: threading.Event) -> None:
         """Records until `stop`, then finishes what has ended, unless `at_once` is set. Only one recorder
-        works on a folder: a second one waits for its lock."""
-        with self._only_one(stop) as is_mine:
+        works on a share of a folder: a second one waits."""
+        with self._share.held(self._wire_dir, stop, self._poll_seconds) as is_mine:
             while is_mine and not stop.is_set():
                 if not self.step():
                     stop.wait(self._poll_seconds)
@@ -117,7 +117,7 @@ class Recorder:
             return
         self._next_find = now + _FIND_SECONDS
         behind = sum(recording.behind for recording in self._recordings.values())
-        for path in wire_logs(self._wire_dir):
+        for path in self._logs():
             if behind >= _MOST_BEHIND:
                 return
             setback = self._setbacks.get(path)
@@ -127,6 +127,9 @@ class Recorder:
                     behind += self._recordings[path].behind
                 except OSError as error:
                     self._begin_again_later(path, error)
+
+    def _logs(self) -> list[Path]:
+        return [path for path in wire_logs(self._wire_dir) if self._share.has(path.stem)]
 
     def _begin(self, path: Path) -> SessionRecording:
         if self._compactor is not None:
@@ -142,7 +145,8 @@ class Recorder:
         now = time.monotonic()
         if now >= self._next_tidying:
             self._next_tidying = now + _TIDY_SECONDS
-            remove_left_folders(self._wire_dir)
+            if self._share.is_first:
+                remove_left_folders(self._wire_dir)
             give_back()
 
     def _advance(self, path: Path) -> bool:
@@ -208,30 +212,10 @@ class Recorder:
                 return
             if not busy:
                 at_once.wait(self._poll_seconds)
-        if left := wire_logs(self._wire_dir):
+        if left := self._logs():
             logger.warning(
                 "%d sessions are not finished: %.1f MB stay in %s, and the next start goes on with them",
                 len(left),
                 sum(path.stat().st_size for path in left) / 1e6,
                 self._wire_dir,
             )
-
-    @contextmanager
-    def _only_one(self, stop: threading.Event) -> Iterator[bool]:
-        """Whether the folder is ours; False when told to stop before that."""
-        self._wire_dir.mkdir(parents=True, exist_ok=True)
-        with (self._wire_dir / _LOCK_NAME).open("w") as lock:
-            is_mine = _try_lock(lock)
-            if not is_mine:
-                logger.warning("another recorder works on %s; waiting for its end", self._wire_dir)
-            while not is_mine and not stop.wait(self._poll_seconds):
-                is_mine = _try_lock(lock)
-            yield is_mine
-
-
-def _try_lock(file: TextIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
