@@ -72,6 +72,7 @@ async def test_a_call_is_put_away_exported_and_rebuilt(tmp_path: Path) -> None:
             assert len(samples((folder / "mix.wav").read_bytes())) == trace["tracks"]["mix"]["bytes"]
             assert run("sessions", "rebuild", session_id).line == f"{session_id} rebuilt"
             assert run("sessions", "rebuild", "--q", "last:1h").line == f"{session_id} rebuilt"
+            assert run("sessions", "rebuild", "--outdated").line == f"{session_id} current"
             assert await gateway.request("GET", f"/api/sessions/{session_id}") == trace
             await gateway.request("DELETE", f"/api/sessions/{session_id}")
             assert not (tmp_path / "blobs" / "sessions" / session_id).exists()

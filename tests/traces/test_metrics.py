@@ -9,7 +9,7 @@ from tests.conftest import REPOSITORY
 from tests.traces.calls import Call, pcm, vad, voices
 
 from voxgate.traces import TraceBuilder
-from voxgate.traces.metrics import METRICS
+from voxgate.traces.metrics import METRICS, is_current
 
 DEFAULT_SET = """
     v2v_p50 v2v_p95 endpointing_p50 model_ttfa_p50 model_ttfa_p95 response_rate yield_latency_p50 yield_rate
@@ -175,3 +175,17 @@ def test_every_metric_and_its_unit_stand_in_the_documentation() -> None:
     assert {name: documented.get(name) for name in METRICS} == {
         name: one.unit for name, one in METRICS.items()
     }
+
+
+def test_metrics_are_outdated_when_a_formula_a_parameter_or_the_voice_detector_is_another() -> None:
+    vad_now = {"kind": "by hand", "version": 1}
+    stored = conversation().trace(voices(**SOUND)).data["metric_versions"]
+    assert is_current(stored, vad_now)
+    assert is_current(Call().close(10).trace().data["metric_versions"], vad_now)
+    assert not is_current({}, vad_now)
+    assert not is_current(stored, {"kind": "by hand", "version": 2})
+    assert not is_current({**stored, "errors": {"version": 0, "unit": "errors"}}, vad_now)
+    assert not is_current(
+        {**stored, "response_rate": stored["response_rate"] | {"deadline_ms": 4000}}, vad_now
+    )
+    assert not is_current({name: one for name, one in stored.items() if name != "errors"}, vad_now)

@@ -31,14 +31,14 @@ RECORDINGS = [
 ]
 _ID = re.compile(r"(?:span|att|item|resp|event|sess|call|conv|msg)_[A-Za-z0-9_-]+")
 _LEFT_OUT = ("config", "metric_versions", "metric_reasons")
-"""The service's own words, and what is the same for all."""
+"""The service's own words, and what is the same for all; and whatever is null."""
 
 
 def normalised(trace: Trace) -> Any:
     """With ids in the order in which they appear, so that a snapshot reads well."""
-    shown = trace.to_json()
-    for key in _LEFT_OUT:
-        del shown[key]
+    shown = {
+        key: value for key, value in trace.to_json().items() if key not in _LEFT_OUT and value is not None
+    }
     shown["spans"][0]["input"] = None
     names: dict[str, str] = {}
 

@@ -14,10 +14,12 @@ from fastapi.responses import StreamingResponse
 from voxgate.api.access import Admin, Control, Controlled, Reader, own_project
 from voxgate.api.answers import Conflict
 from voxgate.api.shapes import Deleted, Ending, Rebuilding, SessionPage, Trace, session_shape, trace_shape
+from voxgate.audio.vad import VadParameters
 from voxgate.auth.keys import ApiKey
 from voxgate.core.clock import iso_utc
 from voxgate.core.errors import NotFound, VoxgateError
 from voxgate.store import REBUILD, REBUILD_FAILED, REBUILT
+from voxgate.traces.metrics import is_current
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
 
@@ -100,11 +102,20 @@ def end_session(session_id: str, key: Admin, control: Controlled) -> dict[str, A
 
 
 @router.post("/{session_id}/rebuild", response_model=Rebuilding)
-def rebuild_session(session_id: str, key: Admin, control: Controlled) -> dict[str, Any]:
+def rebuild_session(
+    session_id: str,
+    key: Admin,
+    control: Controlled,
+    outdated: Annotated[
+        bool, Query(description="Only if its metrics were measured by other formulas or parameters.")
+    ] = False,
+) -> dict[str, Any]:
     """Have the recorder build the trace again from the stored event log and sound, and wait for that."""
     row = find_session(control, key, session_id)
     if row["status"] == "live":
         raise Conflict(f"The session {session_id} is live: its trace is being built.")
+    if outdated and is_current(row["data"].get("metric_versions") or {}, VadParameters().to_json()):
+        return {"id": row["id"], "status": "current"}
     before = control.store.last_signal_id()
     control.store.add_signal(REBUILD, row["id"])
     deadline = time.monotonic() + REBUILD_SECONDS

@@ -211,8 +211,8 @@ class Ending(BaseModel):
 
 class Rebuilding(BaseModel):
     id: str
-    status: Literal["rebuilt", "rebuilding"] = Field(
-        description="`rebuilding`: it takes longer than this answer waits."
+    status: Literal["rebuilt", "rebuilding", "current"] = Field(
+        description="`rebuilding`: it takes longer than this answer waits; `current`: there was no need to."
     )
 
 

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from voxgate.audio.loudness import KWeighting, Levels, integrated_lufs
 from voxgate.audio.pcm import Samples
+from voxgate.audio.vad import FRAMES_PER_SECOND, VadParameters
 from voxgate.audio.voice import (
-    FRAMES_PER_SECOND,
     Interval,
-    VadParameters,
     decibels,
     floor_db,
     voiced_frames,

@@ -4,43 +4,19 @@ frame is voiced that stands far enough above the lane's own background.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from voxgate.audio.vad import VadParameters
 
 Levels = NDArray[np.float32]
 Interval = tuple[float, float]
 """From and to, in ms of the lane."""
 
-VAD_VERSION: Final = 1
-FRAMES_PER_SECOND: Final = 100
 _DIGITAL_SILENCE_DB: Final = -90.0
 _FLOOR_PERCENTILE: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class VadParameters:
-    """A frame is voiced above `floor + margin_db`, and never below `least_db`. The floor is the tenth
-    percentile of the lane's frames, those of digital silence left out; a lane without pauses has none, so
-    no more than `loudest_floor_db` counts."""
-
-    margin_db: float = 9.0
-    least_db: float = -50.0
-    loudest_floor_db: float = -40.0
-    close_gap_ms: float = 50.0
-    """A pause as short as this between two frames is none."""
-    shortest_ms: float = 30.0
-    """What is voiced for less than this is a click."""
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "kind": "energy",
-            "version": VAD_VERSION,
-            "frame_ms": 1000 / FRAMES_PER_SECOND,
-            **asdict(self),
-        }
 
 
 def decibels(mean_squares: Levels) -> Levels:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import progress
 from rich.console import Console
 from rich.table import Column, Table
 from rich.tree import Tree
@@ -109,21 +111,34 @@ def rebuild(
     session_ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...")] = None,
     project: Annotated[str | None, typer.Option(help="All calls of this project.")] = None,
     q: Annotated[str | None, typer.Option(help="All calls that the filter finds.")] = None,
+    outdated: Annotated[
+        bool,
+        typer.Option("--outdated", help="Only those whose metrics this version measures otherwise; of all."),
+    ] = False,
 ) -> None:
-    """Build traces again from the recordings, with what this version makes of them."""
-    if bool(session_ids) == (project is not None or q is not None):
-        raise InvalidRequest("Name the calls by their ids, or by --project and --q.")
+    """Build traces and metrics again from the recordings, with what this version makes of them."""
+    named = project is not None or q is not None
+    if (session_ids and named) or not (session_ids or named or outdated):
+        raise InvalidRequest("Name the calls by their ids, or by --project and --q, or all by --outdated.")
     client = Client()
     failed = 0
-    for session_id in session_ids or _found(client, project, q):
+    query: dict[str, str | int | None] | None = {"outdated": "true"} if outdated else None
+    for session_id in _with_progress(session_ids or _found(client, project, q)):
         try:
-            status = client.call("POST", f"/api/sessions/{session_id}/rebuild")["status"]
+            status = client.call("POST", f"/api/sessions/{session_id}/rebuild", query=query)["status"]
         except ApiError as error:
             failed += 1
             status = str(error)
         typer.echo(f"{session_id} {status}")
     if failed:
         raise typer.Exit(1)
+
+
+def _with_progress(session_ids: list[str]) -> Iterable[str]:
+    """How many are done and how long the rest takes, where somebody looks."""
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    return progress.track(session_ids, "Rebuilding", console=console, transient=True, disable=hidden)
 
 
 def _found(client: Client, project: str | None, q: str | None) -> list[str]:

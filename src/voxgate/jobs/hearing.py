@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voxgate.audio.hearing import Heard, Hearing
 from voxgate.audio.pcm import Samples
-from voxgate.audio.voice import VadParameters
+from voxgate.audio.vad import VadParameters
 from voxgate.traces.sound import Lane, SoundFacts
 
 

@@ -325,6 +325,12 @@ def how_measured(sound: SoundFacts | None) -> Json:
     return {name: how(one) for name, one in METRICS.items()}
 
 
+def is_current(stored: Json, vad: Json) -> bool:
+    """Whether a session's `metric_versions` are those of today, with this voice detector."""
+    bare = {name: {key: one[key] for key in one if key != "vad"} for name, one in stored.items()}
+    return bare == how_measured(None) and all(one.get("vad", vad) == vad for one in stored.values())
+
+
 def _rounded(name: str, value: Value) -> Value:
     """Dollars a minute may be less than a thousandth."""
     digits = 9 if name == "cost_per_minute" else 6 if METRICS[name].unit == "share" else 3
