@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from tests.postgres import Postgres, running_postgres
 from tests.running import Voxgate, start_voxgate
+from tests.s3 import S3Server, running_s3
 
 # How long an example takes says what else the machine does, nothing about the code.
 settings.register_profile("voxgate", deadline=None)
@@ -42,6 +43,12 @@ def postgres() -> Iterator[Postgres]:
 def new_postgres_url(postgres: Postgres) -> str:
     """An empty database of its own."""
     return postgres.make(f"voxgate_{uuid.uuid4().hex}")
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    with running_s3() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ from voxgate.gateway.spending import Spending
 from voxgate.gateway.upgrade import Gateway
 from voxgate.providers.routes import Router
 from voxgate.recording.spool import Spool
-from voxgate.store import FolderBlobs, Store
+from voxgate.store import Store, open_blobs
 
 _SIGNAL_POLL_SECONDS: Final = 0.25
 _PUBLISH_SECONDS: Final = 1.0
@@ -130,7 +130,7 @@ def build_worker(
     )
     api = build_api(
         store=store,
-        blobs=FolderBlobs(settings.blobs_dir),
+        blobs=open_blobs(settings),
         keys=keys,
         sign_in=sign_in,
         models=functools.partial(router.models, aliases=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import psycopg
 import pytest
 
 from tests.postgres import Postgres
-from voxgate.store import FolderBlobs, Store, migrate, schema
+from tests.s3 import S3Server
+from voxgate.store import Blobs, FolderBlobs, Store, migrate, schema
+from voxgate.store.s3 import S3Blobs
+from voxgate.store.staged import StagedBlobs
 
 _SHARED = "voxgate_shared"
 
@@ -49,6 +53,21 @@ def store(url: str) -> Iterator[Store]:
         yield opened
 
 
+@pytest.fixture(params=["folder", "s3"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Blobs]:
+    """As the recorder of one machine sees them."""
+    folder = FolderBlobs(tmp_path / "blobs")
+    if request.param == "folder":
+        yield folder
+        return
+    staged = StagedBlobs(folder, request.getfixturevalue("bucket"))
+    yield staged
+    staged.close()
+
+
 @pytest.fixture
-def blobs(tmp_path: Path) -> FolderBlobs:
-    return FolderBlobs(tmp_path / "blobs")
+def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Blobs:
+    """With nothing in it, as any machine sees it."""
+    for name, value in s3.environ.items():
+        monkeypatch.setenv(name, value)
+    return S3Blobs(s3.bucket, f"store/{uuid.uuid4().hex}", s3.url)

@@ -70,10 +70,8 @@ def _run_recorder(orders: dict[str, Any]) -> None:
     stop, at_once = _stop_on_signals()
     end_with_parent(stop.set)
     run_recorder(
-        settings.data_dir,
-        settings.database_url,
+        settings,
         share=Share(*orders.get("share", ())),
-        retention_days=settings.retention_days,
         outbox=Outbox(settings.outbox_dir) if orders.get("exports") else None,
         stop=stop,
         at_once=at_once,

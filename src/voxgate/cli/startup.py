@@ -24,14 +24,15 @@ from voxgate.export.target import OtlpTarget, resolve_target
 from voxgate.gateway.certificates import tls_context
 from voxgate.gateway.scoreboard import Scoreboard
 from voxgate.providers.local.settings import LocalSettings, installed, resolve_ear, resolve_voice
-from voxgate.store import Store
+from voxgate.store import Store, check_blobs
 
 _BACKLOG: Final = 2048
 _WORKER_STOP_SECONDS: Final = 20.0
 """Beyond the drain: to say why calls are closed, and to write what is still in memory."""
 _RECORDER_STOP_SECONDS: Final = 15.0
 _EXPORTER_STOP_SECONDS: Final = 15.0
-_FIXED: Final = ("host", "port", "data_dir", "database_url", "recorders", "export", "local")
+_BLOBS: Final = ("blobs_url", "blobs_endpoint", "blobs_region")
+_FIXED: Final = ("host", "port", "data_dir", "database_url", *_BLOBS, "recorders", "export", "local")
 """What a rolling restart cannot change: the port is open, and the other processes go on."""
 
 logger = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ def prepare_data_dir(settings: Settings) -> None:
     folder = settings.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for inner in (settings.wire_dir, settings.blobs_dir):
+        for inner in (settings.wire_dir, folder / "blobs"):
             inner.mkdir(exist_ok=True)
         probe = folder / f".writable-{os.getpid()}"
         probe.write_bytes(b"")
@@ -116,6 +117,7 @@ def prepare_data_dir(settings: Settings) -> None:
             "Choose another with --data-dir."
         ) from error
     load_token_keys(folder / TOKEN_KEYS_NAME)
+    check_blobs(settings)
     Store(settings.database_url).close()  # the schema is there before the processes race for it
 
 

@@ -41,6 +41,7 @@
     │   └── UpstreamLost        502  1011  it ended in the middle of a call
     ├── Overloaded              503  1013  the gateway has as many calls as it takes
     ├── StoreUnavailable        503  1013  the database is away or locked, and this cannot be done without it
+    │   └── BlobsUnavailable    503  1013  the object store does not answer
     ├── LimitUnknown            503  1013  whether the key may have another call cannot be found out now
     ├── Draining                503  1001  the gateway is stopping
     └── SettingsError           the configuration is wrong; names the key and the line (exit 2)
@@ -280,6 +281,10 @@ class StoreUnavailable(VoxgateError):
     status = 503
     close_code = 1013
     code = "database_unavailable"
+
+
+class BlobsUnavailable(StoreUnavailable):
+    code = "blobs_unavailable"
 
 
 class LimitUnknown(VoxgateError):

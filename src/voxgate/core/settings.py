@@ -45,6 +45,10 @@ OriginPattern = Annotated[str, AfterValidator(origin_pattern)]
 NetworkText = Annotated[str, AfterValidator(network_text)]
 
 
+_HTTP_URL: Final = r"^https?://[^\s/?#]+[^\s?#]*$"
+_BLOBS_URL: Final = r"^(s3://[a-z0-9][a-z0-9._-]+(/[\w.-]+)*/?|file:///\S*[^\s/])$"
+
+
 def _no_pattern(name: str) -> str:
     if any(sign in name for sign in "*?["):
         raise ValueError(f"{name!r} is a pattern; write the name of one model")
@@ -61,7 +65,7 @@ class _Section(BaseModel):
 class ProviderSettings(_Section):
     """One upstream: where it is and where its key comes from."""
 
-    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")]
+    base_url: Annotated[str, Field(pattern=_HTTP_URL)]
     kind: Kind = Kind.COMPATIBLE
     """Whose it is; if it is not written, the one that the URL means."""
     api_version: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = None
@@ -189,6 +193,12 @@ class Settings(_Section):
     """Where metadata is: a file of SQLite, by default in the data folder, or PostgreSQL."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    blobs_url: Annotated[str, Field(pattern=_BLOBS_URL)] | None = None
+    """Where blobs are, if not in the data folder: `s3://bucket/prefix`, or `file:///folder` that machines
+    share."""
+    blobs_endpoint: Annotated[str, Field(pattern=_HTTP_URL)] | None = None
+    """Of an S3-compatible store; None: Amazon's."""
+    blobs_region: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = None
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     recorders: Annotated[int, Field(ge=1, le=16)] = 1
     """Processes that share the recording of all calls."""
@@ -262,12 +272,20 @@ class Settings(_Section):
 
     @property
     def blobs_dir(self) -> Path:
+        """The folder of blobs, or of those that are on their way to a bucket."""
+        if self.blobs_url is not None and self.blobs_url.startswith("file://"):
+            return Path(self.blobs_url.removeprefix("file://"))
         return self.data_dir / "blobs"
 
     @property
     def outbox_dir(self) -> Path:
         """The sessions that are still to be sent to OpenTelemetry."""
         return self.data_dir / "outbox"
+
+    @property
+    def machines_share(self) -> bool:
+        """Whether several machines may work on the same database and the same blobs."""
+        return self.blobs_url is not None and not self.database_url.startswith("sqlite")
 
 
 _OPENAI: Final = {

@@ -6,8 +6,8 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 
+from voxgate.core.settings import Settings
 from voxgate.export.outbox import Outbox
 from voxgate.jobs.compaction import Compactor
 from voxgate.jobs.memory import collect_rarely
@@ -15,17 +15,15 @@ from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.recorder import Recorder
 from voxgate.jobs.retention import Retention
 from voxgate.jobs.shares import Share
-from voxgate.store import FolderBlobs, Store
+from voxgate.store import Store, open_blobs
 
 logger = logging.getLogger(__name__)
 
 
 def run_recorder(
-    data_dir: Path,
-    database_url: str,
+    settings: Settings,
     *,
     share: Share,
-    retention_days: int | None = None,
     outbox: Outbox | None = None,
     stop: threading.Event,
     at_once: threading.Event,
@@ -35,12 +33,12 @@ def run_recorder(
     `ready` is called once the store is open. The `outbox` gets what is to be exported. What is deleted when
     its time is over is the first share's."""
     collect_rarely()
-    with Store(database_url) as store:
-        blobs = FolderBlobs(data_dir / "blobs")
-        retention = Retention(store, blobs, retention_days) if share.is_first else None
-        with closing(Compactor(store, blobs, data_dir / "compact", share.has)) as compactor:
+    with Store(settings.database_url) as store:
+        blobs = open_blobs(settings)
+        retention = Retention(store, blobs, settings.retention_days) if share.is_first else None
+        with closing(Compactor(store, blobs, settings.data_dir / "compact", share.has)) as compactor:
             recorder = Recorder(
-                wire_dir=data_dir / "wire",
+                wire_dir=settings.wire_dir,
                 store=store,
                 blobs=blobs,
                 share=share,

@@ -101,6 +101,9 @@ class Rebuilder:
             if not number % _LINES_PER_STEP:
                 yield
         closed = yield from close_trace(builder, self._blobs, prefix)
+        for key in closed.keys:
+            while not self._blobs.sync(key):
+                yield
         for name in _MADE_OF_THE_CALL:
             self._blobs.delete_prefix(f"{prefix}/{name}")
         if self._store.session_revision(session_id) is None:  # deleted meanwhile: nothing may be left

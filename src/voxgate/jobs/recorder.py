@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from voxgate.core.errors import StoreUnavailable
 from voxgate.jobs.compaction import Compactor
 from voxgate.jobs.memory import give_back
 from voxgate.jobs.rebuilding import Rebuilder
@@ -147,6 +148,7 @@ class Recorder:
             self._next_tidying = now + _TIDY_SECONDS
             if self._share.is_first:
                 remove_left_folders(self._wire_dir)
+            self._blobs.tidy()
             give_back()
 
     def _advance(self, path: Path) -> bool:
@@ -160,7 +162,7 @@ class Recorder:
             recording.refresh(len(self._recordings))
         except FileNotFoundError:
             self._forget(path)  # somebody deleted the log: there is nothing left to record
-        except OSError as error:
+        except (OSError, StoreUnavailable) as error:
             self._begin_again_later(path, error)
         except Exception as error:
             # Whatever it is, the same log would meet it again: it is put aside and the others go on.
@@ -171,10 +173,11 @@ class Recorder:
                 self._forget(path)
         return busy
 
-    def _begin_again_later(self, path: Path, error: OSError) -> None:
-        """The disk did not do its part, which may pass; what was written is of unknown length."""
+    def _begin_again_later(self, path: Path, error: OSError | StoreUnavailable) -> None:
+        """A store did not do its part, which may pass; what was written is of unknown length."""
         attempts = self._setbacks[path].attempts + 1 if path in self._setbacks else 1
-        lasting = attempts >= _MOST_ATTEMPTS and error.errno not in _PASSING
+        passing = isinstance(error, StoreUnavailable) or error.errno in _PASSING
+        lasting = attempts >= _MOST_ATTEMPTS and not passing
         if lasting and path in self._recordings:
             logger.error("session %s is put aside after %d attempts: %s", path.stem, attempts, error)
             self._quarantine(path, error)

@@ -29,6 +29,8 @@ _REFRESH_SHARE: Final = 20
 _SOUND_REFRESH: Final = 4
 """So many times as long where there is nothing new but the length of the sound."""
 _ALIVE_SECONDS: Final = 0.5
+_SYNC_SECONDS: Final = 0.05
+"""How often it looks whether what is on its way has been stored."""
 _MOST_SAVE_PAUSE: Final = 30.0
 
 _RECORDS_ASIDE: Final = 8
@@ -75,7 +77,7 @@ class SessionRecording:
         self._failed_saves = 0
         self._next_alive_check = 0.0
         self._finishing: Iterator[None] | None = None
-        blobs.delete_prefix(f"{self._prefix}/")
+        blobs.clear(f"{self._prefix}/")
 
     # While the call runs
 
@@ -181,11 +183,10 @@ class SessionRecording:
     def _finish(self) -> Iterator[None]:
         """One step at a time: tracks, everything on the disk, the final trace, and only then the wire log.
         So a session that is shown as complete has all its sound."""
-        keys = self._tracks.finish()
-        trace, made = yield from close_trace(self._builder, self._blobs, self._prefix)
-        for key in self._written(keys + made):
-            self._blobs.sync(key)
-            yield
+        self._tracks.finish()
+        trace, _ = yield from close_trace(self._builder, self._blobs, self._prefix)
+        for key in self._blobs.unsynced(f"{self._prefix}/"):
+            yield from self._sync(key)
         self._saved = {}  # the final trace is written as a whole
         while not self._save(lambda: trace):
             while time.monotonic() < self._next_save:
@@ -193,9 +194,12 @@ class SessionRecording:
         self._on_finished(self.session_id)
         self.path.unlink(missing_ok=True)
 
-    def _written(self, tracks: list[str]) -> list[str]:
-        keys = [f"{self._prefix}/events.jsonl", *tracks]
-        return [key for key in keys if self._blobs.size(key) is not None]
+    def _sync(self, key: str) -> Iterator[None]:
+        """Meanwhile there is nothing to read, and others need not wait for this one."""
+        while not self._blobs.sync(key):
+            self.behind, self._next_save = False, time.monotonic() + _SYNC_SECONDS
+            yield
+        yield
 
     # When it cannot be done
 
@@ -212,3 +216,5 @@ class SessionRecording:
             logger.exception("session %s: its failure could not be saved", self.session_id)
         self._blobs.put_file(f"{self._prefix}/failed.vgw", self.path)
         self.path.unlink()
+        for key in self._blobs.unsynced(f"{self._prefix}/"):
+            self._blobs.sync(key)

@@ -11,6 +11,7 @@ from voxgate.store.keys import KeyRows
 from voxgate.store.leases import Lease, LeaseRows
 from voxgate.store.migrating import Migrated, migrate, schema_version
 from voxgate.store.migrations import newest as newest_schema
+from voxgate.store.opening import check_blobs, open_blobs
 from voxgate.store.sessions import SessionRows
 from voxgate.store.signals import REBUILD, REBUILD_FAILED, REBUILT, SignalRows
 from voxgate.store.spending import SpendingRows, Spent
@@ -26,8 +27,10 @@ __all__ = [
     "Migrated",
     "Spent",
     "Store",
+    "check_blobs",
     "migrate",
     "newest_schema",
+    "open_blobs",
     "schema_version",
 ]
 

@@ -1,6 +1,7 @@
 """The object store: bytes under keys such as `sessions/<id>/events.jsonl`, here as files of one folder.
 
-`Blobs` is what a backend must do; `FolderBlobs` is the one for a single machine.
+`Blobs` is what a backend must do; `FolderBlobs` is the one for a single machine or a folder that machines
+share, `staged` the one for a bucket.
 """
 
 from __future__ import annotations
@@ -29,13 +30,15 @@ class Blobs(Protocol):
     """Prefixes are whole path segments: `sessions/a` does not mean `sessions/ab`. Missing blobs: NotFound."""
 
     def append(self, key: str, data: bytes) -> None:
-        """Add to the end; the first append makes the blob. Readers may see it at once."""
+        """Add to the end; the first append makes the blob. Readers on this machine may see it at once, those
+        of others after `sync`."""
 
     def put(self, key: str, data: bytes) -> None:
-        """Replace the blob as a whole: a reader sees the old bytes or the new ones, never a mixture."""
+        """Replace the blob as a whole: a reader sees the old bytes or the new ones, never a mixture. Readers
+        of other machines may have to wait for `sync`."""
 
     def put_file(self, key: str, source: Path) -> None:
-        """As `put`, from a local file of any size, which stays."""
+        """As `put`, from a local file of any size, which stays. Afterwards everybody sees it."""
 
     def open(self, key: str) -> BinaryIO:
         """Read from the start; the caller closes it."""
@@ -49,8 +52,22 @@ class Blobs(Protocol):
     def delete_prefix(self, prefix: str) -> int:
         """Delete every blob under the prefix; how many there were."""
 
-    def sync(self, key: str) -> None:
-        """Return once the blob's bytes would survive a power cut."""
+    def clear(self, prefix: str) -> None:
+        """Forget what an earlier attempt left under the prefix, at the latest before anything new is stored
+        there. Waits for no network."""
+
+    def unsynced(self, prefix: str) -> Sequence[str]:
+        """What is under the prefix and may need `sync`."""
+
+    def sync(self, key: str) -> bool:
+        """Whether the blob's bytes would survive: a power cut, and the machine where the store is shared. If
+        not it is under way: ask again."""
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """The names right under the prefix under which there are blobs, sorted."""
+
+    def tidy(self) -> None:
+        """What is to be done from time to time."""
 
     def list(self, prefix: str = "") -> Sequence[str]:
         """The keys under the prefix, sorted."""
@@ -109,12 +126,40 @@ class FolderBlobs:
             path.unlink(missing_ok=True)
         return len(keys)
 
-    def sync(self, key: str) -> None:
+    def clear(self, prefix: str) -> None:
+        self.delete_prefix(prefix)
+
+    def unsynced(self, prefix: str) -> Sequence[str]:
+        return self.list(prefix)
+
+    def sync(self, key: str) -> bool:
         path = self._path(key)
         with _named(key):
             _fsync(path)
         # The name too: a file that was just made is in its folder only once the folder is written.
         _fsync(path.parent)
+        return True
+
+    def tidy(self) -> None:
+        """Nothing has to be."""
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        base = self._path(prefix.rstrip("/"))
+        if not base.is_dir():
+            return []
+        found = (path for path in base.iterdir() if path.is_dir() and not path.name.startswith("."))
+        return sorted(path.name for path in found if any(True for _ in _files(path)))
+
+    def path(self, key: str) -> Path:
+        """Where the blob is a file."""
+        return self._path(key)
+
+    def changed_at(self, key: str) -> float | None:
+        """In seconds since 1970; None if there is no such blob."""
+        try:
+            return self._path(key).stat().st_mtime
+        except FileNotFoundError:
+            return None
 
     def list(self, prefix: str = "") -> Sequence[str]:
         base = self._path(prefix.rstrip("/")) if prefix else self.root
@@ -126,12 +171,17 @@ class FolderBlobs:
         return Path(self._name(key))
 
     def _name(self, key: str) -> str:
-        if not _KEY.fullmatch(key):
-            raise InvalidBlobKey(
-                f"{key[:100]!r} is not a key of a blob: names of letters, digits, '.', '_' and '-', none"
-                " starting with '.', with '/' between them."
-            )
-        return f"{self.root}/{key}"
+        return f"{self.root}/{check_key(key)}"
+
+
+def check_key(key: str) -> str:
+    """The key, if every backend takes it."""
+    if not _KEY.fullmatch(key):
+        raise InvalidBlobKey(
+            f"{key[:100]!r} is not a key of a blob: names of letters, digits, '.', '_' and '-', none"
+            " starting with '.', with '/' between them."
+        )
+    return key
 
 
 def _append(path: str, data: bytes) -> None:
