@@ -140,6 +140,6 @@ def running_postgres() -> Iterator[Postgres]:
         try:
             yield server
         finally:
-            server.stop()
+            server.stop(signal.SIGQUIT)  # nobody needs its data any more
     finally:
         shutil.rmtree(folder, ignore_errors=True)

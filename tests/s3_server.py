@@ -82,6 +82,7 @@ def main() -> None:
     where = {"url": f"http://127.0.0.1:{server.server_port}", "key_id": key_id, "secret": secret}
     print(json.dumps({**where, "bucket": BUCKET}), flush=True)
     sys.stdin.read()
+    os._exit(0)  # no matter who still has a connection
 
 
 if __name__ == "__main__":

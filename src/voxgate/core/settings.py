@@ -199,6 +199,8 @@ class Settings(_Section):
     blobs_endpoint: Annotated[str, Field(pattern=_HTTP_URL)] | None = None
     """Of an S3-compatible store; None: Amazon's."""
     blobs_region: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = None
+    takeover_seconds: Annotated[float, Field(ge=8, le=86_400)] = 60.0
+    """After so long without a sign of a machine, others finish its calls from what it had shipped."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     recorders: Annotated[int, Field(ge=1, le=16)] = 1
     """Processes that share the recording of all calls."""

@@ -10,12 +10,14 @@ from contextlib import closing
 from voxgate.core.settings import Settings
 from voxgate.export.outbox import Outbox
 from voxgate.jobs.compaction import Compactor
+from voxgate.jobs.machines import Machine, machine_id
 from voxgate.jobs.memory import collect_rarely
 from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.recorder import Recorder
 from voxgate.jobs.retention import Retention
 from voxgate.jobs.shares import Share
-from voxgate.store import Store, open_blobs
+from voxgate.jobs.sharing import Sharing
+from voxgate.store import Store, open_blobs, open_shared
 
 logger = logging.getLogger(__name__)
 
@@ -46,9 +48,19 @@ def run_recorder(
                 compactor=compactor,
                 rebuilder=Rebuilder(store, blobs),
                 on_finished=_into(outbox) if outbox is not None else lambda _: None,
+                sharing=_sharing(settings, store, share),
             )
             ready()
             recorder.run(stop, at_once)
+
+
+def _sharing(settings: Settings, store: Store, share: Share) -> Sharing | None:
+    """With other machines, where they share database and blobs."""
+    shared = open_shared(settings)
+    if shared is None:
+        return None
+    machine = Machine(store, machine_id(settings.data_dir), settings.takeover_seconds, share)
+    return Sharing(store, shared, settings.wire_dir, machine)
 
 
 def _into(outbox: Outbox) -> Callable[[str], None]:

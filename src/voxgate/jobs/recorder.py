@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.recording import SessionRecording
 from voxgate.jobs.retention import Retention
 from voxgate.jobs.shares import WHOLE, Share
+from voxgate.jobs.sharing import Sharing
 from voxgate.recording.wirelog import LOCK_NAME, remove_left_folders, wire_logs, writer_is_alive
 from voxgate.store import Blobs, Store
 
@@ -74,6 +76,7 @@ class Recorder:
         compactor: Compactor | None = None,
         rebuilder: Rebuilder | None = None,
         on_finished: Callable[[str], None] = lambda _: None,
+        sharing: Sharing | None = None,
     ) -> None:
         """`on_finished` is told the id of each session whose final trace is in the store; it never waits."""
         self._wire_dir = wire_dir
@@ -87,12 +90,16 @@ class Recorder:
         self._compactor = compactor
         self._beside = [work for work in (retention, rebuilder, compactor) if work is not None]
         self._on_finished = on_finished
+        self._sharing = sharing
         self._next_find = 0.0
 
     def run(self, stop: threading.Event, at_once: threading.Event) -> None:
         """Records until `stop`, then finishes what has ended, unless `at_once` is set. Only one recorder
-        works on a share of a folder: a second one waits."""
-        with self._share.held(self._wire_dir, stop, self._poll_seconds) as is_mine:
+        works on a share of a folder, and as one machine: a second one waits."""
+        with self._share.held(self._wire_dir, stop, self._poll_seconds) as is_alone, ExitStack() as stack:
+            is_mine = is_alone
+            if is_alone and self._sharing is not None:
+                is_mine = stack.enter_context(self._sharing.running(stop))
             while is_mine and not stop.is_set():
                 if not self.step():
                     stop.wait(self._poll_seconds)

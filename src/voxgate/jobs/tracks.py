@@ -37,11 +37,10 @@ class TrackWriter:
         for track, data in pieces.items():
             self._append(track, b"".join(data))
 
-    def finish(self) -> list[str]:
-        """Writes what a resampler held back; the keys of the tracks."""
+    def finish(self) -> None:
+        """Writes what a resampler held back."""
         for track, decoder in self._decoders.items():
             self._append(track, decoder.flush())
-        return [f"{self._prefix}/{track}.pcm" for track in self._decoders]
 
     def _decode(self, track: Track, chunk: AudioChunk) -> bytes:
         decoder = self._decoders.get(track)

@@ -11,7 +11,7 @@ from voxgate.store.keys import KeyRows
 from voxgate.store.leases import Lease, LeaseRows
 from voxgate.store.migrating import Migrated, migrate, schema_version
 from voxgate.store.migrations import newest as newest_schema
-from voxgate.store.opening import check_blobs, open_blobs
+from voxgate.store.opening import check_blobs, open_blobs, open_shared
 from voxgate.store.sessions import SessionRows
 from voxgate.store.signals import REBUILD, REBUILD_FAILED, REBUILT, SignalRows
 from voxgate.store.spending import SpendingRows, Spent
@@ -31,6 +31,7 @@ __all__ = [
     "migrate",
     "newest_schema",
     "open_blobs",
+    "open_shared",
     "schema_version",
 ]
 

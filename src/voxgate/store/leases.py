@@ -45,6 +45,13 @@ class LeaseRows:
         with self._database.writing() as connection:
             _keep(connection, sorted(held), now + seconds)
 
+    def lease_holders(self, scope: str) -> set[str]:
+        """Who has one now."""
+        now = clock.unix_seconds()
+        query = select(leases.c.holder).where(leases.c.scope == scope, leases.c.expires_at > now)
+        with self._database.reading() as connection:
+            return set(connection.execute(query).scalars())
+
     def give_back_leases(self, ended: Iterable[Lease]) -> None:
         one = leases.c.scope == bindparam("its_scope"), leases.c.holder == bindparam("its_holder")
         each = [{"its_scope": scope, "its_holder": holder} for scope, holder in ended]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from voxgate.core.errors import BlobsUnavailable, SettingsError
 from voxgate.core.settings import Settings
-from voxgate.store.blobs import Blobs, FolderBlobs
+from voxgate.store.blobs import FolderBlobs
+
+if TYPE_CHECKING:
+    from voxgate.store.s3 import S3Blobs
+    from voxgate.store.staged import StagedBlobs
 
 logger = logging.getLogger(__name__)
 
 
-def open_blobs(settings: Settings) -> Blobs:
+def open_blobs(settings: Settings) -> FolderBlobs | StagedBlobs:
     """Reads and writes nothing yet."""
     folder = FolderBlobs(settings.blobs_dir)
     if settings.blobs_url is None or not settings.blobs_url.startswith("s3://"):
@@ -29,6 +34,14 @@ def open_blobs(settings: Settings) -> Blobs:
     return StagedBlobs(folder, S3Blobs(*_place(settings)))
 
 
+def open_shared(settings: Settings) -> FolderBlobs | S3Blobs | None:
+    """What other machines see at once; None where a machine is alone."""
+    if not settings.machines_share:
+        return None
+    blobs = open_blobs(settings)
+    return blobs if isinstance(blobs, FolderBlobs) else blobs.remote
+
+
 def check_blobs(settings: Settings) -> None:
     """SettingsError when they cannot be where the settings say. A store that does not answer now is told in
     the log: calls can do without it."""
@@ -36,10 +49,10 @@ def check_blobs(settings: Settings) -> None:
         if not settings.blobs_dir.is_dir():  # perhaps it is not mounted
             raise SettingsError(f"blobs_url: there is no folder {settings.blobs_dir}. Make it, or mount it.")
         return
-    check = getattr(open_blobs(settings), "check", None)
+    blobs = open_blobs(settings)
     try:
-        if check is not None:
-            check()
+        if not isinstance(blobs, FolderBlobs):
+            blobs.check()
     except BlobsUnavailable as error:
         logger.warning("%s Recordings wait on this machine.", error.message)
 

@@ -44,6 +44,7 @@ class StagedBlobs:
         self._clearing = threading.Lock()
         self._kept: dict[str, float] = {}
         """What is up and in the folder too, and since when."""
+        self._adopted = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         return StagedBlobs, (self.local, self.remote)
@@ -120,6 +121,9 @@ class StagedBlobs:
 
     def tidy(self) -> None:
         """Takes out of the folder what has been up for long enough."""
+        if not self._adopted:
+            self._adopted = True
+            self.adopt()
         before = time.monotonic() - _KEPT_SECONDS
         for key in [key for key, since in self._kept.items() if since < before]:
             del self._kept[key]
