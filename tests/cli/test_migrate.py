@@ -41,7 +41,7 @@ def run(tmp_path: Path, new_postgres_url: str) -> Run:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=60,
+            timeout=110,
         )
         return done.returncode, done.stdout
 
@@ -60,6 +60,10 @@ def test_serve_says_which_command_brings_the_database_up(run: Run) -> None:
     assert code == 0
     assert words.endswith(f"The database had no tables and has schema version {NEWEST} now.\n")
     assert run("migrate") == (0, f"Nothing to do: the database has schema version {NEWEST}.\n")
+
+
+def test_an_older_schema_is_gone_back_to_and_brought_up_again(run: Run) -> None:
+    run("migrate")
     code, words = run("migrate", "--to", "1")
     assert (code, words.splitlines()[-1]) == (
         0,
@@ -80,7 +84,7 @@ def test_a_server_that_is_not_there_and_a_password_are_not_shown(run: Run, tmp_p
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=110,
         )
         assert done.returncode == 2
         assert "cannot be opened" in done.stderr

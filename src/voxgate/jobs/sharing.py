@@ -1,5 +1,5 @@
-"""What the first recorder of a machine does for others, in threads beside its own work: says that it lives, ships its
-wire logs, and finishes what machines left that are gone.
+"""What a recorder does for other machines, in threads beside its own work: says that it lives. The first one
+of a machine also ships its wire logs, and finishes what machines left that are gone.
 """
 
 from __future__ import annotations
