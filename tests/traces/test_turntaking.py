@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxgate.traces.sound import Interval, Lane, common, gaps, merged, total
+from voxgate.traces.sound import Interval, Lane, common, gaps, merged, total, within_ms
 from voxgate.traces.turntaking import (
     Said,
     TurnTaking,
     dead_air,
     is_backchannel,
-    overlap_ms,
     take_turns,
     talk_ratio,
     user_turns,
@@ -59,6 +58,7 @@ def test_segments_are_what_a_tick_by_tick_count_says(
     assert total(a) == len(ticks[0])
     assert total(common(a, b)) == len(ticks[0] & ticks[1])
     assert total(gaps(a, 10, 90)) == len(set(range(10, 90)) - ticks[0])
+    assert within_ms(a, 10, 90) == len(set(range(10, 90)) & ticks[0])
     assert all(
         later[0] - before[1] > gap
         for before, later in zip(merged(one, gap), merged(one, gap)[1:], strict=False)
@@ -196,7 +196,7 @@ def test_without_a_user_nothing_is_missed() -> None:
 
 def test_overlap_and_talk_ratio() -> None:
     user, heard = [(0, 1000), (3000, 4000)], [(800, 3100), (3500, 3600)]
-    assert overlap_ms(user, heard) == 200 + 100 + 100
+    assert total(common(user, heard)) == 200 + 100 + 100
     assert talk_ratio(user, heard) == 2400 / 4400
     assert talk_ratio([], []) is None
 

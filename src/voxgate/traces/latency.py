@@ -17,7 +17,7 @@ from voxgate.traces.events import Json
 from voxgate.traces.lanes import Run
 from voxgate.traces.model import Span
 from voxgate.traces.responses import Response, ToolCall
-from voxgate.traces.sound import SoundFacts, common, gaps, merged, total
+from voxgate.traces.sound import SoundFacts, within_ms
 from voxgate.traces.tracks import TrackLayout
 
 REAL_TIME_MS: Final = 500.0
@@ -158,8 +158,7 @@ def user_metrics(
 def _overlap_ms(speech: Speech, sound: SoundFacts | None) -> float | None:
     if sound is None or speech.start_ms is None or speech.end_ms is None:
         return None
-    both = common(sound.user.segments, sound.heard.segments)
-    return total(common(both, [(speech.start_ms, speech.end_ms)]))
+    return within_ms(sound.both, speech.start_ms, speech.end_ms)
 
 
 # Responses
@@ -295,5 +294,5 @@ def _silence_ms(start_ns: int, end_ns: int | None, sound: SoundFacts | None) -> 
     """How long nobody spoke while the tool ran."""
     if sound is None or end_ns is None:
         return None
-    voiced = merged([*sound.user.segments, *sound.heard.segments])
-    return total(gaps(voiced, start_ns / 1e6, end_ns / 1e6))
+    start_ms, end_ms = start_ns / 1e6, max(start_ns, end_ns) / 1e6
+    return end_ms - start_ms - within_ms(sound.voiced, start_ms, end_ms)

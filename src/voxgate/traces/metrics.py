@@ -17,7 +17,7 @@ from voxgate.traces.latency import DISTRIBUTIONS, SPREAD_OF, distribution, is_pa
 from voxgate.traces.model import Span
 from voxgate.traces.responses import Responses, ToolCall
 from voxgate.traces.session import SessionState
-from voxgate.traces.sound import MERGE_GAP_MS, SoundFacts
+from voxgate.traces.sound import MERGE_GAP_MS, SoundFacts, total
 from voxgate.traces.tracks import TrackLayout
 from voxgate.traces.turntaking import DeadAir, Said, TurnTaking
 from voxgate.traces.usage import COUNTS
@@ -142,9 +142,7 @@ def _silence(name: str) -> Callable[[Facts], Result]:
 
 
 def _overlap_ms(facts: Facts) -> Result:
-    sound = facts.sound
-    spoken = sound is not None and (sound.user.segments or sound.heard.segments)
-    return turntaking.overlap_ms(sound.user.segments, sound.heard.segments) if sound and spoken else None
+    return total(facts.sound.both) if facts.sound is not None and facts.sound.voiced else None
 
 
 def _talk_ratio(facts: Facts) -> Result:

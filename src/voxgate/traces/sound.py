@@ -57,6 +57,14 @@ class SoundFacts:
     user: Lane
     heard: Lane
     vad: Json
+    voiced: list[Interval] = field(init=False)
+    """Segments of either."""
+    both: list[Interval] = field(init=False)
+    """Where both speak at once."""
+
+    def __post_init__(self) -> None:
+        self.voiced = merged([*self.user.segments, *self.heard.segments])
+        self.both = common(self.user.segments, self.heard.segments)
 
 
 def merged(intervals: Iterable[Interval], gap_ms: float = 0.0) -> list[Interval]:
@@ -72,6 +80,13 @@ def merged(intervals: Iterable[Interval], gap_ms: float = 0.0) -> list[Interval]
 
 def total(intervals: Iterable[Interval]) -> float:
     return sum(end - start for start, end in intervals)
+
+
+def within_ms(intervals: Sequence[Interval], start_ms: float, end_ms: float) -> float:
+    """How much of them, which are in their order and without overlaps, lies between these times."""
+    first = max(bisect_right(intervals, (start_ms,)) - 1, 0)
+    last = bisect_left(intervals, (end_ms,))
+    return sum(max(min(end, end_ms) - max(start, start_ms), 0.0) for start, end in intervals[first:last])
 
 
 def common(one: Sequence[Interval], other: Sequence[Interval]) -> list[Interval]:

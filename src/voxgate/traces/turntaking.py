@@ -169,10 +169,6 @@ def _yields(found: TurnTaking, turns: Sequence[Turn], heard: Sequence[Interval],
 # Silence and speaking at once
 
 
-def overlap_ms(user: Sequence[Interval], heard: Sequence[Interval]) -> float:
-    return total(common(user, heard))
-
-
 def talk_ratio(user: Sequence[Interval], heard: Sequence[Interval]) -> float | None:
     """The assistant's share of the speech."""
     spoken = total(user) + total(heard)

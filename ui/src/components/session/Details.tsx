@@ -3,7 +3,7 @@ import type { SessionDetail } from "../../api/types";
 import { fields, metricReason } from "../../lib/trace";
 import { JsonText } from "./JsonText";
 
-const ELSEWHERE = new Set(["spans", "metrics", "metric_reasons", "title", "id"]);
+const ELSEWHERE = new Set(["spans", "metrics", "metric_reasons", "metric_versions", "title", "id"]);
 
 function shown(value: unknown): string {
   if (value === null || value === undefined) return "not measured";
