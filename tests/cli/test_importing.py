@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.cli.commands import Command
+from tests.cli.commands import run_here
 from tests.running import Voxgate
 from tests.traces.calls import b64, pcm
 
@@ -32,13 +32,14 @@ def write_log(folder: Path, words: str) -> Path:
 
 
 def test_a_log_is_checked_imported_once_and_shown(voxgate: Voxgate, tmp_path: Path) -> None:
-    command = Command(voxgate)
     path = write_log(tmp_path, f"Good day from {tmp_path.name}.")
-    checked = command("sessions", "import", str(path), "--dry-run")
+    checked = run_here(voxgate, "sessions", "import", str(path), "--dry-run")
     assert "could be imported" in checked.line
-    session_id = json.loads(command("sessions", "import", str(path), "--project", "old", "--json").line)["id"]
-    assert "is there already" in command("sessions", "import", str(path), "--project", "old").line
-    shown = json.loads(command("sessions", "show", session_id, "--json").output)
+    session_id = json.loads(
+        run_here(voxgate, "sessions", "import", str(path), "--project", "old", "--json").line
+    )["id"]
+    assert "is there already" in run_here(voxgate, "sessions", "import", str(path), "--project", "old").line
+    shown = json.loads(run_here(voxgate, "sessions", "show", session_id, "--json").output)
     assert (shown["status"], shown["project"]) == ("complete", "old")
     assert shown["imported"]["file"] == "call.jsonl"
     assert shown["started_at"] == "2026-11-20T10:00:00.000Z"
@@ -51,9 +52,9 @@ def test_a_file_that_is_no_log_is_said_with_its_line(voxgate: Voxgate, tmp_path:
     path = tmp_path / "notes.jsonl"
     path.write_text('{"type": "response.create"}\n{"hello": "there"}\n')
     for flags in ((), ("--dry-run",)):
-        done = Command(voxgate)("sessions", "import", str(path), *flags)
+        done = run_here(voxgate, "sessions", "import", str(path), *flags)
         assert done.status == 2
         assert "notes.jsonl, line 2 has no Realtime event" in done.errors
-    assert Command(voxgate)("sessions", "import", str(tmp_path / "none.jsonl")).status == 2
-    wrong = Command(voxgate)("sessions", "import", str(path), "--started-at", "yesterday")
+    assert run_here(voxgate, "sessions", "import", str(tmp_path / "none.jsonl")).status == 2
+    wrong = run_here(voxgate, "sessions", "import", str(path), "--started-at", "yesterday")
     assert "--started-at 'yesterday'" in wrong.errors

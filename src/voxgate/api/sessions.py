@@ -72,9 +72,16 @@ def list_sessions(
 
 
 @router.get("/{session_id}", response_model=Trace)
-def get_session(session_id: str, key: Reader, control: Controlled) -> dict[str, Any]:
+def get_session(
+    session_id: str,
+    key: Reader,
+    control: Controlled,
+    items: Annotated[bool, Query(description="Also the conversation's items.")] = False,
+) -> dict[str, Any]:
     """A session with its spans in the order of their start."""
-    return trace_shape(find_session(control, key, session_id, with_spans=True))
+    row = find_session(control, key, session_id, with_spans=True)
+    shown = {"items": row["data"].get("items") or []} if items else {}
+    return trace_shape(row) | shown
 
 
 @router.delete("/{session_id}", response_model=Deleted)

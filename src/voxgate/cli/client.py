@@ -8,6 +8,7 @@ import json
 import os
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from urllib.error import HTTPError, URLError
@@ -25,7 +26,12 @@ Query = Mapping[str, str | int | bool | Sequence[str] | None] | None
 
 
 class ApiError(VoxgateError):
-    """The running Voxgate answered with an error; the message is its own."""
+    """The running Voxgate answered with an error; the message is its own. `http_status` is None where none
+    answered."""
+
+    def __init__(self, message: str, http_status: int | None = None) -> None:
+        super().__init__(message)
+        self.http_status = http_status
 
 
 class Client:
@@ -49,6 +55,10 @@ class Client:
                 f"(there is no readable {path})."
             ) from error
 
+    @property
+    def url(self) -> str:
+        return self._url
+
     def call(self, method: str, path: str, body: Any = None, query: Query = None) -> Any:
         """The answer's JSON (None when it is empty). ApiError with the server's words when it refuses."""
         with self._open(method, path, body, query) as answer:
@@ -61,9 +71,17 @@ class Client:
             return json.loads(answer.read())
 
     def stream(self, path: str, query: Query = None) -> Iterator[bytes]:
+        """ApiError also when the connection breaks before the end."""
         with self._open("GET", path, None, query) as answer:
-            while piece := answer.read(1 << 16):
-                yield piece
+            length, came = answer.headers.get("content-length"), 0
+            try:
+                while piece := answer.read(1 << 16):
+                    came += len(piece)
+                    yield piece
+            except (OSError, HTTPException) as error:
+                raise ApiError(f"The connection to {self._url} broke: {error}") from error
+            if length is not None and came < int(length):
+                raise ApiError(f"The connection to {self._url} broke: {came} of {length} bytes came.")
 
     def _open(self, method: str, path: str, body: Any, query: Query, file: BinaryIO | None = None) -> Any:
         filled = {name: value for name, value in (query or {}).items() if value is not None}
@@ -78,7 +96,7 @@ class Client:
         try:
             return urlopen(Request(url, data, headers, method=method), timeout=seconds)  # noqa: S310
         except HTTPError as error:
-            raise ApiError(_message(error)) from error
+            raise ApiError(_message(error), error.code) from error
         except URLError as error:
             if isinstance(error.reason, ssl.SSLCertVerificationError):
                 raise ApiError(

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from voxgate import __version__
-from voxgate.cli import bench, credentials, dev_cert, importing, keys, local, migrate, serve, sessions
+from voxgate.cli import bench, credentials, dev_cert, export, importing, keys, local, migrate, serve, sessions
 from voxgate.core.errors import VoxgateError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command(epilog=migrate.EXAMPLES)(migrate.migrate)
 app.command("dev-cert", epilog=dev_cert.EXAMPLES)(dev_cert.dev_cert)
 app.add_typer(credentials.app, name="credentials")
 app.add_typer(keys.app, name="keys")
+sessions.app.command(epilog=export.EXAMPLES)(export.export)
 sessions.app.command("import", epilog=importing.EXAMPLES)(importing.import_)
 app.add_typer(sessions.app, name="sessions")
 

@@ -1,11 +1,10 @@
-"""`voxgate sessions list|show|export|rebuild`."""
+"""`voxgate sessions list|show|rebuild`; `export` and `import` are beside it."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,8 +16,7 @@ from rich.tree import Tree
 from voxgate.cli.client import ApiError, Client
 from voxgate.core.errors import InvalidRequest
 
-app = typer.Typer(help="Recorded calls: list, show, export, rebuild.", no_args_is_help=True)
-TRACKS = ("user", "assistant", "heard", "mix")
+app = typer.Typer(help="Recorded calls: list, show, export, import, rebuild.", no_args_is_help=True)
 
 
 @app.command("list", epilog="Example:  voxgate sessions list --project support --q 'status:failed last:7d'")
@@ -80,28 +78,6 @@ def _tree(trace: dict[str, Any]) -> Tree:
         label = f"{span['type']} [bold]{span['name']}[/bold] {span['start_ms'] / 1000:.2f} s · {length}"
         branches[span["id"]] = branch.add(label)
     return root
-
-
-@app.command(epilog="Example:  voxgate sessions export sess_… --to call/")
-def export(
-    session_id: Annotated[str, typer.Argument(metavar="ID")],
-    to: Annotated[Path, typer.Option(help="Folder for trace.json, events.jsonl and the tracks.")] = Path(),
-) -> None:
-    """Write a call's trace, event log and tracks to a folder."""
-    client = Client()
-    trace = client.call("GET", f"/api/sessions/{session_id}")
-    if trace["status"] == "live":
-        raise InvalidRequest(f"{session_id} is still running; export it when it has ended.")
-    to.mkdir(parents=True, exist_ok=True)
-    (to / "trace.json").write_text(json.dumps(trace, indent=2))
-    files = {"events.jsonl": client.stream(f"/api/sessions/{session_id}/events")}
-    for track in TRACKS:
-        if trace["tracks"].get(track):
-            files[f"{track}.wav"] = client.stream(f"/api/sessions/{session_id}/audio", {"track": track})
-    for name, pieces in files.items():
-        with (to / name).open("wb") as file:
-            file.writelines(pieces)
-        print(to / name, file=sys.stderr)
 
 
 @app.command(

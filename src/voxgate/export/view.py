@@ -5,7 +5,7 @@ tree, ids and moments as OpenTelemetry wants them, and links to its sound out. P
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Final
@@ -115,6 +115,10 @@ class SessionView:
         start, end = span["start_ms"], span["end_ms"]
         start = start if start is not None else end
         return self.at_ns(start), self.at_ns(max(start or 0.0, end if end is not None else start or 0.0))
+
+    @staticmethod
+    def moment(unix_ns: int) -> datetime:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=unix_ns // 1000)
 
     # Sound
 
