@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 
 from tests.gateway.conftest import ADMIN_KEY, RunningGateway, StartGateway
 from tests.gateway.wire import upgrade_head
-from voxgate.gateway import relay, serving
+from voxgate.gateway import farewell, relay, serving
 from voxgate.realtime.frames import TEXT, encode_close, encode_frame
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
@@ -121,7 +121,7 @@ async def test_a_second_signal_ends_the_waiting_for_clients_that_were_told(
     start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "_FAREWELL_SECONDS", 3600)
-    monkeypatch.setattr(relay, "_CLOSE_SECONDS", 3600)
+    monkeypatch.setattr(farewell, "CLOSE_SECONDS", 3600)
     async with (
         ScriptedProvider() as provider,
         start_gateway(provider.base_url) as gateway,

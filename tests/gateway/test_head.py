@@ -164,6 +164,13 @@ async def test_who_goes_on_with_a_head_that_is_too_large_still_hears_why(start_g
         await until(lambda: not gateway.server.server_state.connections)
 
 
+async def _write_on(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"y" * 100_000)
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
 async def test_who_never_ends_a_head_that_is_too_large_is_cut_off(
     start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,10 +179,7 @@ async def test_who_never_ends_a_head_that_is_too_large_is_cut_off(
         async with connection(gateway) as (_, writer):
             writer.write(b"GET /healthz HTTP/1.1\r\nx-large: ")
             with pytest.raises(ConnectionError):
-                while True:
-                    writer.write(b"y" * 100_000)
-                    await writer.drain()
-                    await asyncio.sleep(0.01)
+                await _write_on(writer)
 
 
 async def test_what_is_no_http_is_answered_in_openais_shape(start_gateway: StartGateway) -> None:

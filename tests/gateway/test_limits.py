@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.certificates import make_certificate
 from tests.gateway.conftest import ADMIN_KEY, RunningGateway, StartGateway
 from tests.gateway.limited import call_of, end_of, metric, only_call, until, works
-from voxgate.gateway import limits, relay
+from voxgate.gateway import farewell, limits, relay
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 def swift(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "_SWEEP_SECONDS", 0.02)
     monkeypatch.setattr(relay, "_BOUNDARY_SECONDS", 0.5)
-    monkeypatch.setattr(relay, "_CLOSE_SECONDS", 1.5)
+    monkeypatch.setattr(farewell, "CLOSE_SECONDS", 1.5)
 
 
 @pytest.fixture

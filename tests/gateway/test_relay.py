@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.conftest import ADMIN_KEY, StartGateway
-from voxgate.gateway import relay
+from voxgate.gateway import farewell
 from voxgate.realtime.frames import BINARY, TEXT, FrameDecoder, encode_close, encode_frame
 from voxgate.recording.wirelog import CLIENT, SERVER
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
@@ -277,7 +277,7 @@ async def test_an_end_from_outside_waits_for_the_message_that_is_passing(start_g
 async def test_a_client_that_never_reads_is_cut_off_and_holds_nothing(
     start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "_CLOSE_SECONDS", 0.3)
+    monkeypatch.setattr(farewell, "CLOSE_SECONDS", 0.3)
 
     async def flood_and_close(call: Upstreamed) -> None:
         await call.receive()

@@ -31,7 +31,7 @@ from tests.gateway.wire import (
     write_close,
     write_frame,
 )
-from voxgate.gateway import relay
+from voxgate.gateway import farewell
 from voxgate.realtime.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, Close, decode_close
 
 pytestmark = pytest.mark.anyio
@@ -130,7 +130,7 @@ async def test_a_close_that_is_answered_by_hanging_up_ends_the_call(place: Place
 async def test_a_close_that_is_not_answered_ends_the_call_after_a_while(
     place: Place, side: Side, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "_CLOSE_SECONDS", 0.1)
+    monkeypatch.setattr(farewell, "CLOSE_SECONDS", 0.1)
     async with place.join() as (client, upstream):
         closer, answerer, mask = by(side, client, upstream)
         first = write_close(4000, b"bye", mask=mask)

@@ -20,7 +20,8 @@ import orjson
 
 from voxgate.auth.credentials import Grant
 from voxgate.core.errors import MessageTooLarge, UpstreamLost, VoxgateError
-from voxgate.core.ids import new_id
+from voxgate.gateway import farewell
+from voxgate.gateway.farewell import Farewell, flush_and_close, say_farewell
 from voxgate.gateway.glance import Glance
 from voxgate.gateway.sockets import SocketTransport
 from voxgate.realtime.frames import (
@@ -33,57 +34,10 @@ from voxgate.realtime.frames import (
 from voxgate.recording.spool import Log
 from voxgate.recording.wirelog import CLIENT, SERVER
 
-_CLOSE_SECONDS: Final = 5.0
-"""How long a peer may take to answer a close frame."""
 _BOUNDARY_SECONDS: Final = 2.0
 """How long we wait for a message boundary to say why we end a call, before we end it without."""
 _NO_CLOSE_FRAME: Final = 1006
 _SIDES: Final = {CLIENT: "client", SERVER: "provider"}
-
-
-class Farewell(asyncio.Protocol):
-    """What is left of a client that was told to go: its bytes are dropped until it hangs up, because closing
-    at once would reset the connection and lose the close frame that we just sent."""
-
-    def __init__(
-        self, transport: asyncio.Transport, unread: bytes = b"", follower: FrameFollower | None = None
-    ) -> None:
-        """`unread` begins a frame: what was received of a message that was too large. Else the `follower`
-        knows where in the client's frames we are."""
-        self._transport = transport
-        if follower is None or follower.oversized:
-            follower = FrameFollower(1 << 62)
-            follower.feed(unread)
-        follower.largest_message = 1 << 62
-        self._follower = follower
-        self._timer = asyncio.get_running_loop().call_later(_CLOSE_SECONDS, transport.abort)
-        transport.resume_reading()
-
-    def data_received(self, data: bytes) -> None:
-        self._follower.feed(data)
-        if self._follower.close is not None:
-            self._transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._timer.cancel()
-
-
-def say_farewell(
-    transport: asyncio.Transport,
-    error: VoxgateError,
-    unread: bytes = b"",
-    follower: FrameFollower | None = None,
-    *,
-    in_message: bool = False,
-) -> None:
-    """The `error` event and the close frame, as the live service ends a call; `in_message`, between two
-    fragments, the close frame only."""
-    if transport.is_closing():
-        _flush_and_close(transport)
-        return
-    event = b"" if in_message else encode_frame(TEXT, orjson.dumps(error.event(new_id("event"))))
-    transport.write(event + encode_close(error.close_code, error.close_reason))
-    transport.set_protocol(Farewell(transport, unread, follower))
 
 
 class Leg(asyncio.Protocol):
@@ -432,7 +386,7 @@ class Call:
         other = self.upstream if leg is self.client else self.client
         if self._close is None:
             self._close = (close, side)
-            self._start_timer(_CLOSE_SECONDS)
+            self._start_timer(farewell.CLOSE_SECONDS)
         if other.follower.close is not None:
             self._finish()
 
@@ -486,11 +440,11 @@ class Call:
         self._finished = True
         if self._timer is not None:
             self._timer.cancel()
-        _flush_and_close(self.upstream.transport)
+        flush_and_close(self.upstream.transport)
         if self.upstream.follower.close is not None and self.client.follower.close is None:
             client_stays = client_stays or self._let_client_answer()
         if not client_stays:
-            _flush_and_close(self.client.transport)
+            flush_and_close(self.client.transport)
         close, side = self._close or (Close(_NO_CLOSE_FRAME, ""), "gateway")
         self.log.close(close.code, close.reason, side)
         self._on_finished(self)
@@ -502,9 +456,3 @@ class Call:
             return False
         transport.set_protocol(Farewell(transport, follower=self.client.follower))
         return True
-
-
-def _flush_and_close(transport: asyncio.Transport) -> None:
-    """A peer that does not read what is still pending is cut off after a while."""
-    transport.close()
-    asyncio.get_running_loop().call_later(_CLOSE_SECONDS, transport.abort)

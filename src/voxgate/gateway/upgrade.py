@@ -24,11 +24,12 @@ from voxgate.core.networks import Address
 from voxgate.gateway.admission import Admission
 from voxgate.gateway.calls import Calls, stopping
 from voxgate.gateway.dial import Dialled, Dialler
+from voxgate.gateway.farewell import say_farewell
 from voxgate.gateway.forwarded import Proxies
 from voxgate.gateway.leases import Leases
 from voxgate.gateway.limits import CallLimits
 from voxgate.gateway.mediation import mediate
-from voxgate.gateway.relay import Call, say_farewell
+from voxgate.gateway.relay import Call
 from voxgate.gateway.sockets import take_over
 from voxgate.gateway.spending import Spending
 from voxgate.providers.openai import TRANSCRIPTION
