@@ -72,6 +72,26 @@ async def test_a_head_that_dribbles_is_answered_408(start_gateway: StartGateway)
         assert await metric(gateway, "voxgate_calls_refused_total", "request_timeout") == 1
 
 
+async def test_an_upload_may_take_longer_while_it_comes_on(start_gateway: StartGateway) -> None:
+    """And one that does not is given up like any other."""
+    line = b'{"t_ms": 1, "event": {"type": "response.create", "pad": "%s"}}\n' % (b"x" * 60_000)
+    head = b"POST /api/sessions/import HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n"
+    head += b"authorization: Bearer vg_test_admin_key_of_forty_characters_0000\r\n\r\n"
+    async with start_gateway(limits={"handshake_seconds": 3}) as gateway:
+        async with connection(gateway) as (reader, writer):
+            writer.write(head % (len(line) * 14))
+            for _ in range(14):
+                writer.write(line)
+                await asyncio.sleep(0.3)
+            status, body = await read_answer(reader)
+            assert status == 200, body
+            assert body["items"][0]["events"] == 14
+        async with connection(gateway) as (reader, writer):
+            writer.write(head % (len(line) * 14) + line[:100])
+            status, body = await read_answer(reader)
+            assert (status, body["error"]["code"]) == (408, "request_timeout")
+
+
 async def test_a_body_that_dribbles_is_answered_408(
     start_gateway: StartGateway, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -248,6 +248,7 @@ class _Writer:
         self._clock = Clock(call.survey, options.time_unit)
         self._last_ns = 0
         folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)  # one that is empty and has not changed for a while is tidied away
         self._file: BinaryIO = stack.enter_context(self._part.open("xb"))
         stack.callback(self._part.unlink, missing_ok=True)
         self._file.write(MAGIC)
