@@ -1,8 +1,11 @@
 """`python -m bench.recorder`: what the recorder costs, without a relay before it. Wire logs of calls, as the
-soak's script speaks them, go through a real recorder in this process; CPU time for each message comes out.
+soak's script speaks them, go through a real recorder in this process; CPU time for each message comes out,
+and how many minutes of calls a second of CPU is enough for.
 
-backlog   whole logs of calls that have ended lie there
-live      the logs grow while the recorder follows them: every call speaks, and is answered
+trace     whole logs of calls that have ended become event logs and saved traces, without their sound
+backlog   the same with everything: tracks, peaks, metrics, and at last FLAC and the compressed event log
+live      the logs grow while the recorder follows them: every call speaks, and is answered. How far it is
+          behind the wire comes out as well
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -31,13 +35,18 @@ import orjson
 
 from bench.soak.orders import CallPlan, Codec
 from bench.soak.script import TURN_MS, UP_EVERY_MS, down_message, turn_moments, up_message
+from voxgate.jobs import compaction as compaction_module
 from voxgate.jobs import process as process_module
 from voxgate.jobs import recorder as recorder_module
 from voxgate.jobs import recording as recording_module
 from voxgate.jobs import tracks as tracks_module
+from voxgate.jobs.closing import row_of
+from voxgate.jobs.compaction import Compactor
 from voxgate.jobs.recorder import Recorder
 from voxgate.realtime.frames import TEXT, apply_mask, encode_frame
 from voxgate.recording import eventlog
+from voxgate.recording.eventlog import EventLogBuilder
+from voxgate.recording.reading import read_lines
 from voxgate.recording.wirelog import CLIENT, FACT, LOCK_NAME, MAGIC, RECORD, SERVER, SUFFIX, WireLogReader
 from voxgate.store import FolderBlobs, Store
 from voxgate.traces import TraceBuilder
@@ -46,6 +55,11 @@ _WRITTEN_EVERY_NS: Final = 80_000_000
 """The pace of the gateway's writer."""
 _RECEIVED_BYTES: Final = 64 << 10
 """As much as the relay takes from a socket at once: a burst of the provider comes in such pieces."""
+
+_PORTION_BYTES: Final = 1 << 20
+_POLL_SECONDS: Final = 0.05
+_SHARES: Final = (0.5, 0.9, 0.99, 1.0)
+Lags = dict[str, list[float]]
 
 _STAGES: Final[list[tuple[str, Any, str]]] = [
     ("find logs", recorder_module, "wire_logs"),
@@ -62,6 +76,7 @@ _STAGES: Final[list[tuple[str, Any, str]]] = [
     ("spans", recording_module.SessionRecording, "refresh"),
     ("finish", recording_module.SessionRecording, "advance"),
     ("finish: sync", FolderBlobs, "sync"),
+    ("put away", compaction_module.Compactor, "step"),
 ]
 """Which stage a call counts for; time inside a call of another stage counts there."""
 
@@ -127,7 +142,8 @@ class Outcome:
     call_seconds: float
     stages: dict[str, float]
     memory_kb: dict[str, int]
-    lag_ms: float | None = None
+    lags: dict[str, list[float]]
+    """Percentiles in ms, of what can be behind."""
 
     @property
     def us(self) -> float:
@@ -143,7 +159,7 @@ class Stages:
         self._since = 0
 
     def _switch(self) -> None:
-        now = time.thread_time_ns()
+        now = time.process_time_ns()
         if self._running:
             name = self._running[-1]
             self.ns[name] = self.ns.get(name, 0) + now - self._since
@@ -186,63 +202,153 @@ class House:
         fcntl.flock(self._alive, fcntl.LOCK_EX)
         self.store = Store(f"sqlite:///{folder / 'voxgate.db'}")
         self.blobs = FolderBlobs(folder / "blobs")
-        self.recorder = Recorder(wire_dir=folder / "wire", store=self.store, blobs=self.blobs)
+        self.marks = folder / "compact"
+        self._compactor = Compactor(self.store, self.blobs, self.marks)
+        self.recorder = Recorder(
+            wire_dir=folder / "wire", store=self.store, blobs=self.blobs, compactor=self._compactor
+        )
 
     def path(self, number: int) -> Path:
         return self.worker / f"{session_id(number)}{SUFFIX}"
 
     def close(self) -> None:
         self._alive.close()
+        self._compactor.close()
         self.store.close()
 
     def messages(self, calls: int) -> int:
         """What is in the event logs, so nothing that was lost counts."""
         found = 0
         for number in range(calls):
-            with self.blobs.open(f"sessions/{session_id(number)}/events.jsonl") as file:
-                found += sum(b'"dir":"gateway"' not in line[:60] for line in file)
+            lines = read_lines(self.blobs, f"sessions/{session_id(number)}")
+            found += sum(b'"dir":"gateway"' not in line[:60] for line in lines)
         return found
 
 
-def backlog(house: House, calls: int, seconds: float, codec: Codec) -> tuple[float, float | None]:
+def trace(house: House, calls: int, seconds: float, codec: Codec) -> tuple[float, Lags]:
+    _write_logs(house, calls, seconds, codec)
+    _forget_peak()
+    began = time.process_time()
+    for number in range(calls):
+        _only_trace(house, number)
+    return time.process_time() - began, {}
+
+
+def _only_trace(house: House, number: int) -> None:
+    """As `SessionRecording` does it, but for the sound."""
+    reader, log = WireLogReader(house.path(number)), EventLogBuilder()
+    builder = TraceBuilder(session_id(number))
+    while records := reader.read(_PORTION_BYTES):
+        lines = []
+        for record in records:
+            for line, event in log.entries(record):
+                lines.append(line)
+                builder.feed(event)
+        house.blobs.append(f"sessions/{session_id(number)}/events.jsonl", b"".join(lines))
+    found = builder.snapshot(live=False)
+    house.store.save_trace(row_of(found), [span.to_json() for span in found.spans])
+
+
+def _write_logs(house: House, calls: int, seconds: float, codec: Codec) -> None:
     for number in range(calls):
         with house.path(number).open("wb") as file:
             file.write(MAGIC)
             file.writelines(record for _, record in wire_log(number, seconds, codec))
+
+
+def backlog(house: House, calls: int, seconds: float, codec: Codec) -> tuple[float, Lags]:
+    _write_logs(house, calls, seconds, codec)
     _forget_peak()
-    return _until_done(house), None
+    return _until_done(house), {}
 
 
 def _until_done(house: House) -> float:
-    began = time.thread_time()
-    while any(house.worker.glob(f"*{SUFFIX}")):
-        house.recorder.step()
-    return time.thread_time() - began
+    """Recorded and put away."""
+    began, stop = time.process_time(), threading.Event()
+    while any(house.worker.glob(f"*{SUFFIX}")) or any(house.marks.glob("*.todo")):
+        if not house.recorder.step():
+            stop.wait(_POLL_SECONDS)
+    return time.process_time() - began
 
 
-def live(house: House, calls: int, seconds: float, codec: Codec) -> tuple[float, float | None]:
+class Behind:
+    """How late what was written is in the event log, and in the trace that the store has."""
+
+    def __init__(self, house: House, calls: int) -> None:
+        self._house = house
+        self._unread: list[deque[tuple[int, float]]] = [deque() for _ in range(calls)]
+        self._unsaved: list[deque[tuple[int, float]]] = [deque() for _ in range(calls)]
+        self._sizes = [len(MAGIC)] * calls
+        self._numbers = {house.path(number): number for number in range(calls)}
+        self.event_log_ms: list[float] = []
+        self.trace_ms: list[float] = []
+        save = house.store.save_trace
+        house.store.save_trace = self._noting(save)  # type: ignore[method-assign]
+
+    def wrote(self, number: int, size: int, passed: float) -> None:
+        """So many bytes, the first of which passed the wire then."""
+        self._sizes[number] += size
+        self._unread[number].append((self._sizes[number], passed))
+        self._unsaved[number].append((self._sizes[number], passed))
+
+    def look(self) -> None:
+        now = time.perf_counter()
+        for path, one in self._house.recorder._recordings.items():  # noqa: SLF001 - it tells nobody
+            self._take(self._unread[self._numbers[path]], one._reader.offset, now, self.event_log_ms)  # noqa: SLF001
+
+    def _noting(self, save: Callable[..., None]) -> Callable[..., None]:
+        def save_trace(row: dict[str, Any], *rest: Any) -> None:
+            save(row, *rest)
+            path = self._house.path(int(row["id"].removeprefix("sess_")))
+            one = self._house.recorder._recordings[path]  # noqa: SLF001
+            unsaved = self._unsaved[self._numbers[path]]
+            self._take(unsaved, one._reader.offset, time.perf_counter(), self.trace_ms)  # noqa: SLF001
+
+        return save_trace
+
+    @staticmethod
+    def _take(waiting: deque[tuple[int, float]], offset: int, now: float, lags: list[float]) -> None:
+        while waiting and waiting[0][0] <= offset:
+            lags.append((now - waiting.popleft()[1]) * 1000)
+
+    def lags(self) -> Lags:
+        return {
+            "event log": _percentiles(self.event_log_ms),
+            "trace in the store": _percentiles(self.trace_ms),
+        }
+
+
+def _percentiles(values: list[float]) -> list[float]:
+    ordered = sorted(values)
+    return [ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in _SHARES] if ordered else []
+
+
+def live(house: House, calls: int, seconds: float, codec: Codec) -> tuple[float, Lags]:
     """Writes what is due, without counting that, and lets the recorder have its turns."""
+    behind = Behind(house, calls)
     with ExitStack() as stack:
         kept = stack.enter_context(tempfile.TemporaryFile())
         plan = _writes(kept, calls, seconds, codec)
         files = [stack.enter_context(house.path(number).open("ab", buffering=0)) for number in range(calls)]
         for file in files:
             file.write(MAGIC)
-        cpu, longest, begin, stop = 0.0, 0.0, time.perf_counter(), threading.Event()
-        position, stepped = 0, begin
+        cpu, begin, stop, position = 0.0, time.perf_counter(), threading.Event(), 0
         _forget_peak()
         while position < len(plan):
             elapsed_ns = (time.perf_counter() - begin) * 1e9
             while position < len(plan) and plan[position][0] <= elapsed_ns:
-                _, number, offset, size = plan[position]
+                due_ns, number, offset, size = plan[position]
                 files[number].write(os.pread(kept.fileno(), size, offset))
+                behind.wrote(number, size, begin + (due_ns - _WRITTEN_EVERY_NS) / 1e9)
                 position += 1
-            before, now = time.thread_time(), time.perf_counter()
-            longest, stepped = max(longest, now - stepped), now
-            if not house.recorder.step():
-                stop.wait(0.05)
-            cpu += time.thread_time() - before
-    return cpu + _until_done(house), longest * 1000
+            before = time.process_time()
+            busy = house.recorder.step()
+            cpu += time.process_time() - before
+            behind.look()
+            if not busy:
+                stop.wait(_POLL_SECONDS)
+        lags = behind.lags()
+    return cpu + _until_done(house), lags
 
 
 def _writes(kept: IO[bytes], calls: int, seconds: float, codec: Codec) -> list[tuple[int, int, int, int]]:
@@ -260,7 +366,7 @@ def _writes(kept: IO[bytes], calls: int, seconds: float, codec: Codec) -> list[t
     return sorted(plan)
 
 
-_MODES: Final = {"backlog": backlog, "live": live}
+_MODES: Final = {"trace": trace, "backlog": backlog, "live": live}
 
 
 def measure(options: argparse.Namespace, *, by_stage: bool) -> Outcome:
@@ -272,9 +378,9 @@ def measure(options: argparse.Namespace, *, by_stage: bool) -> Outcome:
         run = _MODES[options.mode]
         if by_stage:
             with stages.watching():
-                cpu, lag = run(house, options.calls, options.seconds, options.codec)
+                cpu, lags = run(house, options.calls, options.seconds, options.codec)
         else:
-            cpu, lag = run(house, options.calls, options.seconds, options.codec)
+            cpu, lags = run(house, options.calls, options.seconds, options.codec)
         memory["most"] = _peak_kb()
         memory["after"] = _memory_kb()
         ctypes.CDLL(None).malloc_trim(0)
@@ -282,7 +388,7 @@ def measure(options: argparse.Namespace, *, by_stage: bool) -> Outcome:
         messages = house.messages(options.calls)
         house.close()
     shares = {name: ns / 1e3 / messages for name, ns in stages.ns.items()}
-    return Outcome(messages, cpu, options.calls * options.seconds, shares, memory, lag)
+    return Outcome(messages, cpu, options.calls * options.seconds, shares, memory, lags)
 
 
 def _memory_kb() -> int:
@@ -326,12 +432,13 @@ def _in_a_process(what: str) -> Outcome:
 
 def _show(whole: list[Outcome], split: list[Outcome]) -> None:
     us, messages = sorted(one.us for one in whole), whole[0].messages
-    minutes = statistics.median(one.call_seconds / 60 / one.cpu_seconds for one in whole)
+    minutes = sorted(one.call_seconds / 60 / one.cpu_seconds for one in whole)
     print(f"{statistics.median(us):.1f} ({us[0]:.1f}–{us[-1]:.1f}) µs of CPU a message, {messages} messages")
-    print(f"{minutes:.1f} call-minutes a CPU-second")
-    lags = [one.lag_ms for one in whole if one.lag_ms is not None]
-    if lags:
-        print(f"the longest time between two turns: {max(lags):.0f} ms")
+    print(f"{statistics.median(minutes):.1f} ({minutes[0]:.1f}–{minutes[-1]:.1f}) call-minutes a CPU-second")
+    for name in whole[0].lags:
+        worst = [max(values) for values in zip(*(one.lags[name] for one in whole), strict=True)]
+        shown = ", ".join(f"p{share * 100:g} {ms:.0f} ms" for share, ms in zip(_SHARES, worst, strict=True))
+        print(f"behind the wire, {name}: {shown}")
     for name in whole[0].memory_kb:
         print(f"memory {name}: {statistics.median(one.memory_kb[name] for one in whole) / 1024:.1f} MB")
     print("By stage, each look at the clock included:")

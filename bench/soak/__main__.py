@@ -1,5 +1,6 @@
-"""`python -m bench.soak`: many paced calls for an hour, with random faults, into docs/soak.md. The exit code
-is 1 when a criterion failed.
+"""`python -m bench.soak`: many paced calls for an hour, with random faults, into docs/soak.md; with `--kills`
+processes are killed instead, so many and at random, into docs/kills.md. The exit code is 1 when a criterion
+failed.
 """
 
 from __future__ import annotations
@@ -18,20 +19,28 @@ from typing import Final
 from bench.soak.conductor import BrokenOff, Conductor
 from bench.soak.criteria import Criterion, criteria
 from bench.soak.house import ROOT, DidNotStart, House, free_port
+from bench.soak.kills import SECONDS_A_KILL, Kills
 from bench.soak.ledger import Ledger
 from bench.soak.orders import SHORTEST_STALL_SECONDS, Orders
-from bench.soak.report import write_report
+from bench.soak.report import write_kills_report, write_report
 
-_SHORTEST_CALL_SECONDS: Final = 30.0
-_LONGEST_CALL_SECONDS: Final = 300.0
 _LONGEST_STALL_SECONDS: Final = 60.0
+_USUAL: Final = {"minutes": 60.0, "calls": 300, "workers": 1, "recorders": 1, "lives": (30.0, 300.0)}
+_WITH_KILLS: Final = {
+    "calls": 40, "workers": 3, "recorders": 2, "lives": (5.0, 40.0),
+    "fault_share": 0.0, "shaky_share": 0.0, "sampled": 1 << 30,
+}  # fmt: skip
+_OF_KILLS: Final = ("fault_share", "shaky_share", "sampled")
+"""Nothing else happens, and every session is compared."""
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=60.0, help="at full load [60]")
-    parser.add_argument("--calls", type=int, default=300, help="at a time [300]")
-    parser.add_argument("--workers", type=int, default=1, help="of voxgate serve [1]")
+    parser.add_argument("--minutes", type=float, help="at full load [60, with kills 1.8 s for each]")
+    parser.add_argument("--calls", type=int, help="at a time [300, with kills 40]")
+    parser.add_argument("--workers", type=int, help="of voxgate serve [1, with kills 3]")
+    parser.add_argument("--recorders", type=int, help="of voxgate serve [1, with kills 2]")
+    parser.add_argument("--kills", type=int, help="only these: so many processes are killed, at random")
     parser.add_argument("--seed", type=int, help="of the faults [random, and shown]")
     parser.add_argument("--fault-share", type=float, default=0.12, help="calls that meet a fault [0.12]")
     parser.add_argument("--shaky-share", type=float, default=0.15, help="calls at the killed provider [0.15]")
@@ -41,19 +50,26 @@ def options() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="where the data folder is made [the temporary one]")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the report goes [docs]")
     parser.add_argument("--keep", action="store_true", help="leave the data folder and the log")
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    usual = _USUAL if chosen.kills is None else {**_WITH_KILLS, "minutes": chosen.kills * SECONDS_A_KILL / 60}
+    for name, value in usual.items():
+        if getattr(chosen, name, None) is None or name in _OF_KILLS:
+            setattr(chosen, name, value)
+    return chosen
 
 
 def orders(chosen: argparse.Namespace, work: Path) -> Orders:
     seconds = chosen.minutes * 60
-    longest_call = min(_LONGEST_CALL_SECONDS, max(_SHORTEST_CALL_SECONDS + 10, seconds / 2))
+    shortest_call, longest_call = chosen.lives
+    longest_call = min(longest_call, max(shortest_call + 10, seconds / 2))
+    longest_stall = min(_LONGEST_STALL_SECONDS, max(SHORTEST_STALL_SECONDS + 1, seconds / 4))
     return Orders(
         seed=chosen.seed if chosen.seed is not None else random.randrange(1 << 31),
         calls=chosen.calls,
         seconds=seconds,
-        shortest_call_seconds=_SHORTEST_CALL_SECONDS,
+        shortest_call_seconds=shortest_call,
         longest_call_seconds=longest_call,
-        longest_stall_seconds=min(_LONGEST_STALL_SECONDS, max(SHORTEST_STALL_SECONDS + 1, seconds / 4)),
+        longest_stall_seconds=longest_stall if chosen.kills is None else 0.0,
         fault_share=chosen.fault_share,
         shaky_share=chosen.shaky_share,
         pcm_share=chosen.pcm_share,
@@ -65,18 +81,23 @@ def orders(chosen: argparse.Namespace, work: Path) -> Orders:
 
 def soak(chosen: argparse.Namespace, work: Path) -> list[Criterion]:
     plan = orders(chosen, work)
-    settings = f"[limits]\nstall_seconds = {chosen.stall_limit:g}\n"
+    settings = f"recorders = {chosen.recorders}\n[limits]\nstall_seconds = {chosen.stall_limit:g}\n"
     ledger = Ledger.make(Path(plan.ledger))
     print(f"{plan.calls} calls for {chosen.minutes:g} minutes, seed {plan.seed}, in {work}", flush=True)
     house = House(work, plan, chosen.workers, settings)
     try:
         house.start()
         house.start_callers()
-        conductor = Conductor(house, ledger, chosen.sampled, chosen.stall_limit)
+        kills = Kills(house, ledger, plan.seed, chosen.kills) if chosen.kills is not None else None
+        conductor = Conductor(house, ledger, chosen.sampled, chosen.stall_limit, kills)
         outcome = asyncio.run(conductor.run(plan.seconds))
         found = criteria(outcome)
-        shown = f"`--workers {chosen.workers}`, `stall_seconds = {chosen.stall_limit:g}`"
-        write_report(chosen.docs, plan, outcome, found, conductor.trials.struck, shown)
+        processes = f"`--workers {chosen.workers}`, `--recorders {chosen.recorders}`"
+        if kills is None:
+            shown = f"{processes}, `stall_seconds = {chosen.stall_limit:g}`"
+            write_report(chosen.docs, plan, outcome, found, conductor.trials.struck, shown)
+        else:
+            write_kills_report(chosen.docs, plan, outcome, found, processes)
     finally:
         house.stop()
     return found

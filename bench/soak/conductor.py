@@ -19,6 +19,7 @@ from typing import Any, Final
 from bench.soak.criteria import Outcome
 from bench.soak.house import House
 from bench.soak.judge import SURVIVED, Tally, Verdict, judge
+from bench.soak.kills import Kills
 from bench.soak.ledger import ENDED, OPEN, Column, Ledger
 from bench.soak.recordings import Recordings
 from bench.soak.trials import Trials
@@ -31,6 +32,10 @@ _SETTLE_SECONDS: Final = 4.0
 _CALLS_END_SECONDS: Final = 90.0
 _RECORDER_END_SECONDS: Final = 600.0
 _LEAST_FREE_BYTES: Final = 8 << 30
+_SHORT_SECONDS: Final = 120.0
+"""A run so short needs little disk."""
+_LATE_SECONDS: Final = 1200.0
+"""Kills wait for calls and for somebody to kill: so long, if nobody comes."""
 _CHECKERS: Final = 3
 # The supervisor says when a child was killed, which is what we did.
 _EXPECTED: Final = re.compile(r"process ended \(-9\)|writer.* ended|another recorder works on|is begun again")
@@ -49,13 +54,22 @@ class BrokenOff(Exception):
 
 
 class Conductor:
-    def __init__(self, house: House, ledger: Ledger, sampled: int, stall_limit_seconds: float) -> None:
+    def __init__(
+        self,
+        house: House,
+        ledger: Ledger,
+        sampled: int,
+        stall_limit_seconds: float,
+        kills: Kills | None = None,
+    ) -> None:
+        """With `kills` these are all that happens, and the run is over when the last one is done."""
         orders = house.orders
+        self._kills = kills
         self._house = house
         self._ledger = ledger
         self._orders = orders
         self._stall_limit = stall_limit_seconds
-        self.trials = Trials(house, ledger, orders.seed)
+        self.trials: Trials | Kills = kills or Trials(house, ledger, orders.seed)
         self.watch = Watch(house.data)
         self.tally = Tally()
         self._said: set[str] = set()
@@ -79,6 +93,8 @@ class Conductor:
             checker = asyncio.create_task(self._check_finished())
             try:
                 await self._wait(seconds, [watcher, trials, checker])
+                if self._kills is not None:
+                    await asyncio.wait([trials], timeout=_LATE_SECONDS)
                 trials.cancel()
                 with suppress(asyncio.CancelledError):
                     await trials
@@ -168,7 +184,7 @@ class Conductor:
             self.watch.look(family, self._running(), self._unchecked)
             if not self._house.log.exists():
                 raise BrokenOff(f"somebody removed the run's folder, {self._house.work}")
-            if free_bytes(self._house.work) < _LEAST_FREE_BYTES:
+            if self._orders.seconds > _SHORT_SECONDS and free_bytes(self._house.work) < _LEAST_FREE_BYTES:
                 raise BrokenOff(f"less than {_LEAST_FREE_BYTES >> 30} GB of disk are left")
             if self._now() >= next_words:
                 next_words += _SAY_SECONDS
@@ -238,6 +254,8 @@ class Conductor:
             never_ended=[f"call {row} never ended" for row in never],
             complaints=complaints(self._house.log),
             exit_code=code,
+            struck=self.trials.struck,
+            kills_wanted=self._kills.wanted if self._kills is not None else None,
         )
 
 

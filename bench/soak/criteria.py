@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Final
 
 from bench.soak.judge import SURVIVED, Tally
@@ -40,9 +41,21 @@ class Outcome:
     complaints: list[str]
     """What Voxgate's own log complained of that no fault explains."""
     exit_code: int | None
+    struck: Counter[str] = field(default_factory=Counter)
+    kills_wanted: int | None = None
+    """Of a run of kills."""
 
 
 def criteria(outcome: Outcome) -> list[Criterion]:
+    if outcome.kills_wanted is not None:
+        return [
+            _killed(outcome, outcome.kills_wanted),
+            _survivors(outcome.tally),
+            _unexpected(outcome),
+            _traces(outcome),
+            _recordings(outcome.findings),
+            _in_order(outcome),
+        ]
     return [
         _survivors(outcome.tally),
         _faulted(outcome.tally),
@@ -53,6 +66,12 @@ def criteria(outcome: Outcome) -> list[Criterion]:
         _flat(outcome, "descriptors", "Descriptors are flat", _DESCRIPTORS_SHARE, _DESCRIPTORS, ""),
         _in_order(outcome),
     ]
+
+
+def _killed(outcome: Outcome, wanted: int) -> Criterion:
+    count = outcome.struck.total()
+    shown = ", ".join(f"{times:,} times a {kind}" for kind, times in outcome.struck.most_common())
+    return Criterion("Processes were killed at random moments", count >= wanted, f"{count:,}: {shown}", [])
 
 
 def _survivors(tally: Tally) -> Criterion:
@@ -93,11 +112,11 @@ def _traces(outcome: Outcome) -> Criterion:
         *(f"put aside: {name}" for name in outcome.put_aside),
         *(f"still live: {name}" for name in outcome.left_live),
     ]
-    total = sum(outcome.tally.outcomes.values())
+    total = sum(outcome.tally.outcomes.values()) - outcome.tally.without_session
     return Criterion(
         "Every trace is closed",
         not open_ones and findings.checked == total,
-        f"{findings.checked:,} closed traces for {total:,} calls; {len(outcome.left_in_wire)} wire logs "
+        f"{findings.checked:,} closed traces for {total:,} sessions; {len(outcome.left_in_wire)} wire logs "
         f"left, {len(outcome.put_aside)} put aside, {len(outcome.left_live)} live",
         open_ones,
     )

@@ -49,6 +49,7 @@ class Found:
 
     pid: int
     role: str
+    parent: int = 0
 
 
 def free_port() -> int:
@@ -184,7 +185,7 @@ class House:
                 below.setdefault(parent, []).append(int(entry.name))
         found = [Found(self._voxgate.pid, "supervisor")]
         for one in found:
-            found += [Found(pid, _role(pid, one.role)) for pid in below.get(one.pid, [])]
+            found += [Found(pid, _role(pid, one.role), one.pid) for pid in below.get(one.pid, [])]
         return found
 
     def load(self) -> list[Found]:

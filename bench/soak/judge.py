@@ -14,6 +14,7 @@ from bench.soak.orders import CallPlan, Orders, plan_call
 SURVIVED: Final = "survived"
 UNEXPECTED: Final = "ended for no reason of ours"
 REFUSED: Final = "refused"
+WORKER_KILLED: Final = "worker killed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Tally:
     """All verdicts of a run, added up."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
+    without_session: int = 0
     closes: dict[str, Counter[str]] = field(default_factory=dict)
     survived_stalls: int = 0
     surviving_messages: int = 0
@@ -45,6 +47,7 @@ class Tally:
     def add(self, verdict: Verdict) -> None:
         outcome = verdict.outcome
         self.outcomes[outcome] += 1
+        self.without_session += verdict.session is None
         self.closes.setdefault(outcome, Counter())[verdict.closed] += 1
         name = f"call {verdict.plan.number} ({verdict.session}, {outcome})"
         found = [f"{name}: {fault}" for fault in verdict.faults]
@@ -78,6 +81,8 @@ def judge(orders: Orders, ledger: Ledger, report: dict[str, Any], stall_limit_se
 def _outcome(plan: CallPlan, report: dict[str, Any], row: dict[Column, int], stall_limit: float) -> str:
     if report["hung_up"] and report["code"] == 1000 and report["error"] is None:
         return SURVIVED
+    if row[Column.WORKER_KILLED] and report["code"] is None:
+        return WORKER_KILLED
     planned = plan.fault
     if planned is not None and row[Column.MARKED]:
         struck = report["struck"] if planned.startswith("client") else not row[Column.KILLED]

@@ -33,6 +33,11 @@ class Column(IntEnum):
     """Whether the call's provider was killed; then what had been sent in each direction before."""
     KILL_UP = 13
     KILL_DOWN = 14
+    WORKER_KILLED = 15
+    """Whether a worker was killed that may have had the call; then what had arrived in each direction a
+    little earlier, which has to be in the trace."""
+    KEPT_UP = 16
+    KEPT_DOWN = 17
 
 
 NOTHING, OPENING, OPEN, ENDED = range(4)

@@ -5,6 +5,7 @@ an hour would fill the disk.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -13,13 +14,18 @@ from typing import Any, Final
 
 import aiohttp
 
-from bench.soak.judge import SURVIVED, Verdict
+from bench.soak import judge
+from bench.soak.judge import SURVIVED, WORKER_KILLED, Verdict
 from bench.soak.ledger import Column, Ledger
 from bench.soak.script import Direction, down_message, sound, sound_bytes, up_message
 
 _WAV_HEAD_BYTES: Final = 44
 _TRACKS: Final[dict[str, Direction]] = {"user": "up", "assistant": "down"}
 _ATTEMPTS: Final = 3
+_LOOKS: Final = 20
+_PAUSE_SECONDS: Final = 1.0
+"""A worker that is killed in the middle of an answer is no fault of the recording: it is asked again."""
+_CONNECTION = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError)
 
 
 @dataclass(slots=True)
@@ -33,6 +39,14 @@ class Findings:
     """Traces that say themselves that something is missing."""
     wrong: list[str] = field(default_factory=list)
     not_closed: list[str] = field(default_factory=list)
+
+    def add(self, other: Findings) -> None:
+        for outcome, statuses in other.statuses.items():
+            self.statuses.setdefault(outcome, Counter()).update(statuses)
+        for name in ("checked", "exact_tracks", "exact_logs", "recorded_messages"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("incomplete", "wrong", "not_closed"):
+            getattr(self, name).extend(getattr(other, name))
 
 
 class Recordings:
@@ -57,53 +71,77 @@ class Recordings:
 
     async def check(self, verdict: Verdict) -> None:
         """A finished session: looks at it and deletes it."""
+        for look in range(_LOOKS):
+            found = Findings()
+            try:
+                await self._look(verdict, found)
+                break
+            except _CONNECTION:
+                if look == _LOOKS - 1:
+                    raise
+                await asyncio.sleep(_PAUSE_SECONDS)
+        self.findings.add(found)
+
+    async def _look(self, verdict: Verdict, found: Findings) -> None:
         session = verdict.session
         try:
             trace = await self._get(f"/api/sessions/{session}")
         except aiohttp.ClientResponseError as error:
-            self.findings.not_closed.append(f"{session} ({verdict.outcome}): {error.status}")
+            found.not_closed.append(f"{session} ({verdict.outcome}): {error.status}")
             return
         status = trace["status"]
-        self.findings.checked += 1
-        self.findings.statuses.setdefault(verdict.outcome, Counter())[status] += 1
+        found.checked += 1
+        found.statuses.setdefault(verdict.outcome, Counter())[status] += 1
         if status == "live":
-            self.findings.not_closed.append(f"{session} ({verdict.outcome}) is {status}")
+            found.not_closed.append(f"{session} ({verdict.outcome}) is {status}")
             return
         if trace.get("lost"):
-            self.findings.incomplete.append(f"{session} ({verdict.outcome}): {trace['lost']}")
+            found.incomplete.append(f"{session} ({verdict.outcome}): {trace['lost']}")
         else:
-            await self._compare(verdict, trace)
+            await self._compare(verdict, trace, found)
         await self._delete(session)
 
-    async def _compare(self, verdict: Verdict, trace: dict[str, Any]) -> None:
+    async def _compare(self, verdict: Verdict, trace: dict[str, Any], found: Findings) -> None:
         if verdict.outcome == SURVIVED and trace["status"] != "complete":
-            self._wrong(verdict, f"the call survived, its trace is {trace['status']}")
+            _wrong(found, verdict, f"the call survived, its trace is {trace['status']}")
         if verdict.outcome.startswith("provider") and trace["status"] == "complete":
-            self._wrong(verdict, f"its trace is complete: {trace.get('close')}, errors {trace.get('errors')}")
+            close = trace.get("close")
+            _wrong(found, verdict, f"its trace is complete: {close}, errors {trace.get('errors')}")
         for track, direction in _TRACKS.items():
             size = (trace["tracks"].get(track) or {}).get("bytes", 0)
-            least, most = self._size_bounds(verdict, direction)
+            least, most = (sound_bytes(verdict.plan, direction, n) for n in self._bounds(verdict, direction))
             if not least <= size <= most:
-                self._wrong(verdict, f"the track {track} has {size} bytes, not {least} to {most}")
-        chosen = random.Random(f"{self._seed}/{verdict.plan.number}/sample").random() < self._sampled_share
-        if verdict.outcome == SURVIVED and chosen:
-            await self._compare_tracks(verdict)
-            await self._compare_log(verdict)
+                _wrong(found, verdict, f"the track {track} has {size} bytes, not {least} to {most}")
+        if verdict.outcome in (SURVIVED, WORKER_KILLED) and self._is_chosen(verdict):
+            recorded = await self._compare_log(verdict, found)
+            if recorded is not None:
+                await self._compare_tracks(verdict, recorded, found)
 
-    def _size_bounds(self, verdict: Verdict, direction: Direction) -> tuple[int, int]:
-        """What was received at least crossed the gateway, and nothing that was not sent."""
-        number = verdict.plan.number
+    def _is_chosen(self, verdict: Verdict) -> bool:
+        chance = random.Random(f"{self._seed}/{verdict.plan.number}/sample").random()
+        return chance < self._sampled_share
+
+    def _bounds(self, verdict: Verdict, direction: Direction) -> tuple[int, int]:
+        """Of messages: what was received at least crossed the gateway, and nothing that was not sent."""
         up = direction == "up"
-        received = self._ledger.get(number, Column.UP_RECEIVED if up else Column.DOWN_RECEIVED)
-        sent = self._ledger.get(number, Column.UP_SENT if up else Column.DOWN_SENT)
-        if verdict.outcome == SURVIVED:
-            received = sent
-        plan = verdict.plan
-        return sound_bytes(plan, direction, received), sound_bytes(plan, direction, sent)
+        sent = self._count(verdict, Column.UP_SENT if up else Column.DOWN_SENT)
+        match verdict.outcome:
+            case judge.SURVIVED:
+                return sent, sent
+            case judge.WORKER_KILLED:
+                return self._count(verdict, Column.KEPT_UP if up else Column.KEPT_DOWN), sent
+        return self._count(verdict, Column.UP_RECEIVED if up else Column.DOWN_RECEIVED), sent
 
-    async def _compare_tracks(self, verdict: Verdict) -> None:
+    def _count(self, verdict: Verdict, column: Column) -> int:
+        return self._ledger.get(verdict.plan.number, column)
+
+    async def _compare_tracks(
+        self, verdict: Verdict, recorded: dict[Direction, int], found: Findings
+    ) -> None:
         for track, direction in _TRACKS.items():
-            expected = b"".join(sound(verdict.plan, direction, self._sent(verdict, direction)))
+            expected = b"".join(sound(verdict.plan, direction, recorded[direction]))
+            if not expected:
+                continue
             path = f"/api/sessions/{verdict.session}/audio?track={track}&format=wav"
             at = -_WAV_HEAD_BYTES
             same = True
@@ -113,43 +151,34 @@ class Recordings:
                 at += len(piece)
                 same = same and expected[begin : begin + len(body)] == body
             if same and at == len(expected):
-                self.findings.exact_tracks += 1
+                found.exact_tracks += 1
             else:
-                self._wrong(verdict, f"the track {track} is not the sound that was sent")
+                _wrong(found, verdict, f"the track {track} is not the sound that was sent")
 
-    async def _compare_log(self, verdict: Verdict) -> None:
-        """Every message once, in order, as it was sent."""
-        messages = {"client": 0, "server": 0}
-        makers = {"client": up_message, "server": down_message}
+    async def _compare_log(self, verdict: Verdict, found: Findings) -> dict[Direction, int] | None:
+        """Every message once, in order, as it was sent; of a call whose worker was killed those until then.
+        How many there are of each direction; None if one of them is another."""
+        messages: dict[Direction, int] = {"up": 0, "down": 0}
+        makers = {"up": up_message, "down": down_message}
         rest = b""
         async for piece in self._stream(f"/api/sessions/{verdict.session}/events"):
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 head, _, message = line.partition(b',"msg":')
-                side = "client" if head.endswith(b'"client"') else "server"
                 if not message or head.endswith(b'"gateway"'):
                     continue
+                side: Direction = "up" if head.endswith(b'"client"') else "down"
                 if message[:-1] != makers[side](verdict.plan, messages[side]):
-                    self._wrong(verdict, f"the event log's {side} message {messages[side]} is another")
-                    return
+                    _wrong(found, verdict, f"message {messages[side]} {side} in the event log is another")
+                    return None
                 messages[side] += 1
-        self.findings.recorded_messages += sum(messages.values())
-        if (messages["client"], messages["server"]) == (
-            self._sent(verdict, "up"),
-            self._sent(verdict, "down"),
-        ):
-            self.findings.exact_logs += 1
+        found.recorded_messages += sum(messages.values())
+        bounds = {side: self._bounds(verdict, side) for side in messages}
+        if all(bounds[side][0] <= count <= bounds[side][1] for side, count in messages.items()):
+            found.exact_logs += 1
         else:
-            self._wrong(verdict, f"the event log has {messages}, not every message")
-
-    def _sent(self, verdict: Verdict, direction: Direction) -> int:
-        column = Column.UP_SENT if direction == "up" else Column.DOWN_SENT
-        return self._ledger.get(verdict.plan.number, column)
-
-    def _wrong(self, verdict: Verdict, what: str) -> None:
-        self.findings.wrong.append(
-            f"{verdict.session}, call {verdict.plan.number} ({verdict.outcome}): {what}"
-        )
+            _wrong(found, verdict, f"the event log has {messages} messages, not {bounds}")
+        return messages
 
     async def left(self) -> list[dict[str, Any]]:
         """The sessions that are still in the list, at most 500."""
@@ -178,3 +207,7 @@ class Recordings:
                 if answer.status < 500:
                     answer.raise_for_status()
                     return
+
+
+def _wrong(found: Findings, verdict: Verdict, what: str) -> None:
+    found.wrong.append(f"{verdict.session}, call {verdict.plan.number} ({verdict.outcome}): {what}")

@@ -27,6 +27,41 @@ def write_report(
     (docs / "soak.md").write_text(report(orders, outcome, found, struck, settings))
 
 
+def write_kills_report(
+    docs: Path, orders: Orders, outcome: Outcome, found: list[Criterion], processes: str
+) -> None:
+    held = "Every criterion held." if all(one.held for one in found) else "**It failed**: see the verdict."
+    command = f'`make soak ARGS="--kills {outcome.kills_wanted}"`'
+    introduction = (
+        f"{command} on {datetime.now(UTC):%Y-%m-%d} on {machine()}, with {orders.calls} calls at a time "
+        f"and the load on the same machine: {outcome.seconds / 60:.1f} minutes, seed {orders.seed}. {held}"
+    )
+    parts = [
+        "# A thousand kills" if outcome.kills_wanted == 1000 else f"# {outcome.kills_wanted} kills",
+        introduction,
+        _verdict(found),
+        _details(found),
+        "## What was run",
+        _KILLS.format(
+            processes=processes, shortest=orders.shortest_call_seconds, longest=orders.longest_call_seconds
+        ),
+        "## How calls ended",
+        _endings(outcome),
+    ]  # fmt: skip
+    docs.mkdir(parents=True, exist_ok=True)
+    (docs / "kills.md").write_text("\n\n".join(part for part in parts if part) + "\n")
+
+
+_KILLS: Final = """\
+- Voxgate with {processes}. At random moments SIGKILL ends a gateway worker, the writer of its wire logs or a
+  recorder, whichever of them run just then; who was killed is started again.
+- Calls of {shortest:g} to {longest:g} s, each with 20 messages of sound a second up and turns of 20 down.
+  A call whose worker is killed ends there; its trace has to have all that had arrived at either end 100 ms
+  before the kill.
+- Every session is compared when its trace is finished: each message of its event log with what was sent, once
+  and in order, and each sample of both tracks with the sound of those messages."""
+
+
 def report(
     orders: Orders, outcome: Outcome, found: list[Criterion], struck: Counter[str], settings: str
 ) -> str:

@@ -44,6 +44,7 @@ _BEGIN: Final = re.compile(rb'"(audio|delta)"\s*:\s*"')
 _SOUND_BEGINS_BYTES: Final = 1024
 _MOST_AROUND_BYTES: Final = 4096
 _MEMBERS: Final = {kind.decode(): member.decode() for kind, member in _SOUND.items()}
+_WRITTEN: Final = {name: (name.decode(), b'"%s"' % name) for name in _SOUND.values()}
 
 
 def kind_of(text: bytes) -> bytes | None:
@@ -117,14 +118,14 @@ def lift_sound(text: bytes) -> tuple[dict[str, Any], bytes] | None:
     if end < 0 or start + len(text) - end > _MOST_AROUND_BYTES:
         return None
     around = text[:start] + text[end:]
-    if b"\\" in around or around.count(b'"' + begin[1] + b'"') != 1:
+    member, written = _WRITTEN[begin[1]]
+    if b"\\" in around or around.count(written) != 1:
         return None
     try:
         message: Any = orjson.loads(around)
         sound = pybase64.b64decode(memoryview(text)[start:end], validate=True)
     except (orjson.JSONDecodeError, binascii.Error, ValueError):
         return None
-    member = begin[1].decode()
     if not isinstance(message, dict) or message.get(member) != "":
         return None
     kind = message.get("type")

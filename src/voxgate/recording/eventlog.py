@@ -47,18 +47,15 @@ class EventLogBuilder:
         return [line for line, _ in self.entries(record)]
 
     def entries(self, record: WireRecord) -> list[Entry]:
-        if record.kind == FACT:
+        t_ns, kind, data = record
+        if kind == FACT:
             return [self._fact(record)]
-        decoder = self._decoders.get(record.kind)
+        decoder = self._decoders.get(kind)
         if decoder is None:
             return []
-        direction = _DIRECTIONS[record.kind]
-        found: list[Entry] = []
-        for message in decoder.feed(record.data):
-            entry = _entry(record.t_ns, direction, message)
-            if entry is not None:
-                found.append(entry)
-        return found
+        direction = _DIRECTIONS[kind]
+        entries = (_entry(t_ns, direction, message) for message in decoder.feed(data))
+        return [entry for entry in entries if entry is not None]
 
     def _fact(self, record: WireRecord) -> Entry:
         entry = _text_entry(record.t_ns, "gateway", record.data)
@@ -99,10 +96,13 @@ def _entry(t_ns: int, direction: str, message: Message) -> Entry | None:
 def _sound_entry(t_ns: int, direction: str, text: bytes) -> Entry | None:
     """Nearly all messages: here the sound is decoded once, for all who need it."""
     lifted = lift_sound(text)
-    if lifted is None or redact(lifted[0]) is not None:
+    if lifted is None:
+        return None
+    message, sound = lifted
+    if redact(message) is not None:
         return None
     line = _line(t_ns, direction, b"msg", _on_one_line(text))
-    return line, Event(t_ns, direction, lifted[0], sound=lifted[1])
+    return line, Event(t_ns, direction, message, None, None, sound)
 
 
 def _text_entry(t_ns: int, direction: str, text: bytes) -> Entry:
