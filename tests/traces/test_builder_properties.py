@@ -127,13 +127,14 @@ ANY_EVENT = st.one_of(
 )
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ANY_EVENT, max_size=25))
 def test_no_events_whatever_stop_a_trace_from_being_built(events: list[Event]) -> None:
     builder = TraceBuilder("sess_1")
-    for event in events:
+    for number, event in enumerate(events):
         builder.feed(event)
-        builder.snapshot()
+        if not number % 4:
+            builder.snapshot()
     trace = build_trace(events, session_id="sess_1")
     ids = [span.id for span in trace.spans]
     assert len(ids) == len(set(ids))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.traces.calls import Call, spans
 
@@ -86,6 +86,7 @@ KEYWORDS = [
 ]
 
 
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(KEYWORDS), ANYTHING), st.text(max_size=10) | st.just('{"a": [1]}'))
 def test_any_schema_gives_an_answer_or_a_lookup_error(schema: dict[str, Any], arguments: str) -> None:
     try:

@@ -17,17 +17,18 @@ def an_hour() -> Iterator[Event]:
     """Every 12 seconds a turn: two seconds of speech, then eight of an answer that comes at once. The user's
     sound comes all the time."""
     yield from Call().session().events
-    silence = Event(0, "client", {"type": "input_audio_buffer.append", "audio": ""}, sound=pcm(100))
+    answer = pcm(400)
+    silence = Event(0, "client", {"type": "input_audio_buffer.append", "audio": ""}, sound=pcm(400))
     for turn in range(300):
         at = turn * _TURN
         call = Call().speech(f"u{turn}", at + 500, at + 2700).created(at + 2800, f"r{turn}")
         call.events.pop(0)
-        for n in range(80):
+        for n in range(20):
             call.words(at + 2900 + n, f"r{turn}", f"a{turn}", "word ").audio(
-                None, f"r{turn}", f"a{turn}", pcm(100)
+                None, f"r{turn}", f"a{turn}", answer
             )
-        for n in range(120):
-            silence.t_ns = (at + n * 100) * 1_000_000
+        for n in range(30):
+            silence.t_ns = (at + n * 400) * 1_000_000
             yield silence
         yield from call.done(at + 4000, f"r{turn}").events
 
@@ -46,12 +47,6 @@ def test_an_hour_of_sound_leaves_little_behind() -> None:
     assert builder.layout.assistant.frames == 300 * 8 * 24_000
     assert (len(builder.layout.user.runs), len(builder.layout.assistant.runs)) == (1, 300)
     assert kept < 6 << 20  # of 280 MB of sound
-
-
-def test_a_long_call_with_many_turns_gives_its_trace_in_one_piece() -> None:
-    builder = TraceBuilder()
-    for event in an_hour():
-        builder.feed(event)
     trace = builder.snapshot(live=False)
     assert trace.summary["turns"] == 300
     assert trace.data["audio_ms"] == {"in": 3_600_000, "generated": 2_400_000, "heard": 2_400_000}
