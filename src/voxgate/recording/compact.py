@@ -19,8 +19,9 @@ import orjson
 import pybase64
 from numpy.typing import NDArray
 
-from voxgate.audio.g711 import encode_alaw, encode_ulaw
-from voxgate.audio.pcm import SAMPLE_BYTES, to_samples
+from voxgate.audio.g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
+from voxgate.audio.pcm import SAMPLE_BYTES, to_bytes, to_samples
+from voxgate.realtime.peek import base64_bytes
 from voxgate.recording.eventlog import read_event
 from voxgate.recording.tracks import DamagedRecording, StoredTrack, Window
 from voxgate.traces import AudioChunk, TrackLayout
@@ -46,7 +47,17 @@ _CODINGS: Final = {"pcm": b"p", "pcmu": b"m", "pcma": b"l"}
 _SOUND: Final = re.compile(
     rb"~([ua])([pml])(\d{1,12}) (\d{1,9})(?: @(\d{1,15}))?(?: -([A-Za-z0-9+/]+={0,2}))? "
 )
-_SOUND_BEGINS: Final = re.compile(rb'"(?:audio|delta)"\s*:\s*"')
+_SOUND_BEGINS: Final = re.compile(rb'"(audio|delta)"\s*:\s*"')
+_SOUND_BEGINS_BYTES: Final = 1024
+_SENDERS: Final[dict[bytes, tuple[Track, bytes, bytes]]] = {
+    b"audio": ("user", b'"dir":"client"', b'"input_audio_buffer.append"'),
+    b"delta": ("assistant", b'"dir":"server"', b'audio.delta"'),
+}
+_FORMAT_EVENTS: Final = frozenset((
+    "gateway.opened", "session.created", "session.updated", "session.update", "error", "response.created",
+    "response.done",
+))  # fmt: skip
+"""Those after which `TrackLayout` may take the same bytes for another format."""
 _MINUS_ZERO: Final = 0x7F
 """Of mu-law: it sounds like 0xFF, so a track does not tell them apart."""
 _KINDS: Final = b"=-~."
@@ -104,68 +115,131 @@ _OPTIONS: Final = _options()
 class _Place:
     """Where a track's next chunk lies, counted as `audio.pcm.TrackDecoder` and `traces.tracks` count."""
 
-    def __init__(self, rate: int) -> None:
-        self._rate = rate
-        self._format: AudioFormat | None = None
+    def __init__(self, track: StoredTrack) -> None:
+        self.window = Window(track)
+        self.format: AudioFormat | None = None
+        self._rate = track.rate
         self._first_frame = 0
         self._bytes = 0
-        self._frames = 0
 
-    def of(self, chunk: AudioChunk) -> int | None:
-        """The byte of the track where it begins; None where the track has it resampled."""
-        if chunk.format != self._format:
-            self._format, self._first_frame, self._bytes = chunk.format, self._frames, 0
-        at = self._bytes * SAMPLE_BYTES // chunk.format.sample_bytes
-        self._bytes += len(chunk.data)
-        self._frames += chunk.frames
-        return self._first_frame * SAMPLE_BYTES + at if chunk.format.rate == self._rate else None
+    @property
+    def at(self) -> int | None:
+        """The byte of the track; None where the track has sound of this format resampled."""
+        if self.format is None or self.format.rate != self._rate:
+            return None
+        return self._first_frame * SAMPLE_BYTES + self._bytes * SAMPLE_BYTES // self.format.sample_bytes
+
+    def begin(self, chunk_format: AudioFormat) -> None:
+        """In the format of the chunk that comes now."""
+        if self.format is not None and chunk_format != self.format:
+            samples = self._bytes // self.format.sample_bytes
+            self._first_frame += samples * self._rate // self.format.rate
+            self._bytes = 0
+        self.format = chunk_format
+
+    def go_on(self, size: int) -> None:
+        self._bytes += size
 
 
 class _Compactor:
+    """Nearly all lines carry sound in the format of the one before, which lies in its track just behind it:
+    those are only compared. The others are read as events, for the formats."""
+
     def __init__(self, tracks: Tracks) -> None:
         self._layout = TrackLayout()
-        self._windows = {name: Window(track) for name, track in tracks.items()}
-        self._places: dict[Track, _Place] = {}
+        self._places = {name: _Place(track) for name, track in tracks.items()}
+        self._is_known: dict[Track, bool] = {}
+        """Whether no event since the track's last chunk may have changed its format."""
         self._next: dict[Track, int] = {}
 
     def line(self, line: bytes) -> bytes:
-        event = read_event(line)
-        for chunk in self._layout.feed(event) if event is not None else ():
-            place = self._places.setdefault(chunk.track, _Place(self._layout.rate(chunk.track)))
-            at = place.of(chunk)
-            if at is not None and (found := self._without_sound(line, chunk, at)) is not None:
-                return found
-        return b"=" + line if line.endswith(b"\n") else b"-" + line + b"\n"
+        return self._known_sound(line) or self._read(line) or _whole(line)
 
-    def _without_sound(self, line: bytes, chunk: AudioChunk, at: int) -> bytes | None:
-        begin = _SOUND_BEGINS.search(line)
-        encoded = pybase64.b64encode(chunk.data)
-        if begin is None or not line.startswith(encoded, begin.end()) or not line.endswith(b"\n"):
+    def _known_sound(self, line: bytes) -> bytes | None:
+        begin = _SOUND_BEGINS.search(line, 0, _SOUND_BEGINS_BYTES)
+        if begin is None:
             return None
-        coding, window = _CODINGS[chunk.format.kind], self._windows.get(chunk.track)
-        size = len(chunk.data)
-        stored = window.read(at, _stored_size(coding, size)) if window is not None else b""
-        zeros = _minus_zeros(chunk.data) if coding == b"m" else None
-        if _sound(coding, stored, zeros) != chunk.data:
+        track, direction, kind = _SENDERS[begin[1]]
+        start, place = begin.end(), self._places.get(track)
+        end = line.find(b'"', start)
+        if place is None or not self._is_known.get(track) or end < 0:
             return None
-        moved = b"" if at == self._next.get(chunk.track, 0) else b" @%d" % at
-        self._next[chunk.track] = at + len(stored)
-        mark = b"" if zeros is None else b" -" + zeros
-        head = b"~%b%b%d %d%b%b " % (_LETTERS[chunk.track], coding, size, begin.end(), moved, mark)
-        return head + line[: begin.end()] + line[begin.end() + len(encoded) :]
+        if direction not in line[:start] or (kind not in line[:start] and kind not in line[end:]):
+            return None
+        return self._without_sound(line, track, place, start, end)
+
+    def _read(self, line: bytes) -> bytes | None:
+        event = read_event(line)
+        if event is None:
+            return None
+        for chunk in self._layout.feed(event):
+            return self._unknown_sound(line, chunk)
+        if event.type in _FORMAT_EVENTS:
+            self._is_known.clear()
+        return None
+
+    def _unknown_sound(self, line: bytes, chunk: AudioChunk) -> bytes | None:
+        begin, place = _SOUND_BEGINS.search(line), self._places.get(chunk.track)
+        if place is None:
+            return None
+        place.begin(chunk.format)
+        self._is_known[chunk.track] = place.at is not None
+        found = None
+        if begin is not None and place.at is not None:
+            end = line.find(b'"', begin.end())
+            found = self._without_sound(line, chunk.track, place, begin.end(), end)
+        if found is None:
+            place.go_on(len(chunk.data))
+        return found
+
+    def _without_sound(self, line: bytes, track: Track, place: _Place, start: int, end: int) -> bytes | None:
+        """The line without what is between the two places, if that is the track's sound at its place."""
+        at, size = place.at, base64_bytes(line, start, end)
+        if at is None or place.format is None or not line.endswith(b"\n"):
+            return None
+        coding = _CODINGS[place.format.kind]
+        stored = place.window.read(at, _stored_size(coding, size))
+        zeros = b""
+        if coding == b"p":
+            encoded = pybase64.b64encode(stored)
+        else:
+            encoded, zeros = _companded(coding, line[start:end], stored)
+        if len(encoded) != end - start or not line.startswith(encoded, start):
+            return None
+        place.go_on(size)
+        moved = b"" if at == self._next.get(track, 0) else b" @%d" % at
+        self._next[track] = at + len(stored)
+        head = b"~%b%b%d %d%b%b " % (_LETTERS[track], coding, size, start, moved, zeros)
+        return head + line[:start] + line[end:]
+
+
+def _whole(line: bytes) -> bytes:
+    return b"=" + line if line.endswith(b"\n") else b"-" + line + b"\n"
+
+
+def _companded(coding: bytes, text: bytes, stored: bytes) -> tuple[bytes, bytes]:
+    """The text as it would come back from the track's samples, and the mark of its negative zeros, which they
+    do not tell from others; no text if it would not come back."""
+    try:
+        data = pybase64.b64decode(text, validate=True)
+    except binascii.Error:
+        return b"", b""
+    if to_bytes(decode_alaw(data) if coding == b"l" else decode_ulaw(data)) != stored:
+        return b"", b""
+    return pybase64.b64encode(data), _minus_zeros(data) if coding == b"m" else b""
 
 
 def _stored_size(coding: bytes, size: int) -> int:
     return size if coding == b"p" else size * SAMPLE_BYTES
 
 
-def _minus_zeros(data: bytes) -> bytes | None:
-    """Which of the zeros are negative ones, a bit for each, in base64; None if none is."""
+def _minus_zeros(data: bytes) -> bytes:
+    """Which of the zeros are negative ones, a bit for each, in base64; nothing if none is."""
     if _MINUS_ZERO not in data:
-        return None
+        return b""
     codes = np.frombuffer(data, np.uint8)
     zeros = codes[(codes == _MINUS_ZERO) | (codes == 0xFF)]
-    return pybase64.b64encode(np.packbits(zeros == _MINUS_ZERO).tobytes())
+    return b" -" + pybase64.b64encode(np.packbits(zeros == _MINUS_ZERO).tobytes())
 
 
 def _sound(coding: bytes, stored: bytes, zeros: bytes | None) -> bytes:
