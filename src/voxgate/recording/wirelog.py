@@ -101,10 +101,19 @@ class WireLogReader:
             data = buffer[start:end]
             records.append(WireRecord(t_ns, kind, data))
             at = end
-            if kind == FACT and orjson.loads(data).get("type") == "gateway.closed":
+            if kind == FACT and _closes(data):
                 self.closed = True
         self.offset += at
         return records
+
+
+def _closes(fact: bytes) -> bool:
+    if b"gateway.closed" not in fact:
+        return False
+    with contextlib.suppress(orjson.JSONDecodeError):
+        found = orjson.loads(fact)
+        return isinstance(found, dict) and found.get("type") == "gateway.closed"
+    return False
 
 
 def wire_logs(wire_dir: Path) -> list[Path]:
