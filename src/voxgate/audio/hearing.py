@@ -73,6 +73,7 @@ class Hearing:
         if not self._sounding:
             return Heard()
         mean_squares = np.concatenate(self._levels)
+        self._levels.clear()
         levels_db = decibels(mean_squares)
         voiced = voiced_frames(levels_db, self._parameters)
         energies = np.concatenate(self._energies) if self._energies else np.zeros(0, np.float32)

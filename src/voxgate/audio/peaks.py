@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -13,6 +14,7 @@ from voxgate.audio.pcm import Samples
 
 PER_SECOND = 50
 
+_VALUES_AT_ONCE: Final = 4096
 _TEXTS: Final = [orjson.dumps(value / 1000) for value in range(1001)]
 
 
@@ -34,9 +36,14 @@ def peaks(samples: Samples, rate: int) -> NDArray[np.uint16]:
 
 def peaks_json(tracks: Mapping[str, Sequence[int]]) -> bytes:
     """`{"per_second": 50, "<track>": [0.25, …], …}`. An hour has half a million values, so they are not made
-    to objects of their own."""
-    lists = [
-        b',"%b":[%b]' % (name.encode(), b",".join(map(_TEXTS.__getitem__, values)))
-        for name, values in tracks.items()
-    ]
-    return b'{"per_second":%d%b}' % (PER_SECOND, b"".join(lists))
+    to objects of their own, nor to text all at once."""
+    text = io.BytesIO()
+    text.write(b'{"per_second":%d' % PER_SECOND)
+    for name, values in tracks.items():
+        text.write(b',"%b":[' % name.encode())
+        for start in range(0, len(values), _VALUES_AT_ONCE):
+            some = values[start : start + _VALUES_AT_ONCE]
+            text.write((b"," if start else b"") + b",".join(map(_TEXTS.__getitem__, some)))
+        text.write(b"]")
+    text.write(b"}")
+    return text.getvalue()

@@ -21,14 +21,16 @@ _FLOOR_PERCENTILE: Final = 10.0
 
 def decibels(mean_squares: Levels) -> Levels:
     """Of full scale; -120 for silence."""
-    levels: Levels = 10 * np.log10(mean_squares + np.float32(1e-12))
+    levels: Levels = mean_squares + np.float32(1e-12)
+    np.log10(levels, out=levels)  # of an hour there are many: no copies
+    levels *= np.float32(10)
     return levels
 
 
 def floor_db(levels_db: Levels) -> float | None:
     """The level of the background; None where there is nothing but digital silence."""
     sounding = levels_db[levels_db > _DIGITAL_SILENCE_DB]
-    return float(np.percentile(sounding, _FLOOR_PERCENTILE)) if len(sounding) else None
+    return float(np.percentile(sounding, _FLOOR_PERCENTILE, overwrite_input=True)) if len(sounding) else None
 
 
 def voiced_frames(levels_db: Levels, parameters: VadParameters) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from typing import Final
 from voxgate.audio.pcm import TrackDecoder
 from voxgate.audio.peaks import PER_SECOND, peak_frames, peaks, peaks_json
 from voxgate.jobs.hearing import CallHearing
+from voxgate.jobs.memory import give_back
 from voxgate.recording.sound import CallSound, plan_of
 from voxgate.store import Blobs
 from voxgate.traces import AudioChunk, TrackLayout
@@ -19,6 +20,8 @@ from voxgate.traces.sound import SoundFacts
 from voxgate.traces.tracks import Track
 
 _BLOCK_SECONDS: Final = 10
+_LONG_SECONDS: Final = 600
+"""Of such a call each of the last steps takes MBs, which the next one would come on top of."""
 
 
 class TrackWriter:
@@ -79,7 +82,12 @@ class CallMixer:
                 yield
         self._put("lanes.json", self._plan.to_json())
         self._put("peaks.json", peaks_json(self._peaks))
+        is_long = len(self._peaks["user"]) > _LONG_SECONDS * PER_SECOND
+        if is_long:
+            give_back()
         self.sound = self._hearing.facts() if self._hearing is not None else None
+        if is_long:
+            give_back()
 
     def _hear(self, sound: CallSound, start: int, frames: int) -> None:
         """A function of its own: no sound is held while others have their turn."""
