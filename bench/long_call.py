@@ -25,8 +25,6 @@ from bench.recorder import _peak_kb as peak_kb
 from bench.soak.orders import Codec
 from voxgate.api import transcode
 from voxgate.api.archive import Archive
-from voxgate.jobs.compaction import Compactor
-from voxgate.jobs.recorder import Recorder
 from voxgate.recording.wirelog import MAGIC
 
 _SHORT_SECONDS: Final = 10.0
@@ -51,15 +49,7 @@ class Archivist:
     """A recorder that puts away what it has recorded."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         self.house = House(folder)
-        self._compactor = Compactor(self.house.store, self.house.blobs, folder / "compact")
-        self._recorder = Recorder(
-            wire_dir=folder / "wire",
-            store=self.house.store,
-            blobs=self.house.blobs,
-            compactor=self._compactor,
-        )
 
     def record(self, number: int, seconds: float, codec: Codec) -> tuple[float, float]:
         """CPU seconds until the trace is there, and from there until the recording is put away."""
@@ -69,17 +59,16 @@ class Archivist:
             file.writelines(record for _, record in wire_log(number, seconds, codec))
         forget_peak()
         recorded = self._until(lambda: not written.exists())
-        return recorded, self._until(lambda: not any((self.folder / "compact").iterdir()))
+        return recorded, self._until(lambda: not any(self.house.marks.iterdir()))
 
     def _until(self, done: Callable[[], bool]) -> float:
         began = time.process_time()
         while not done():
-            if not self._recorder.step():
+            if not self.house.recorder.step():
                 time.sleep(0.001)
         return time.process_time() - began
 
     def close(self) -> None:
-        self._compactor.close()
         self.house.close()
 
 
