@@ -312,6 +312,7 @@ ROUTES = {
     ("get", "/api/sessions/{session_id}"),
     ("delete", "/api/sessions/{session_id}"),
     ("post", "/api/sessions/{session_id}/end"),
+    ("post", "/api/sessions/{session_id}/rebuild"),
     ("get", "/api/sessions/{session_id}/events"),
     ("get", "/api/sessions/{session_id}/audio"),
     ("get", "/api/sessions/{session_id}/attachments/{attachment_id}"),
