@@ -163,6 +163,17 @@ class AbsentAtSaving:
         self._store.save_trace(*arguments)
 
 
+def test_of_several_recorders_the_one_that_has_the_session_rebuilds_it(world: World) -> None:
+    call = RecordedCall(world.blobs.root)
+    call.text(CLIENT, message(type="x"))
+    world.add(call)
+    other = Rebuilder(world.store, world.blobs, lambda session_id: session_id != "sess_1")
+    other.step()
+    world.store.add_signal(REBUILD, "sess_1")
+    assert not other.step()
+    work(world.rebuilder.step, lambda: world.store.signals_after(0)[-1][1] == REBUILT)
+
+
 def test_a_database_that_is_away_is_waited_for(world: World) -> None:
     call = RecordedCall(world.blobs.root)
     call.text(CLIENT, message(type="x"))

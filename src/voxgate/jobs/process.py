@@ -46,7 +46,7 @@ def run_recorder(
                 share=share,
                 retention=retention,
                 compactor=compactor,
-                rebuilder=Rebuilder(store, blobs),
+                rebuilder=Rebuilder(store, blobs, share.has),
                 on_finished=_into(outbox) if outbox is not None else lambda _: None,
                 sharing=_sharing(settings, store, share),
             )

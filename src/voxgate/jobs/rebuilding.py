@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Final
 
 from voxgate.core.errors import NotFound, StoreUnavailable
@@ -30,7 +30,9 @@ logger = logging.getLogger(__name__)
 class Rebuilder:
     """`step` does a bounded piece."""
 
-    def __init__(self, store: Store, blobs: Blobs) -> None:
+    def __init__(self, store: Store, blobs: Blobs, is_ours: Callable[[str], bool] = lambda _: True) -> None:
+        """`is_ours` says whether it is us, of several recorders, who have the session."""
+        self._is_ours = is_ours
         self._store = store
         self._blobs = blobs
         self._asked: deque[str] = deque()
@@ -60,7 +62,7 @@ class Rebuilder:
             self._last_signal = self._store.last_signal_id()
         for signal_id, kind, target in self._store.signals_after(self._last_signal):
             self._last_signal = signal_id
-            if kind == REBUILD:
+            if kind == REBUILD and self._is_ours(target):
                 self._asked.append(target)
 
     def _advance(self, session_id: str, work: Iterator[None]) -> bool:
