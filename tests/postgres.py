@@ -39,7 +39,7 @@ def find_binaries() -> Path | None:
 
 
 class Postgres:
-    """A server that can be stopped, killed, held up and started again with its data."""
+    """A server that can be stopped, killed and started again with its data."""
 
     def __init__(self, binaries: Path, folder: Path) -> None:
         self._binaries = binaries
@@ -93,20 +93,6 @@ class Postgres:
             self._process.wait(START_SECONDS)
             self._process = None
 
-    @contextmanager
-    def held_up(self) -> Iterator[None]:
-        """All its processes stand still: connections stay open and nothing answers."""
-        assert self._process is not None
-        group = os.getpgid(self._process.pid)
-        pids = [int(path.name) for path in Path("/proc").glob("[0-9]*") if _session_of(path) == group]
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
-
     def sql(self, database: str, statement: str) -> str:
         """Executes it, in a connection of its own, and answers what it prints."""
         return self._run("psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", statement, self.url(database))
@@ -118,13 +104,6 @@ class Postgres:
         )
         assert done.returncode == 0, done.stderr or done.stdout
         return done.stdout.strip()
-
-
-def _session_of(process: Path) -> int | None:
-    try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[3])
-    except (OSError, ValueError, IndexError):  # it is gone
-        return None
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from voxgate.core.settings import (
     ProviderSettings,
     RouteSettings,
     Settings,
+    load_settings,
 )
 from voxgate.providers.local.settings import LocalSettings
 
@@ -40,6 +41,15 @@ def test_every_setting_of_the_embedded_provider_is_documented() -> None:
     text = (DOCS / "local.md").read_text()
     for name in LocalSettings.model_fields:
         assert name in text, name
+
+
+def test_the_settings_of_the_example_of_a_fleet_are_right() -> None:
+    folder = REPOSITORY / "deploy"
+    lines = (folder / "systemd" / "voxgate.env").read_text().splitlines()
+    environ = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    settings = load_settings({}, environ, folder / "voxgate.toml")
+    assert settings.machines_share
+    assert "KillMode=mixed" in (folder / "systemd" / "voxgate.service").read_text()
 
 
 def test_every_metric_is_documented() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -210,3 +211,24 @@ def test_all_credentials_that_a_key_has_made_are_revoked_at_once(store: Store) -
     assert store.revoked_credentials() == {"a", "b"}
     revoked = [name for name in ("a", "b", "c", "over") if store.get_credential(name)["revoked_at"]]  # type: ignore[index]
     assert revoked == ["a", "b"]
+
+
+def test_a_reader_misses_no_signal_of_many_that_write_at_once(store: Store) -> None:
+    """Ids are given out in order, but those who have them do not finish in order."""
+    writers, each, seen = 6, 25, []
+
+    def write(writer: int) -> None:
+        for number in range(each):
+            store.add_signal("end_session", f"{writer}_{number}")
+
+    with ThreadPoolExecutor(writers) as pool:
+        writing = [pool.submit(write, writer) for writer in range(writers)]
+        last, over = 0, False
+        while not over:
+            over = all(one.done() for one in writing)
+            for number, _, target in store.signals_after(last):
+                seen.append(target)
+                last = number
+    for one in writing:
+        one.result()
+    assert len(seen) == writers * each == len(set(seen))

@@ -1,7 +1,7 @@
 """The versions of the schema, one file for each step: `mNNNN_*.py` leads to version NNNN, 1 is the first.
 
 How to add one: change the tables in `schema`, add a file with a MIGRATION, put it into the list. The tests
-compare a migrated database with a fresh one, and let older Voxgates write to it. See docs/stores.md.
+compare a migrated database with a fresh one, and let older Voxgates write to it. See decision 0013.
 """
 
 from __future__ import annotations
