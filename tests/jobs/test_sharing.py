@@ -203,9 +203,7 @@ def test_a_database_that_was_away_for_all_makes_nobody_dead(
     one.call("sess_1")
     one.written("sess_1")
     one.live()
-    pass_time(
-        world_time, two, TAKEOVER_SECONDS / 2 + 2
-    )  # the lease is over; one is missing, but not for long
+    pass_time(world_time, two, TAKEOVER_SECONDS / 2 + 2)  # one is missing, but not for long
 
     def away(*_: object) -> None:
         raise StoreUnavailable("away")

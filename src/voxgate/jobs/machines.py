@@ -62,6 +62,7 @@ class Machine:
         self._next_refresh = 0.0
         self._missing: dict[str, float] = {}
         """Machines without a lease, and since when that was seen."""
+        self._answered_at = 0.0
         self._claims: set[Lease] = set()
 
     @property
@@ -72,6 +73,9 @@ class Machine:
     def _recorder(self) -> Lease:
         """Who has the lease may take it again: the recorder after us on this host need not wait."""
         return f"recorder {self.share.number} of {self.id}", self._host
+
+    def _logs_of(self, other: str) -> Lease:
+        return f"logs of {other}", self.id
 
     def enter(self, stop: threading.Event) -> bool:
         """Waits while a recorder on another host has the same id. False when told to stop before."""
@@ -102,21 +106,22 @@ class Machine:
             self._next_refresh = now + self._lease_seconds / 4
 
     def dead(self, others: Iterable[str]) -> list[str]:
-        """Those of them that have been missing for long enough. Asked again and again; each time that the
-        database cannot answer, the waiting begins anew."""
-        try:
-            living = self._store.lease_holders(_ALL)
-        except StoreUnavailable:
-            self._missing.clear()
-            raise
+        """Those of them that have been missing for long enough. Asked again and again; when there was no
+        answer for so long, the waiting begins anew, but for those whose logs are ours already: nobody could
+        say that he lives."""
+        living = self._store.lease_holders(_ALL)
         now = self._now()
+        if now - self._answered_at > self._missing_seconds:
+            claimed = {other for other in self._missing if self._logs_of(other) in self._claims}
+            self._missing = {other: self._missing[other] for other in claimed}
+        self._answered_at = now
         gone = set(others) - living - {self.id}
         self._missing = {each: self._missing.get(each, now) for each in gone}
         return sorted(each for each, since in self._missing.items() if now - since >= self._missing_seconds)
 
     def claim(self, other: str) -> bool:
         """Whether it is ours to finish what that machine left."""
-        lease = f"logs of {other}", self.id
+        lease = self._logs_of(other)
         if lease not in self._claims and self._store.take_lease(lease, 1, self._lease_seconds):
             logger.warning("machine %s is gone; its recordings are finished here", other)
             self._claims.add(lease)
@@ -124,7 +129,7 @@ class Machine:
 
     def give_up_claims(self, but: Iterable[str]) -> list[str]:
         """On all other machines; whose they were."""
-        kept = {(f"logs of {each}", self.id) for each in but}
+        kept = {self._logs_of(each) for each in but}
         ended = self._claims - kept
         self._claims &= kept
         self._store.give_back_leases(ended)
