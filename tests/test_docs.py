@@ -18,6 +18,9 @@ from voxgate.core.settings import (
     load_settings,
 )
 from voxgate.providers.local.settings import LocalSettings
+from voxgate.store.fields import ALIASES, FIELDS, Kind
+from voxgate.store.filter_parser import parse
+from voxgate.traces.metrics import METRICS
 
 DOCS = REPOSITORY / "docs"
 
@@ -35,6 +38,19 @@ def test_every_setting_is_documented() -> None:
     text = (DOCS / "prices.md").read_text()
     for name in PriceSettings.model_fields:
         assert f"{name} =" in text or name == "source", name
+
+
+def test_every_field_of_the_filter_is_documented_and_every_metric_is_one() -> None:
+    text = (DOCS / "filters.md").read_text()
+    assert {name for name in (*FIELDS, *ALIASES) if f"`{name}`" not in text} == set()
+    examples = text[text.index("## Examples") : text.index("## What is searched")]
+    for example in re.findall(r"^\| `(.*?)` \|", examples, re.MULTILINE):
+        parse(example)
+    assert set(METRICS) - {*FIELDS} == set()
+    for name, metric in METRICS.items():
+        kind = FIELDS[name].kind
+        assert (metric.unit == "ms") == (kind is Kind.DURATION), name
+        assert (metric.unit in ("share", "per turn")) == (kind is Kind.RATIO), name
 
 
 def test_every_setting_of_the_embedded_provider_is_documented() -> None:

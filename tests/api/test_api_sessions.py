@@ -66,6 +66,7 @@ def test_a_list_item_has_every_field_of_the_contract(world: World, client: TestC
     world.add_session(**row, data={"metrics": {"v2v_p50": 480.5, "snr_db": None}, "errors": 2, "tracks": {}})
     page = client.get("/api/sessions").json()
     more = {"id": "sess_1", "status": "complete", "metrics": {"v2v_p50": 480.5, "snr_db": None}, "errors": 2}
+    more["excerpt"] = None
     assert page == {"items": [row | more], "next_cursor": None}
 
 
@@ -96,6 +97,8 @@ def test_the_filter_and_the_project_narrow_the_list(world: World, client: TestCl
         ("cursor=made-up", "cursor"),
         ("q=colour:red", "q"),
         ("q=%22open", "q"),
+        ("sort=model", "sort"),
+        ("order=up", "order"),
     ],
 )
 def test_a_wrong_parameter_is_named(client: TestClient, query: str, param: str) -> None:
@@ -309,6 +312,8 @@ ROUTES = {
     ("delete", "/api/keys/{key_id}"),
     ("get", "/api/sessions"),
     ("post", "/api/sessions/import"),
+    ("get", "/api/sessions/facets"),
+    ("get", "/api/sessions/fields"),
     ("get", "/api/sessions/{session_id}"),
     ("delete", "/api/sessions/{session_id}"),
     ("post", "/api/sessions/{session_id}/end"),

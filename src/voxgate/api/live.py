@@ -100,11 +100,12 @@ class _Watching:
     def __init__(self, control: Control, key: ApiKey, project: str | None, q: str | None, limit: int) -> None:
         self._control = control
         self._key = key
-        self._asked = (project, q, limit)
+        self._project = project
+        self._asked = {"q": q, "limit": limit}
         self._last = ""
 
     def read(self) -> str:
-        page = page_of_sessions(self._control, self._key, *self._asked, None)
+        page = page_of_sessions(self._control, self._key, self._project, **self._asked)
         return SessionPage.model_validate(page).model_dump_json()
 
     def look(self) -> list[bytes]:

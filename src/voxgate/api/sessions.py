@@ -13,16 +13,28 @@ from fastapi.responses import StreamingResponse
 
 from voxgate.api.access import Admin, Control, Controlled, Reader, own_project
 from voxgate.api.answers import Conflict
-from voxgate.api.shapes import Deleted, Ending, Rebuilding, SessionPage, Trace, session_shape, trace_shape
+from voxgate.api.shapes import (
+    Deleted,
+    Ending,
+    Facets,
+    FilterFields,
+    Rebuilding,
+    SessionPage,
+    Trace,
+    listed_shape,
+    trace_shape,
+)
 from voxgate.audio.vad import VadParameters
 from voxgate.auth.keys import ApiKey
 from voxgate.core.clock import iso_utc
 from voxgate.core.errors import NotFound, VoxgateError
-from voxgate.store import REBUILD, REBUILD_FAILED, REBUILT
+from voxgate.store import REBUILD, REBUILD_FAILED, REBUILT, filter_fields
+from voxgate.store.fields import ALIASES
 from voxgate.traces.metrics import is_current
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
 
+Wanted = Annotated[str | None, Query(description="status:failed duration>30s last:7d and so on")]
 END_SIGNAL = "end_session"
 CHUNK_BYTES = 256 * 1024
 REBUILD_SECONDS = 50.0
@@ -48,13 +60,9 @@ def _with_end(control: Control, row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "delete_after": min(own, iso_utc(default)) if own else iso_utc(default)}
 
 
-def page_of_sessions(
-    control: Control, key: ApiKey, project: str | None, q: str | None, limit: int, cursor: str | None
-) -> dict[str, Any]:
-    rows, next_cursor = control.store.list_sessions(
-        project=own_project(key, project or None), q=q, limit=limit, cursor=cursor or None
-    )
-    items = [session_shape(_with_end(control, row)) for row in rows]
+def page_of_sessions(control: Control, key: ApiKey, project: str | None, **asked: Any) -> dict[str, Any]:
+    rows, next_cursor = control.store.list_sessions(project=own_project(key, project or None), **asked)
+    items = [listed_shape(_with_end(control, row)) for row in rows]
     return {"items": items, "next_cursor": next_cursor}
 
 
@@ -63,12 +71,29 @@ def list_sessions(
     key: Reader,
     control: Controlled,
     project: str | None = None,
-    q: Annotated[str | None, Query(description="status:failed model:gpt-* last:7d and so on")] = None,
+    q: Wanted = None,
+    sort: Annotated[str, Query(description="`started` or a field that is measured")] = "started",
+    order: Annotated[str, Query(description="`desc` or `asc`; unknown values come last")] = "desc",
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
 ) -> dict[str, Any]:
-    """Newest first."""
-    return page_of_sessions(control, key, project, q, limit, cursor)
+    """Newest first, or by another field."""
+    asked = {"q": q, "sort": sort, "order": order, "limit": limit, "cursor": cursor or None}
+    return page_of_sessions(control, key, project, **asked)
+
+
+@router.get("/facets", response_model=Facets)
+def get_facets(
+    key: Reader, control: Controlled, project: str | None = None, q: Wanted = None
+) -> dict[str, Any]:
+    """Which projects, models, tags and so on occur in the newest sessions of a filter, and how often."""
+    return control.store.session_facets(project=own_project(key, project or None), q=q)
+
+
+@router.get("/fields", response_model=FilterFields)
+def get_fields(_: Reader) -> dict[str, Any]:
+    """What a filter can ask for."""
+    return {"items": filter_fields(), "aliases": ALIASES}
 
 
 @router.get("/{session_id}", response_model=Trace)

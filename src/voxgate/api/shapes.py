@@ -124,9 +124,49 @@ class Session(BaseModel):
     errors: int | list[Any] | None = Field(description="How many in lists; in a trace the errors themselves.")
 
 
+class ExcerptPart(BaseModel):
+    text: str = Field(description="Plain text, whatever it looks like.")
+    hit: bool = Field(description="Whether it is what was looked for.")
+
+
+class Excerpt(BaseModel):
+    speaker: Literal["title", "user", "assistant", "tool"]
+    parts: list[ExcerptPart]
+
+
+class ListedSession(Session):
+    excerpt: Excerpt | None = Field(description="Where the filter's words are; null if it has none.")
+
+
 class SessionPage(BaseModel):
-    items: list[Session]
+    items: list[ListedSession]
     next_cursor: str | None
+
+
+class FacetValue(BaseModel):
+    value: str
+    count: int
+
+
+class Facets(BaseModel):
+    sessions: int = Field(description="How many sessions were counted: the newest that the filter finds.")
+    complete: bool = Field(description="Whether these are all that it finds.")
+    facets: dict[str, list[FacetValue]] = Field(description="By field of the filter, most frequent first.")
+
+
+class FilterField(BaseModel):
+    name: str
+    kind: Literal["text", "list", "choice", "time", "duration", "money", "ratio", "number", "words"]
+    help: str
+    operators: list[str]
+    examples: str = Field(description="Values as they can be written; empty for any text.")
+    can_miss: bool = Field(description="Whether `has:` can ask for it.")
+    sortable: bool = Field(description="Whether `sort` takes it.")
+
+
+class FilterFields(BaseModel):
+    items: list[FilterField]
+    aliases: dict[str, str]
 
 
 class Attachment(BaseModel):
@@ -218,6 +258,10 @@ class Rebuilding(BaseModel):
 
 def session_shape(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: row[key] for key in Session.model_fields}
+
+
+def listed_shape(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: row[key] for key in ListedSession.model_fields}
 
 
 def trace_shape(row: Mapping[str, Any]) -> dict[str, Any]:

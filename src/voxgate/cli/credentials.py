@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
 from voxgate.cli.client import Client
+from voxgate.cli.table import Column, moment, print_table
 from voxgate.core.clock import iso_utc, unix_seconds
 from voxgate.core.errors import InvalidRequest
 
@@ -136,16 +135,22 @@ def show(credential_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     typer.echo(json.dumps(Client().call("GET", f"/v1/credentials/{credential_id}"), indent=2))
 
 
-@app.command("list", epilog="Example:  voxgate credentials list --limit 20")
-def list_(limit: Annotated[int, typer.Option(help="How many, 1 to 500.")] = 50) -> None:
+@app.command("list", epilog="Example:  voxgate credentials list --limit 20 --json")
+def list_(
+    limit: Annotated[int, typer.Option(help="How many, 1 to 500.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+) -> None:
     """List the newest temporary credentials (never their keys)."""
-    table = Table(Column("id", no_wrap=True), "model", "project", "made", "may start until", "used", "state")
-    for row in Client().call("GET", "/v1/credentials", query={"limit": limit})["items"]:
-        model = row["model"]
-        shown = model if isinstance(model, str) else ", ".join(model or ["any"])
-        moments = (_moment(row["created_at"]), _moment(row["expires_at"]))
-        table.add_row(row["id"], shown, row["project"] or "not recorded", *moments, _used(row), _state(row))
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    items = Client().call("GET", "/v1/credentials", query={"limit": limit})["items"]
+    if as_json:
+        for item in items:
+            typer.echo(json.dumps(item))
+        return
+    print_table(items, _COLUMNS, empty="There is no credential yet: voxgate credentials create makes one.")
+
+
+def _models(model: str | list[str] | None) -> str:
+    return model if isinstance(model, str) else ", ".join(model or ["any"])
 
 
 @app.command(epilog="Example:  voxgate credentials revoke cred_… --end-sessions")
@@ -208,7 +213,7 @@ def _metadata(pairs: list[str]) -> dict[str, Any]:
     return metadata
 
 
-def _used(row: dict[str, Any]) -> str:
+def _used(row: Mapping[str, Any]) -> str:
     """Empty when nothing is counted."""
     used = row["used"]
     if used is None:
@@ -220,11 +225,22 @@ def _used(row: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _state(row: dict[str, Any]) -> str:
+def _state(row: Mapping[str, Any]) -> str:
     if row.get("revoked_at"):
         return "revoked"
     return "expired" if row["expires_at"] <= unix_seconds() else ""
 
 
 def _moment(unix_seconds: int) -> str:
-    return iso_utc(datetime.fromtimestamp(unix_seconds, UTC))[:19].replace("T", " ")
+    return moment(iso_utc(datetime.fromtimestamp(unix_seconds, UTC)))
+
+
+_COLUMNS: Final = (
+    Column("id", lambda row: row["id"]),
+    Column("state", _state, weight=8),
+    Column("model", lambda row: _models(row["model"]), weight=6, shortest=10),
+    Column("project", lambda row: row["project"] or "not recorded", weight=5, shortest=8),
+    Column("may start until", lambda row: _moment(row["expires_at"]), weight=7),
+    Column("used", _used, weight=3, shortest=12),
+    Column("made", lambda row: _moment(row["created_at"]), weight=2),
+)

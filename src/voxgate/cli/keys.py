@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
-import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
 from voxgate.cli.client import Client
+from voxgate.cli.table import Column, moment, print_table
 from voxgate.core.clock import iso_utc, now_utc
 from voxgate.core.errors import InvalidRequest
 
@@ -46,23 +46,17 @@ def create(
     typer.echo(made["key"])
 
 
-@app.command("list", epilog="Example:  voxgate keys list")
-def list_() -> None:
+@app.command("list", epilog="Example:  voxgate keys list --json")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+) -> None:
     """List the API keys (never their text)."""
-    columns = ("name", "role", "project", "key", "made", "last used", "expires", "state")
-    table = Table(Column("id", no_wrap=True), *columns)
-    for row in Client().call("GET", "/api/keys")["items"]:
-        moments = [_shown(row.get(key)) for key in ("created_at", "last_used_at", "expires_at")]
-        table.add_row(
-            row["id"],
-            row["name"],
-            row["role"],
-            row["project"] or "all",
-            row["key_hint"],
-            *moments,
-            _state(row),
-        )
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    items = Client().call("GET", "/api/keys")["items"]
+    if as_json:
+        for item in items:
+            typer.echo(json.dumps(item))
+        return
+    print_table(items, _COLUMNS, empty="There is no API key yet: voxgate keys create NAME makes one.")
 
 
 @app.command(
@@ -79,7 +73,7 @@ def rotate(
     body = {"grace_seconds": 0 if grace == "0" else _seconds(grace)}
     made = Client().call("POST", f"/api/keys/{key_id}/rotate", body)
     typer.echo(made["key"])
-    until = _shown(made["old_secret_until"])
+    until = moment(made["old_secret_until"])
     said = f"The text before stays good until {until} (UTC)." if until else "The text before is good no more."
     typer.echo(said, err=True)
 
@@ -115,17 +109,26 @@ def _moment(text: str) -> datetime:
     if re.fullmatch(r"\d+[smhdw]", text.strip()):
         return now_utc() + timedelta(seconds=_seconds(text))
     try:
-        moment = datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidRequest(f"{text!r} is no moment; examples are 90d and 2027-01-31T12:00Z.") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _state(row: dict[str, Any]) -> str:
+def _state(row: Mapping[str, Any]) -> str:
     if row["expires_at"] and datetime.fromisoformat(row["expires_at"]) <= now_utc():
         return "expired"
-    return f"text before until {_shown(row['old_secret_until'])}" if row["old_secret_until"] else ""
+    return f"text before until {moment(row['old_secret_until'])}" if row["old_secret_until"] else ""
 
 
-def _shown(moment: str | None) -> str:
-    return (moment or "")[:16].replace("T", " ")
+_COLUMNS: Final = (
+    Column("id", lambda row: row["id"]),
+    Column("name", lambda row: row["name"], weight=9, shortest=10),
+    Column("role", lambda row: row["role"], weight=8),
+    Column("project", lambda row: row["project"] or "all", weight=6, shortest=8),
+    Column("state", _state, weight=7, shortest=18),
+    Column("last used", lambda row: moment(row["last_used_at"]), weight=5),
+    Column("expires", lambda row: moment(row["expires_at"]), weight=4),
+    Column("made", lambda row: moment(row["created_at"]), weight=2),
+    Column("key", lambda row: row["key_hint"], weight=3),
+)

@@ -4,46 +4,87 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final
 
 import typer
 from rich import progress
 from rich.console import Console
-from rich.table import Column, Table
 from rich.tree import Tree
 
 from voxgate.cli.client import ApiError, Client
+from voxgate.cli.table import Column, duration, moment, plain, print_table
 from voxgate.core.errors import InvalidRequest
 
 app = typer.Typer(help="Recorded calls: list, show, export, import, rebuild.", no_args_is_help=True)
 
 
-@app.command("list", epilog="Example:  voxgate sessions list --project support --q 'status:failed last:7d'")
+_COLUMNS: Final = (
+    Column("id", lambda row: row["id"]),
+    Column("started UTC", lambda row: moment(row["started_at"])[5:], weight=9),
+    Column("status", lambda row: row["status"], weight=8),
+    Column("length", lambda row: duration(row["duration_ms"]), weight=7, right=True),
+    Column("project", lambda row: row["project"], weight=5, shortest=8),
+    Column("model", lambda row: row["model"], weight=4, shortest=10),
+    Column("turns", lambda row: "" if row["turns"] is None else str(row["turns"]), weight=3, right=True),
+    Column("v2v p50", lambda row: _milliseconds(row["metrics"].get("v2v_p50")), weight=3, right=True),
+    Column("errors", lambda row: str(row["errors"] or ""), weight=3, right=True),
+    Column(
+        "cost",
+        lambda row: "" if row["cost_usd"] is None else f"${row['cost_usd']:,.4f}",
+        weight=2,
+        right=True,
+    ),
+    Column("kept until", lambda row: (row["delete_after"] or "")[:10], weight=1),
+    Column("title", lambda row: row["title"] or "", weight=6, shortest=12),
+)
+
+
+def _milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f} ms"
+
+
+@app.command(
+    "list",
+    epilog="Examples:  voxgate sessions list -q 'refund status:failed last:7d'   ·   "
+    "voxgate sessions list -q 'v2v_p95>1.5s or error:*' --sort duration   ·   "
+    "docs/filters.md has the language",
+)
 def list_(
     project: Annotated[str | None, typer.Option(help="Only this project.")] = None,
-    q: Annotated[str | None, typer.Option(help="Filter, as in the web app.")] = None,
+    q: Annotated[
+        str | None, typer.Option("--filter", "-q", "--q", help="Filter: fields, words, and, or, not.")
+    ] = None,
+    sort: Annotated[
+        str, typer.Option(help="started, or a measured field: duration, cost, v2v_p95 …")
+    ] = "started",
+    ascending: Annotated[bool, typer.Option("--ascending", help="Oldest or smallest first.")] = False,
     limit: Annotated[int, typer.Option(help="How many, 1 to 500.")] = 20,
+    cursor: Annotated[str | None, typer.Option(help="Where a list before said that it goes on.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
 ) -> None:
-    """List the newest recorded calls."""
-    items = Client().call("GET", "/api/sessions", query={"project": project, "q": q, "limit": limit})["items"]
+    """List recorded calls, the newest first."""
+    order = "asc" if ascending else "desc"
+    query: dict[str, str | int | None] = {"project": project, "q": q, "sort": sort, "order": order}
+    page = Client().call("GET", "/api/sessions", query=query | {"limit": limit, "cursor": cursor})
     if as_json:
-        for item in items:
+        for item in page["items"]:
             typer.echo(json.dumps(item))
-        return
-    table = Table(
-        Column("id", no_wrap=True), "started", "project", "model", "status", "length", "turns", "kept until",
-        "title",
-    )  # fmt: skip
-    for row in items:
-        length = f"{(row['duration_ms'] or 0) / 1000:.1f} s"
-        table.add_row(
-            row["id"], row["started_at"][:19].replace("T", " "), row["project"] or "", row["model"] or "",
-            row["status"], length, str(row["turns"] or 0), (row.get("delete_after") or "")[:10],
-            row.get("title") or "",
-        )  # fmt: skip
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    else:
+        print_table(page["items"], _COLUMNS, _excerpt, empty="There is no such call.")
+    if page["next_cursor"]:
+        typer.echo(f"There are more: --cursor {page['next_cursor']}", err=True)
+
+
+def _excerpt(row: Mapping[str, Any]) -> str:
+    """Who said what was looked for, which is bold in a terminal."""
+    if row["excerpt"] is None:
+        return ""
+    parts = [(plain(part["text"]), part["hit"]) for part in row["excerpt"]["parts"]]
+    said = "".join(
+        typer.style(text, bold=True) if hit and sys.stdout.isatty() else text for text, hit in parts
+    )
+    return f"{row['excerpt']['speaker']}: {said}"
 
 
 @app.command(epilog="Example:  voxgate sessions show sess_…")

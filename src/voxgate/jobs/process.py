@@ -10,6 +10,7 @@ from contextlib import closing
 from voxgate.core.settings import Settings
 from voxgate.export.outbox import Outbox
 from voxgate.jobs.compaction import Compactor
+from voxgate.jobs.indexing import Indexing
 from voxgate.jobs.machines import Machine, machine_id
 from voxgate.jobs.memory import collect_rarely
 from voxgate.jobs.rebuilding import Rebuilder
@@ -47,6 +48,7 @@ def run_recorder(
                 retention=retention,
                 compactor=compactor,
                 rebuilder=Rebuilder(store, blobs, share.has),
+                indexing=Indexing(store),
                 on_finished=_into(outbox) if outbox is not None else lambda _: None,
                 sharing=_sharing(settings, store, share),
             )

@@ -17,6 +17,7 @@ from typing import Final
 
 from voxgate.core.errors import StoreUnavailable
 from voxgate.jobs.compaction import Compactor
+from voxgate.jobs.indexing import Indexing
 from voxgate.jobs.memory import give_back
 from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.recording import SessionRecording
@@ -75,6 +76,7 @@ class Recorder:
         retention: Retention | None = None,
         compactor: Compactor | None = None,
         rebuilder: Rebuilder | None = None,
+        indexing: Indexing | None = None,
         on_finished: Callable[[str], None] = lambda _: None,
         sharing: Sharing | None = None,
     ) -> None:
@@ -88,7 +90,7 @@ class Recorder:
         self._setbacks: dict[Path, _Setback] = {}
         self._next_tidying = 0.0
         self._compactor = compactor
-        self._beside = [work for work in (retention, rebuilder, compactor) if work is not None]
+        self._beside = [work for work in (retention, rebuilder, indexing, compactor) if work is not None]
         self._on_finished = on_finished
         self._sharing = sharing
         self._next_find = 0.0

@@ -9,9 +9,11 @@ from voxgate.store.credentials import CredentialRows
 from voxgate.store.database import Database
 from voxgate.store.keys import KeyRows
 from voxgate.store.leases import Lease, LeaseRows
+from voxgate.store.lists import SessionLists
 from voxgate.store.migrating import Migrated, migrate, schema_version
 from voxgate.store.migrations import newest as newest_schema
 from voxgate.store.opening import check_blobs, open_blobs, open_shared
+from voxgate.store.places import filter_fields
 from voxgate.store.sessions import SessionRows
 from voxgate.store.signals import REBUILD, REBUILD_FAILED, REBUILT, SignalRows
 from voxgate.store.spending import SpendingRows, Spent
@@ -28,6 +30,7 @@ __all__ = [
     "Spent",
     "Store",
     "check_blobs",
+    "filter_fields",
     "migrate",
     "newest_schema",
     "open_blobs",
@@ -36,7 +39,7 @@ __all__ = [
 ]
 
 
-class Store(SessionRows, KeyRows, CredentialRows, SignalRows, LeaseRows, SpendingRows):
+class Store(SessionRows, SessionLists, KeyRows, CredentialRows, SignalRows, LeaseRows, SpendingRows):
     """The SQL database, on a schema that fits. Every method is one transaction; threads may share it."""
 
     def __init__(self, url: str) -> None:

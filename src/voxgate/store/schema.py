@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Float,
     ForeignKey,
     Index,
     Integer,
     MetaData,
+    String,
     Table,
+    event,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from voxgate.core.clock import now_utc
 from voxgate.store.columns import Moment, Seconds, Text, json_value
+from voxgate.store.fields import METRICS, SPOKEN
 
 metadata = MetaData()
 
@@ -48,7 +55,7 @@ sessions = Table(
     # Derived from `data` on save: lists show them, and `data` of a long call is too large to read for a list.
     Column("metrics", json_value(), nullable=False, default=dict),
     Column("errors", Integer),
-    # Derived on save, so that the filter needs no JSON operators and folds case the same in every database.
+    # What a Voxgate before version 4 of the schema searches by, as `session_tags`. Not written any more.
     Column("user_id", Text),
     Column("title_folded", Text),
     # When the credential wants the recording deleted; the settings may want it sooner.
@@ -56,10 +63,6 @@ sessions = Table(
     # Counts every save of the session or its spans: a live stream sees a change without reading the trace.
     Column("revision", BigInteger, nullable=False, default=1),
     Index("sessions_newest", "started_at", "id"),
-    Index("sessions_newest_of_project", "project", "started_at", "id"),
-    Index("sessions_of_credential", "credential_id"),
-    Index("sessions_of_user", "user_id"),
-    Index("sessions_of_status", "status"),
     Index("sessions_by_end_of_retention", "delete_after"),
 )
 
@@ -70,6 +73,62 @@ session_tags = Table(
     Column("tag", Text, primary_key=True),
     Index("session_tags_by_tag", "tag"),
 )
+
+# What lists are searched by: see `search`. Narrow, so that a filter reads little of each session.
+session_search = Table(
+    "session_search",
+    metadata,
+    # An INTEGER PRIMARY KEY is SQLite's own row id, by which it finds rows and goes through them quickest.
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("session_id", Text, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, unique=True),
+    *(Column(name, Text, nullable=False) for name in ("project", "model", "provider", "status")),
+    *(Column(name, Text) for name in ("user_id", "credential_id")),
+    *(Column(name, Float) for name in ("duration_ms", "cost_usd")),
+    *(Column(name, Integer) for name in ("turns", "interruptions", "errors")),
+    # Several texts, with a line break before, between and after them.
+    *(Column(name, Text, nullable=False) for name in ("tags", "tools", "codes")),
+    Column("layout", Integer, nullable=False),
+    *(Column(name, Float) for name in METRICS),
+    # Of values that few sessions share. For the others reading all rows is quicker than looking up each.
+    Index("search_of_user", "user_id"),
+    Index("search_of_credential", "credential_id"),
+)
+
+# What was said, for excerpts; the words of it are in `session_fts` (SQLite) or in `vector` (PostgreSQL).
+session_words = Table(
+    "session_words",
+    metadata,
+    Column(
+        "number",
+        BigInteger().with_variant(Integer, "sqlite"),
+        ForeignKey("session_search.number", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("text", Text, nullable=False),
+    Column("indexed_at", Seconds, nullable=False),
+    Column("vector", String().with_variant(TSVECTOR, "postgresql")),
+    Index("words_of_sessions", "vector", postgresql_using="gin").ddl_if(dialect="postgresql"),
+)
+
+# Words come folded and separated by spaces, so FTS5 has nothing to fold, and need not know their number.
+# Prefixes of three letters are indexed: a longer one is one of few words.
+FULL_TEXT: Final = (
+    f"CREATE VIRTUAL TABLE session_fts USING fts5({', '.join(SPOKEN)},"
+    " tokenize='ascii', prefix='3', columnsize=0)"
+)
+FULL_TEXT_DELETED: Final = (
+    "CREATE TRIGGER session_fts_deleted AFTER DELETE ON session_words"
+    " BEGIN DELETE FROM session_fts WHERE rowid = old.number; END"
+)
+
+
+@event.listens_for(session_words, "after_create")
+def _create_full_text(_table: Table, connection: Connection, **_: object) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(FULL_TEXT)
+        connection.exec_driver_sql(FULL_TEXT_DELETED)
+
 
 spans = Table(
     "spans",

@@ -11,7 +11,7 @@ import { usePageTitle } from "../lib/page-title";
 
 const TYPING_PAUSE_MS = 300;
 const FILTER_HELP =
-  "Words are looked for in titles. Terms: status:failed model:gpt-* provider:openai tag:vip user:u_1 credential:ID last:24h";
+  "Words are looked for in what was said. Also: status:failed duration>30s v2v_p95>1.5s tag:vip tool:NAME last:24h, and or not ( )";
 
 interface FilterProps {
   project: string;

@@ -1,0 +1,155 @@
+"""Pages of sessions by a filter, in any order, and what there is to filter by.
+
+A page is found in the narrow rows of `session_search`; only its own sessions are read whole. Its cursor is
+the place of its last session, so that new sessions move nothing on the pages that follow.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+
+from voxgate.core.clock import from_unix_ms, iso_utc, now_utc
+from voxgate.store.conditions import Conditions
+from voxgate.store.database import Database, to_dict
+from voxgate.store.excerpts import excerpt, read_lines
+from voxgate.store.fields import FIELDS
+from voxgate.store.filter import And, Compare, Filter, Words, words_of
+from voxgate.store.filter_parser import parse
+from voxgate.store.fulltext import full_text
+from voxgate.store.places import STARTED, Place
+from voxgate.store.schema import session_search, session_words, sessions
+from voxgate.store.search import NUMBER_BITS, SEPARATOR
+
+LISTED: Final = (
+    "id",
+    "project",
+    "model",
+    "provider",
+    "status",
+    "started_at",
+    "ended_at",
+    "duration_ms",
+    "turns",
+    "interruptions",
+    "cost_usd",
+    "tags",
+    "metadata",
+    "credential_id",
+    "title",
+    "delete_after",
+    "metrics",
+    "errors",
+    "revision",
+)
+FACETS: Final = {"project": False, "model": False, "provider": False, "status": False} | {
+    "tag": True,
+    "tool": True,
+    "error": True,
+}
+"""Fields whose values are counted; whether a session may have several."""
+FACET_SESSIONS: Final = 10_000
+_FACET_VALUES: Final = 100
+_FEW_SHARE: Final = ("user", "credential", "id")
+"""Fields with an index."""
+
+
+class SessionLists:
+    """The part of the store that searches."""
+
+    _database: Database
+
+    def list_sessions(
+        self,
+        *,
+        project: str | None = None,
+        q: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        sort: str = STARTED,
+        order: str = "desc",
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """A page without spans and `data`, newest first or by a measured field, and the cursor of the next
+        page if there is one. Sessions without a value come last. Where the filter has words, `excerpt` shows
+        them."""
+        wanted, place = parse(q or ""), Place(sort, order)
+        with self._database.reading() as connection:
+            query = _searched(connection, wanted, project, place.columns)
+            rows = connection.execute(place.page(query, limit, cursor)).all()
+            items = _whole(connection, [row.number for row in rows[:limit]], words_of(wanted))
+        return items, place.cursor(rows[limit - 1]) if len(rows) > limit else None
+
+    def session_facets(self, *, project: str | None = None, q: str | None = None) -> dict[str, Any]:
+        """How often which values occur in the newest sessions of a filter, at most FACET_SESSIONS."""
+        columns = [session_search.c[FIELDS[name].column] for name in FACETS]
+        with self._database.reading() as connection:
+            query = _searched(connection, parse(q or ""), project, columns)
+            query = query.order_by(session_search.c.number.desc()).limit(FACET_SESSIONS + 1)
+            rows = connection.execute(query).all()
+        counted = rows[:FACET_SESSIONS]
+        facets = {name: _counts(counted, at, several) for at, (name, several) in enumerate(FACETS.items())}
+        return {"sessions": len(counted), "complete": len(rows) == len(counted), "facets": facets}
+
+    def list_projects(self) -> list[dict[str, Any]]:
+        """With the number of their sessions and the start of the newest."""
+        numbered = func.count().label("sessions"), func.max(session_search.c.number).label("newest")
+        query = select(session_search.c.project.label("name"), *numbered).group_by(session_search.c.project)
+        with self._database.reading() as connection:
+            rows = connection.execute(query.order_by(session_search.c.project)).all()
+        return [
+            {"name": row.name, "sessions": row.sessions, "last_session_at": _started(row.newest)}
+            for row in rows
+        ]
+
+
+def _searched(
+    connection: Connection, wanted: Filter, project: str | None, columns: Iterable[ColumnElement[Any]]
+) -> Select[Any]:
+    condition = Conditions(full_text(connection), now_utc()).of(wanted)
+    query = select(*columns).select_from(session_search).where(condition)
+    if not _has_few(wanted):
+        # Without statistics SQLite would take an index for the better way whatever it leads to.
+        query = query.with_hint(session_search, "NOT INDEXED", "sqlite")
+    return query if project is None else query.where(session_search.c.project == project)
+
+
+def _has_few(wanted: Filter) -> bool:
+    """Whether an index leads to the sessions."""
+    parts = wanted.parts if isinstance(wanted, And) else (wanted,)
+    return any(isinstance(part, Compare) and part.field in _FEW_SHARE for part in parts)
+
+
+def _whole(connection: Connection, numbers: Sequence[int], wanted: Sequence[Words]) -> list[dict[str, Any]]:
+    """In the order of the numbers."""
+    columns = [sessions.c[name] for name in LISTED]
+    query = select(session_search.c.number.label("_number"), *columns).join_from(session_search, sessions)
+    rows = connection.execute(query.where(session_search.c.number.in_(numbers))).all()
+    found = {row[0]: to_dict(row) for row in rows}
+    said = _said(connection, numbers) if wanted else {}
+    for number, session in found.items():
+        del session["_number"]
+        session["excerpt"] = excerpt(read_lines(said[number]), wanted) if number in said else None
+    return [found[number] for number in numbers]
+
+
+def _said(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:
+    query = select(session_words.c.number, session_words.c.text).where(session_words.c.number.in_(numbers))
+    return {row.number: row.text for row in connection.execute(query)}
+
+
+def _counts(rows: Sequence[Row[Any]], at: int, several: bool) -> list[dict[str, Any]]:
+    counter: Counter[str] = Counter(row[at] for row in rows if row[at])
+    if several:
+        lists, counter = counter, Counter()
+        for texts, count in lists.items():
+            for text in texts.strip(SEPARATOR).split(SEPARATOR):
+                counter[text] += count
+    ordered = sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [{"value": value, "count": count} for value, count in ordered[:_FACET_VALUES]]
+
+
+def _started(number: int) -> str:
+    return iso_utc(from_unix_ms(number >> NUMBER_BITS))

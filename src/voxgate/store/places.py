@@ -1,0 +1,89 @@
+"""The order of a list and the places in it: what a page is sorted by, where it begins, and the cursor of the
+next.
+
+Unknown values come last in either order. Sessions with the same value stand in the order of their start.
+"""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Row, Select, and_, or_
+
+from voxgate.core.errors import InvalidRequest
+from voxgate.store.cursors import decode_cursor, encode_cursor
+from voxgate.store.fields import ALIASES, FIELDS, WITHOUT_VALUE
+from voxgate.store.filter import COMPARISONS, takes
+from voxgate.store.schema import session_search
+
+STARTED: Final = "started"
+SORTS: Final = (STARTED, *(name for name, field in FIELDS.items() if field.kind.is_measured))
+ORDERS: Final = ("desc", "asc")
+_CURSOR: Final = (str, str, (int, float, NoneType), int)
+
+
+def filter_fields() -> list[dict[str, Any]]:
+    """What can be asked for and how, for people and programs that write filters."""
+    return [
+        {
+            "name": field.name,
+            "kind": field.kind.value,
+            "help": field.help,
+            "operators": [":", *(op for op in ("!=", *COMPARISONS) if op == "!=" or takes(field, op))],
+            "examples": field.examples,
+            "can_miss": field.name in WITHOUT_VALUE,
+            "sortable": field.name in SORTS,
+        }
+        for field in FIELDS.values()
+    ]
+
+
+class Place:
+    def __init__(self, sort: str, order: str) -> None:
+        self._sort = ALIASES.get(sort, sort)
+        if self._sort not in SORTS:
+            raise InvalidRequest(
+                f"Sessions cannot be sorted by {sort!r}; by {', '.join(SORTS)}.", param="sort"
+            )
+        if order not in ORDERS:
+            raise InvalidRequest(f"The order is {' or '.join(ORDERS)}, not {order!r}.", param="order")
+        self._order = order
+        self._number = session_search.c.number
+        self._value = None if self._sort == STARTED else session_search.c[FIELDS[self._sort].column]
+
+    @property
+    def columns(self) -> list[ColumnElement[Any]]:
+        return [self._number] if self._value is None else [self._number, self._value.label("value")]
+
+    def page(self, query: Select[Any], limit: int, cursor: str | None) -> Select[Any]:
+        """One row more than asked for tells whether there is a next page."""
+        if cursor is not None:
+            query = query.where(self._beyond(*self._decoded(cursor)))
+        order: list[ColumnElement[Any]] = [
+            self._number.desc() if self._order == "desc" else self._number.asc()
+        ]
+        if self._value is not None:
+            by_value = self._value.desc() if self._order == "desc" else self._value.asc()
+            order = [self._value.is_(None), by_value, *order]
+        return query.order_by(*order).limit(limit + 1)
+
+    def cursor(self, row: Row[Any]) -> str:
+        return encode_cursor(
+            [self._sort, self._order, None if self._value is None else row.value, row.number]
+        )
+
+    def _decoded(self, cursor: str) -> tuple[float | None, int]:
+        sort, order, value, number = decode_cursor(cursor, _CURSOR)
+        if (sort, order) != (self._sort, self._order):
+            raise InvalidRequest(f"The cursor is one of a list by {sort}, {order}.", param="cursor")
+        return value, number
+
+    def _beyond(self, value: float | None, number: int) -> ColumnElement[bool]:
+        later = self._number < number if self._order == "desc" else self._number > number
+        if self._value is None:
+            return later
+        if value is None:
+            return and_(self._value.is_(None), later)
+        further = self._value < value if self._order == "desc" else self._value > value
+        return or_(further, and_(self._value == value, later), self._value.is_(None))

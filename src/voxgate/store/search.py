@@ -1,0 +1,142 @@
+"""Keeps what lists of sessions are searched by: for each session one narrow row, so that any filter reads
+little, and its words. Both are made from the saved session and its spans, and can be made again from them at
+any time.
+
+`number` is the order of lists, newest first: the start of the call in ms, and 21 bits that tell apart those
+which start in the same one. A range of time is a range of numbers, and the full text has them as its row ids.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from voxgate.core.clock import unix_ms, unix_seconds
+from voxgate.store.excerpts import lines_of, write_lines
+from voxgate.store.fields import METRICS
+from voxgate.store.fulltext import full_text
+from voxgate.store.schema import session_search, session_words
+
+LAYOUT: Final = 1
+"""Of what is derived here. A row of an earlier one is made again by the recorder (`jobs.indexing`)."""
+SEPARATOR: Final = "\n"
+"""Around each of the texts of a list, so that one is found as a whole."""
+NUMBER_BITS: Final = 21
+LARGEST_MS: Final = (1 << 42) - 1
+_LIVE_SECONDS: Final = 5
+"""The words of a running call are indexed so often."""
+
+
+def save_search(
+    connection: Connection, session: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]
+) -> None:
+    """Of a session as it is saved now, with all its spans."""
+    found = _saved(connection, session["id"])
+    values = _values(session, spans)
+    start_ms = _start_ms(session["started_at"])
+    if found is not None and found.number >> NUMBER_BITS != start_ms:
+        connection.execute(delete(session_search).where(session_search.c.number == found.number))
+        found = None  # it has another place in lists now
+    if found is None:
+        number = _free_number(connection, start_ms, session["id"])
+        connection.execute(insert(session_search).values(number=number, **values))
+    else:
+        number = found.number
+        changed = {name: value for name, value in values.items() if getattr(found, name) != value}
+        if changed:
+            connection.execute(
+                update(session_search).where(session_search.c.number == number).values(changed)
+            )
+    _save_words(connection, number, session, spans)
+
+
+def _saved(connection: Connection, session_id: str) -> Row[Any] | None:
+    query = select(session_search).where(session_search.c.session_id == session_id)
+    return connection.execute(query).one_or_none()
+
+
+def _values(session: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    user = session["metadata"].get("user_id") if isinstance(session["metadata"], dict) else None
+    metrics = session["data"].get("metrics") or {}
+    own = ("project", "model", "provider", "status", "credential_id", "duration_ms", "cost_usd", "turns")
+    return {
+        **{name: session[name] for name in (*own, "interruptions", "errors")},
+        "session_id": session["id"],
+        "user_id": None if user is None else str(user),
+        "tags": _listed(session["tags"]),
+        "tools": _listed(span.get("name") for span in spans if span["type"] == "tool"),
+        "codes": _listed(_codes(session["data"], spans)),
+        **{name: _number(metrics.get(name)) for name in METRICS},
+        "layout": LAYOUT,
+    }
+
+
+def _listed(texts: Iterable[Any]) -> str:
+    """Each text once, between separators; empty for none."""
+    clean = dict.fromkeys(str(text).replace(SEPARATOR, " ") for text in texts if text is not None)
+    return "".join(f"{SEPARATOR}{text}" for text in clean) + SEPARATOR if clean else ""
+
+
+def _codes(data: Mapping[str, Any], spans: Iterable[Mapping[str, Any]]) -> list[Any]:
+    errors = data.get("errors")
+    found = [*errors] if isinstance(errors, list) else []
+    found += [data.get("error"), *(span.get("error") for span in spans)]
+    return [error.get(key) for error in found if isinstance(error, dict) for key in ("code", "type")]
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+# Its place
+
+
+def first_number(at_ms: int) -> int:
+    """The smallest number of a session that starts then."""
+    return min(max(at_ms, 0), LARGEST_MS) << NUMBER_BITS
+
+
+def _start_ms(started_at: str | datetime) -> int:
+    moment = started_at if isinstance(started_at, datetime) else datetime.fromisoformat(started_at)
+    return min(max(unix_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC)), 0), LARGEST_MS)
+
+
+def _free_number(connection: Connection, start_ms: int, session_id: str) -> int:
+    digest = blake2b(session_id.encode("utf-8", "replace"), digest_size=4).digest()
+    within = int.from_bytes(digest) & ((1 << NUMBER_BITS) - 1)
+    taken = select(session_search.c.number)
+    while connection.execute(
+        taken.where(session_search.c.number == (start_ms << NUMBER_BITS | within))
+    ).first():
+        within = (within + 1) & ((1 << NUMBER_BITS) - 1)
+    return start_ms << NUMBER_BITS | within
+
+
+# Its words
+
+
+def _save_words(
+    connection: Connection, number: int, session: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]
+) -> None:
+    query = select(session_words.c.indexed_at).where(session_words.c.number == number)
+    indexed_at = connection.execute(query).scalar_one_or_none()
+    now = unix_seconds()
+    if session["status"] == "live" and indexed_at is not None and now < indexed_at + _LIVE_SECONDS:
+        return
+    lines = lines_of(session["title"], spans)
+    text = write_lines(lines)
+    if indexed_at is None:
+        if lines:
+            connection.execute(insert(session_words).values(number=number, text=text, indexed_at=now))
+            full_text(connection).index(connection, number, lines)
+        return
+    before = select(session_words.c.text).where(session_words.c.number == number)
+    if connection.execute(before).scalar_one() != text:
+        changed = update(session_words).where(session_words.c.number == number)
+        connection.execute(changed.values(text=text, indexed_at=now))
+        full_text(connection).index(connection, number, lines)
