@@ -22,15 +22,19 @@ _PATHS: Final[dict[str, tuple[str, ...]]] = {
     "seconds": ("seconds",),
 }
 COUNTS: Final = tuple(_PATHS)
+_HOLDERS: Final = {path[:-1] for path in _PATHS.values()}
 
 
 def flat_usage(usage: Json) -> Json | None:
     """What the provider counted, by our flat names; None if it counted nothing."""
-    found = {}
-    for name, (*path, last) in _PATHS.items():
-        value = number(obj(usage, *path), last)
-        if value is not None:
-            found[name] = value
+    if not usage:
+        return None
+    holders = {path: obj(usage, *path) for path in _HOLDERS}
+    found = {
+        name: value
+        for name, path in _PATHS.items()
+        if (value := number(holders[path[:-1]], path[-1])) is not None
+    }
     if found and "total_tokens" not in found and "seconds" not in found:
         found["total_tokens"] = found.get("input_tokens", 0) + found.get("output_tokens", 0)
     return found or None
