@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -12,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from voxgate.core.errors import NotFound, VoxgateError
-from voxgate.store import Blobs
+from voxgate.store import Blobs, FolderBlobs
 
 
 def test_appends_add_up(blobs: Blobs) -> None:
@@ -199,3 +201,20 @@ def test_every_backend_does_what_one_must(blobs: Blobs) -> None:
     operations = [name for name in vars(Blobs) if not name.startswith("_")]
     assert len(operations) > 10
     assert all(callable(getattr(backend, name)) for name in operations)
+
+
+def test_a_folder_goes_also_while_somebody_still_writes_there(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path)
+    write = "import sys\nfrom voxgate.store import FolderBlobs\nblobs = FolderBlobs(sys.argv[1])\n"
+    write += "print(flush=True)\nwhile True:\n"
+    write += " try: blobs.put('sessions/a/b', b'x')\n except FileNotFoundError: pass"  # the folder went
+    with subprocess.Popen([sys.executable, "-c", write, tmp_path], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout
+        try:
+            writer.stdout.readline()
+            for _ in range(2000):
+                blobs.delete_prefix("sessions/a/")
+        finally:
+            writer.kill()
+    blobs.delete_prefix("sessions/a/")
+    assert blobs.list("sessions/a/") == []

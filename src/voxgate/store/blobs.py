@@ -6,6 +6,7 @@ share, `staged` the one for a bucket.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -14,12 +15,15 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from voxgate.core.errors import InvalidRequest, NotFound
 
 # No segment starts with a dot: neither `..` nor the temporary files of `put`.
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
+
+_MOST_REMOVALS: Final = 20
 
 
 class InvalidBlobKey(InvalidRequest, ValueError):
@@ -121,7 +125,7 @@ class FolderBlobs:
         keys = self.list(prefix)
         path = self._path(prefix.rstrip("/"))
         if path.is_dir():
-            shutil.rmtree(path)
+            _remove_folder(path)
         else:
             path.unlink(missing_ok=True)
         return len(keys)
@@ -182,6 +186,22 @@ def check_key(key: str) -> str:
             " starting with '.', with '/' between them."
         )
     return key
+
+
+def _remove_folder(path: Path) -> None:
+    """Also while another process writes there: what it adds or takes away meanwhile is met again."""
+    for _ in range(_MOST_REMOVALS):
+        try:
+            shutil.rmtree(path)
+        except FileNotFoundError:
+            if not path.exists():
+                return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            return
+    shutil.rmtree(path)
 
 
 def _append(path: str, data: bytes) -> None:
