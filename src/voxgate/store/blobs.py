@@ -21,6 +21,8 @@ from voxgate.core.errors import InvalidRequest, NotFound
 
 # No segment starts with a dot: neither `..` nor the temporary files of `put`.
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_READ_BYTES: Final = 64 << 10
+"""At once: the lines of an event log are longer than what files read by default."""
 
 
 _MOST_REMOVALS: Final = 20
@@ -110,7 +112,7 @@ class FolderBlobs:
 
     def open(self, key: str) -> BinaryIO:
         with _named(key):
-            return self._path(key).open("rb")
+            return self._path(key).open("rb", buffering=_READ_BYTES)
 
     def size(self, key: str) -> int | None:
         path = self._path(key)
