@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from voxgate.core.errors import StoreUnavailable
 from voxgate.jobs.compaction import Compactor
 from voxgate.recording.eventlog import read_events
 from voxgate.recording.reading import OpenSound, read_lines
+from voxgate.recording.tracks import FlacTrack, FlacWriter
 from voxgate.recording.wirelog import CLIENT, SERVER
 from voxgate.store import FolderBlobs, Store
 from voxgate.traces import build_trace
@@ -280,6 +282,30 @@ class DamagingBlobs(FolderBlobs):
             data = bytearray(path.read_bytes())
             data[len(data) // 2] ^= 0x40
             path.write_bytes(data)
+
+
+class OtherSound(FolderBlobs):
+    """One sample of the sound is another than before, in a file that is right in itself."""
+
+    def put_file(self, key: str, source: Path) -> None:
+        super().put_file(key, source)
+        if key.endswith("user.flac"):
+            with closing(FlacTrack(self.open(key))) as track:
+                pcm = bytearray(track.read(0, track.size))
+            pcm[len(pcm) // 2] ^= 1
+            with FlacWriter(self.root / key, track.rate) as flac:
+                flac.write(bytes(pcm))
+
+
+def test_sound_that_is_off_by_one_replaces_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voxgate.jobs.compaction._PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("voxgate.jobs.compaction._LOOK_SECONDS", 0.0)
+    world.add(talk(RecordedCall(world.blobs.root)))
+    before = world.content()
+    compactor = world.compactor(blobs=OtherSound(world.blobs.root))
+    work(compactor, lambda: world.marks == ["sess_1.failed"])
+    compactor.close()
+    assert (world.names >= RAW, world.content()) == (True, before)
 
 
 @pytest.mark.parametrize("name", sorted(PUT_AWAY))
