@@ -125,11 +125,7 @@ class FolderBlobs:
 
     def delete_prefix(self, prefix: str) -> int:
         keys = self.list(prefix)
-        path = self._path(prefix.rstrip("/"))
-        if path.is_dir():
-            _remove_folder(path)
-        else:
-            path.unlink(missing_ok=True)
+        _remove(self._path(prefix.rstrip("/")))
         return len(keys)
 
     def clear(self, prefix: str) -> None:
@@ -190,20 +186,24 @@ def check_key(key: str) -> str:
     return key
 
 
-def _remove_folder(path: Path) -> None:
-    """Also while another process writes there: what it adds or takes away meanwhile is met again."""
+def _remove(path: Path) -> None:
+    """A file, or a folder with what is in it, also while another process writes there: what that one adds or
+    takes away meanwhile is met again."""
     for _ in range(_MOST_REMOVALS):
         try:
-            shutil.rmtree(path)
-        except FileNotFoundError:
-            if not path.exists():
-                return
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        except (FileNotFoundError, IsADirectoryError):
+            continue
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
         else:
             return
-    shutil.rmtree(path)
+    if path.exists():
+        shutil.rmtree(path)
 
 
 def _append(path: str, data: bytes) -> None:
