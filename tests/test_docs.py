@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tests.conftest import REPOSITORY
 from voxgate.core.prices import PriceSettings
+from voxgate.core.projects import ProjectSettings
 from voxgate.core.settings import (
     ExportSettings,
     LimitSettings,
     OtlpSettings,
-    ProjectSettings,
     ProviderSettings,
     RouteSettings,
     Settings,

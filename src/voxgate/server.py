@@ -55,7 +55,7 @@ from voxgate.gateway.spending import Spending
 from voxgate.gateway.upgrade import Gateway
 from voxgate.providers.routes import Router
 from voxgate.recording.spool import Spool
-from voxgate.store import Store, open_blobs
+from voxgate.store import Kept, Store, open_blobs
 
 _SIGNAL_POLL_SECONDS: Final = 0.25
 _PUBLISH_SECONDS: Final = 1.0
@@ -134,7 +134,7 @@ def build_worker(
         keys=keys,
         sign_in=sign_in,
         models=functools.partial(router.models, aliases=False),
-        retention_days=settings.retention_days,
+        kept=Kept(settings.retention_days, settings.days_of_projects("retention_days")),
         imports=Imports(
             settings.data_dir / "uploads", settings.wire_dir, settings.database_url, settings.prices
         ),

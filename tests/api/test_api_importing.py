@@ -13,6 +13,7 @@ from voxgate.api.access import Imports
 from voxgate.api.app import build_api
 from voxgate.auth.web import WebSignIn
 from voxgate.recording.wirelog import wire_logs
+from voxgate.store import Kept
 
 LOG = "".join(
     json.dumps({"t_ms": number, "event": event}) + "\n"
@@ -30,7 +31,7 @@ def importing(world: World, tmp_path: Path) -> World:
         keys=world.keys,
         sign_in=WebSignIn(world.keys, world.cookies),
         models=list,
-        retention_days=30,
+        kept=Kept(30),
         imports=Imports(tmp_path / "uploads", tmp_path / "wire", f"sqlite:///{tmp_path}/voxgate.db", {}),
     )
     return world

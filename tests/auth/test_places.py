@@ -10,7 +10,7 @@ from voxgate.auth.credentials import Grant
 from voxgate.auth.places import Places
 from voxgate.core.errors import AddressNotAllowed, OriginNotAllowed
 from voxgate.core.networks import parse_address
-from voxgate.core.settings import ProjectSettings
+from voxgate.core.projects import ProjectSettings
 
 SHOP, EVIL = "https://shop.example", "https://evil.example"
 PLACES = Places(
@@ -85,3 +85,17 @@ def test_a_refusal_names_what_was_refused() -> None:
         PLACES.check(
             Grant("temporary", "c", project="open", allowed_ips=("::1",)), None, parse_address("203.0.113.7")
         )
+
+
+def test_what_is_recorded_is_what_project_and_credential_both_want() -> None:
+    places = Places({"shop": ProjectSettings(audio=False), "default": ProjectSettings(text=False)})
+
+    def recorded(**grant: Any) -> tuple[bool, bool]:
+        found = places.recorded(Grant("temporary", "cred_1", **grant))
+        return found["audio"], found["text"]
+
+    assert recorded(project="shop") == (False, True)
+    assert recorded(project="shop", record_text=False) == (False, False)
+    assert recorded(project="other") == (True, True)
+    assert recorded(project="other", record_audio=False) == (False, True)
+    assert recorded(project="default") == (True, False)

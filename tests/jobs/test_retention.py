@@ -11,7 +11,7 @@ import pytest
 from voxgate.core.clock import iso_utc
 from voxgate.core.ids import first_id
 from voxgate.jobs.retention import Retention
-from voxgate.store import FolderBlobs, Spent, Store
+from voxgate.store import FolderBlobs, Kept, Spent, Store
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 FILES = ("events.jsonl", "user.pcm", "mix.pcm", "peaks.json")
@@ -34,7 +34,7 @@ class Archive:
     def after(self, days: float, default_days: int | None) -> list[str]:
         """What is left then."""
         self.now = START + timedelta(days=days)
-        retention = Retention(self.store, self.blobs, default_days, lambda: self.now)
+        retention = Retention(self.store, self.blobs, Kept(default_days), now=lambda: self.now)
         while retention.step():
             pass
         left = sorted(row["id"] for row in self.store.list_sessions(limit=500)[0])

@@ -19,7 +19,7 @@ from voxgate.auth.keys import ApiKey, KeyRing
 from voxgate.auth.web import COOKIE, CSRF_HEADER, WebSignIn, check_own_page
 from voxgate.core.errors import Forbidden, Unauthenticated
 from voxgate.core.prices import PriceSettings
-from voxgate.store import Blobs, Store
+from voxgate.store import Blobs, Kept, Store
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Control:
     sign_in: WebSignIn
     models: Callable[[], list[dict[str, Any]]]
     archive: Archive
-    retention_days: int | None = None
+    kept: Kept = field(default_factory=Kept)
     imports: Imports | None = None
     # One encoding at a time in a worker: the others wait without taking a thread, and find it done.
     encoding: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))

@@ -20,7 +20,7 @@ from voxgate.api.archive import Archive
 from voxgate.api.shapes import ErrorBody
 from voxgate.auth.keys import KeyRing
 from voxgate.auth.web import WebSignIn
-from voxgate.store import Blobs, Store
+from voxgate.store import Blobs, Kept, Store
 
 
 def build_api(
@@ -30,7 +30,7 @@ def build_api(
     keys: KeyRing,
     sign_in: WebSignIn,
     models: Callable[[], list[dict[str, Any]]],
-    retention_days: int | None = None,
+    kept: Kept | None = None,
     imports: Imports | None = None,
 ) -> FastAPI:
     app = FastAPI(
@@ -46,7 +46,7 @@ def build_api(
         generate_unique_id_function=_operation_id,
         responses={"4XX": {"model": ErrorBody, "description": "What was wrong, and with which field."}},
     )
-    app.state.control = Control(store, blobs, keys, sign_in, models, Archive(blobs), retention_days, imports)
+    app.state.control = Control(store, blobs, keys, sign_in, models, Archive(blobs), kept or Kept(), imports)
     answer_failures(app)
     for part in (account, sessions, importing, sound, live):
         app.include_router(part.router)

@@ -71,7 +71,7 @@ async def import_sessions(
             path=path,
             wire_dir=imports.wire_dir,
             database_url=imports.database_url,
-            retention_days=control.retention_days,
+            retention_days=control.kept.of(options.project or "default"),
             prices=dict(imports.prices),
             options=options,
         )

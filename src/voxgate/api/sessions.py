@@ -53,9 +53,10 @@ def find_session(
 
 def _with_end(control: Control, row: dict[str, Any]) -> dict[str, Any]:
     """With the moment at which it is deleted: what its credential said, or the settings say, if sooner."""
-    if control.retention_days is None:
+    days = control.kept.of(row["project"])
+    if days is None:
         return row
-    default = datetime.fromisoformat(row["started_at"]) + timedelta(days=control.retention_days)
+    default = datetime.fromisoformat(row["started_at"]) + timedelta(days=days)
     own = row["delete_after"]
     return {**row, "delete_after": min(own, iso_utc(default)) if own else iso_utc(default)}
 

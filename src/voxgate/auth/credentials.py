@@ -28,7 +28,8 @@ from voxgate.core.errors import (
     Unauthenticated,
 )
 from voxgate.core.ids import new_id
-from voxgate.core.settings import NetworkText, OriginPattern
+from voxgate.core.projects import OriginPattern
+from voxgate.core.settings import NetworkText
 from voxgate.store import Store
 
 CREDENTIAL_PREFIX: Final = "ek_"
@@ -67,6 +68,8 @@ class LoggingRequest(BaseModel):
     """Whether its words are."""
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     """After so many days the recording is deleted; sooner where the settings say so."""
+    audio_retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """The same for its sound alone."""
 
     @property
     def restrictions(self) -> dict[str, Any]:
@@ -152,6 +155,8 @@ class Grant:
     record_text: bool = True
     retention_days: int | None = None
     """How long the recording is kept; None: as the settings say."""
+    audio_retention_days: int | None = None
+    """How long its sound is."""
     ends_at: int | None = None
     """When its running calls end, in unix seconds."""
     max_uses: int | None = None
@@ -420,6 +425,7 @@ class Gatekeeper:
             record_audio=logging.get("audio", True),
             record_text=logging.get("text", True),
             retention_days=logging.get("retention_days"),
+            audio_retention_days=logging.get("audio_retention_days"),
             ends_at=claims.get("ends_at"),
             max_uses=claims.get("max_uses"),
             max_tokens=claims.get("max_tokens"),

@@ -1,16 +1,20 @@
 """Where a call may come from: the page that makes it (its origin) and the address of its caller, against the
-lists of the credential and of its project. Both lists of origins must allow a page.
+lists of the credential and of its project. Both lists of origins must allow a page. And what of it is
+recorded, which both must want too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from voxgate.auth.credentials import DEFAULT_PROJECT, Grant
 from voxgate.core.errors import AddressNotAllowed, OriginNotAllowed
 from voxgate.core.networks import Address, Networks
 from voxgate.core.origins import origin_fits
-from voxgate.core.settings import ProjectSettings
+from voxgate.core.projects import ProjectSettings
+
+_NO_RULES: Final = ProjectSettings()
 
 
 class Places:
@@ -28,6 +32,11 @@ class Places:
             raise AddressNotAllowed(
                 f"This credential may not be used from this address, which is {shown} to the gateway."
             )
+
+    def recorded(self, grant: Grant) -> dict[str, bool]:
+        """Whether the call's `audio` is recorded, and its `text`."""
+        project = self._projects.get(grant.project or DEFAULT_PROJECT) or _NO_RULES
+        return {"audio": grant.record_audio and project.audio, "text": grant.record_text and project.text}
 
     def _check_project(self, grant: Grant, origin: str | None) -> None:
         rules = self._projects.get(grant.project or grant.home or DEFAULT_PROJECT)

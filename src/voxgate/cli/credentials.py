@@ -70,6 +70,9 @@ Dollars = Annotated[float | None, typer.Option(help="US dollars for all its call
 Audio = Annotated[bool, typer.Option(help="With --project: record the sound.")]
 Words = Annotated[bool, typer.Option(help="With --project: record the words.")]
 Retention = Annotated[int | None, typer.Option(help="With --project: delete recordings after so many days.")]
+SoundRetention = Annotated[
+    int | None, typer.Option(help="With --project: delete the sound alone after so many days.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print all that was made, not only the key.")]
 
 
@@ -98,15 +101,17 @@ def create(
     audio: Audio = True,
     text: Words = True,
     retention_days: Retention = None,
+    audio_retention_days: SoundRetention = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a temporary credential and print its key."""
-    if project is None and not (audio and text and retention_days is None):
+    if project is None and not (audio and text and retention_days is audio_retention_days is None):
         raise InvalidRequest(
-            "--no-audio, --no-text and --retention-days are about recordings, and without --project nothing "
-            "is recorded. Leave them out, or add --project NAME."
+            "--no-audio, --no-text and the days of retention are about recordings, and without --project "
+            "nothing is recorded. Leave them out, or add --project NAME."
         )
     logging = {"project_name": project, "audio": audio, "text": text, "retention_days": retention_days}
+    logging |= {} if audio_retention_days is None else {"audio_retention_days": audio_retention_days}
     body = {
         "model": model[0] if model and len(model) == 1 else model,
         "ttl_seconds": ttl,

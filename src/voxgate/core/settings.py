@@ -27,8 +27,8 @@ from pydantic import (
 from voxgate.core.errors import SettingsError
 from voxgate.core.kinds import Kind, check_options, kind_of_url
 from voxgate.core.networks import network_text
-from voxgate.core.origins import origin_pattern
 from voxgate.core.prices import PriceSettings
+from voxgate.core.projects import Days, OriginPattern, ProjectSettings
 
 CONFIG_NAME: Final = "voxgate.toml"
 ENV_PREFIX: Final = "VOXGATE_"
@@ -41,7 +41,6 @@ def _split(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-OriginPattern = Annotated[str, AfterValidator(origin_pattern)]
 NetworkText = Annotated[str, AfterValidator(network_text)]
 
 
@@ -111,13 +110,6 @@ class RouteSettings(_Section):
     model: Annotated[str, Field(min_length=1)]
     providers: Annotated[list[str], Field(min_length=1)]
     upstream_model: str | None = None
-
-
-class ProjectSettings(_Section):
-    """What holds for the calls of one project."""
-
-    allowed_origins: list[OriginPattern] | None = None
-    """The pages whose browsers may call; None allows all, an empty list none."""
 
 
 class LimitSettings(_Section):
@@ -209,8 +201,10 @@ class Settings(_Section):
     largest_message_bytes: Annotated[int, Field(ge=1024)] = 32 << 20
     recording_buffer_bytes: Annotated[int, Field(ge=4 << 20, le=64 << 30)] = 256 << 20
     """Of each worker: what of its calls waits in memory while the disk takes nothing."""
-    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
-    """After so many days recordings are deleted; a credential may want that sooner. None: never."""
+    retention_days: Days | None = None
+    """After so many days recordings are deleted; projects and credentials may want it sooner. None: never."""
+    audio_retention_days: Days | None = None
+    """The same for their sound alone."""
     drain_seconds: Annotated[float, Field(ge=0)] = 5.0
     trusted_proxies: Annotated[list[NetworkText], BeforeValidator(_split)] = Field(default_factory=list)
     """Whose forwarded headers are believed: addresses and networks."""
@@ -263,6 +257,11 @@ class Settings(_Section):
     def routes_in_force(self) -> list[RouteSettings]:
         """The configured routes, or without any: OpenAI's models go to OpenAI."""
         return self.routes or _DEFAULT_ROUTES
+
+    def days_of_projects(self, name: Literal["retention_days", "audio_retention_days"]) -> dict[str, int]:
+        """Of those that say it."""
+        found = {project: getattr(rules, name) for project, rules in self.projects.items()}
+        return {project: days for project, days in found.items() if days is not None}
 
     @property
     def admin_key_path(self) -> Path:

@@ -202,7 +202,7 @@ class UpgradeProtocol(asyncio.Protocol):
         if grant is None or grant.project is None:
             return
         opening.log = self._gateway.spool.open(opening.session_id)
-        recorded = {"audio": grant.record_audio, "text": grant.record_text}
+        recorded = self._gateway.places.recorded(grant)
         if not all(recorded.values()):
             opening.log = ScreenedLog(opening.log, Screen(**recorded))
         opening.log.fact(
@@ -218,6 +218,7 @@ class UpgradeProtocol(asyncio.Protocol):
                 "credential": {"id": grant.id, "kind": grant.kind},
                 "recorded": recorded,
                 "retention_days": grant.retention_days,
+                "audio_retention_days": grant.audio_retention_days,
                 "metadata": {key: value for key, value in grant.metadata.items() if key != "tags"},
                 "tags": grant.metadata.get("tags", []),
                 "client": {

@@ -92,6 +92,19 @@ class Compactor:
             self._end()
         self._mark(session_id).unlink(missing_ok=True)
 
+    def release(self, session_id: str) -> bool:
+        """Whether somebody else may change what is stored of it now: not while another recorder puts it away.
+        Afterwards it is to be added again."""
+        if self._work is not None and self._work.session_id == session_id:
+            self._end()
+        mark = self._mark(session_id)
+        descriptor = _lock(mark)
+        if descriptor is None:
+            return not mark.exists()
+        mark.unlink(missing_ok=True)
+        os.close(descriptor)
+        return True
+
     def step(self) -> bool:
         """Whether there was anything to do."""
         if self._work is None and not self._begin():

@@ -18,7 +18,7 @@ from voxgate.jobs.recorder import Recorder
 from voxgate.jobs.retention import Retention
 from voxgate.jobs.shares import Share
 from voxgate.jobs.sharing import Sharing
-from voxgate.store import Store, open_blobs, open_shared
+from voxgate.store import Kept, Store, open_blobs, open_shared
 
 logger = logging.getLogger(__name__)
 
@@ -36,16 +36,18 @@ def run_recorder(
     `ready` is called once the store is open. The `outbox` gets what is to be exported. What is deleted when
     its time is over is the first share's."""
     collect_rarely()
+    kept = Kept(settings.retention_days, settings.days_of_projects("retention_days"))
+    sound_kept = Kept(settings.audio_retention_days, settings.days_of_projects("audio_retention_days"))
     with Store(settings.database_url) as store:
         blobs = open_blobs(settings)
-        retention = Retention(store, blobs, settings.retention_days) if share.is_first else None
         with closing(Compactor(store, blobs, settings.data_dir / "compact", share.has)) as compactor:
+            retention = Retention(store, blobs, kept, sound_kept, compactor=compactor)
             recorder = Recorder(
                 wire_dir=settings.wire_dir,
                 store=store,
                 blobs=blobs,
                 share=share,
-                retention=retention,
+                retention=retention if share.is_first else None,
                 compactor=compactor,
                 rebuilder=Rebuilder(store, blobs, share.has),
                 indexing=Indexing(store),

@@ -1,23 +1,28 @@
-"""Deletes recordings whose time is over: blobs first, then the row with its spans. What says when is the
-settings' `retention_days` and the credential's own, whichever is sooner, counted from the start of the call.
-Also the sums of credentials that nobody can look at.
+"""Deletes recordings whose time is over: blobs first, then the row with its spans; and of others the sound
+alone. What says when are the settings, the project's and the credential's own days, the soonest of them,
+counted from the start of the call. Also the sums of credentials that nobody can look at.
 """
 
 from __future__ import annotations
 
 import logging
+import tempfile
 import time
 from collections import deque
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Final
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
 
 from voxgate.core import clock
 from voxgate.core.errors import StoreUnavailable
 from voxgate.core.ids import first_id
-from voxgate.store import Blobs, Store
+from voxgate.jobs.compaction import Compactor
+from voxgate.recording.soundless import delete_all_but_log, remove_sound
+from voxgate.store import Blobs, Kept, Store
 
 _LOOK_SECONDS: Final = 60.0
+_SLICE_SECONDS: Final = 0.01
 _USAGE_SECONDS: Final = 8 * 86_400
 """A temporary credential starts calls for a day at most, and a call lasts no week."""
 _MOST_AT_ONCE: Final = 200
@@ -27,41 +32,60 @@ logger = logging.getLogger(__name__)
 
 
 class Retention:
+    """`kept` says how long recordings are kept, `sound_kept` their sound. Without a compactor, nothing that
+    has lost its sound is put away again."""
+
     def __init__(
         self,
         store: Store,
         blobs: Blobs,
-        default_days: int | None = None,
+        kept: Kept | None = None,
+        sound_kept: Kept | None = None,
+        *,
+        compactor: Compactor | None = None,
         now: Callable[[], datetime] = clock.now_utc,
     ) -> None:
         self._store = store
         self._blobs = blobs
-        self._default_days = default_days
+        self._kept = kept or Kept()
+        self._sound_kept = sound_kept or Kept()
+        self._compactor = compactor
         self._now = now
         self._due: deque[str] = deque()
+        self._sound_due: deque[str] = deque()
+        self._removal: Iterator[None] | None = None
         self._more = False
         self._next_look = 0.0
 
     def step(self) -> bool:
-        """Deletes one session, or looks for those to delete if that is due; whether there was anything."""
+        """Deletes one session, or a bit of one's sound, or looks for those to delete if that is due; whether
+        there was anything."""
         try:
+            if self._removal is not None:
+                self._remove_some(self._removal)
+                return True
             if self._due:
                 self._delete(self._due.popleft())
+                return True
+            if self._sound_due:
+                self._removal = self._silence(self._sound_due.popleft())
                 return True
             if self._more or time.monotonic() >= self._next_look:
                 self._look()
         except (OSError, StoreUnavailable) as error:
             logger.warning("what is to be deleted is left for later: %s", error)
             self._due.clear()
-            self._more = False
-        return bool(self._due)
+            self._sound_due.clear()
+            self._removal, self._more = None, False
+        return bool(self._due or self._sound_due)
 
     def _look(self) -> None:
         self._next_look = time.monotonic() + _LOOK_SECONDS
         now = self._now()
-        before = now - timedelta(days=self._default_days) if self._default_days is not None else None
-        self._due.extend(self._store.sessions_to_delete(now, started_before=before, limit=_MOST_AT_ONCE))
-        self._more = len(self._due) == _MOST_AT_ONCE
+        self._due.extend(self._store.sessions_to_delete(now, kept=self._kept, limit=_MOST_AT_ONCE))
+        silenced = self._store.sessions_to_silence(now, kept=self._sound_kept, limit=_MOST_AT_ONCE)
+        self._sound_due.extend(one for one in silenced if one not in self._due)
+        self._more = _MOST_AT_ONCE in (len(self._due), len(self._sound_due))
         self._store.forget_usage_of_strangers(first_id("cred", int(now.timestamp()) - _USAGE_SECONDS))
 
     def _delete(self, session_id: str) -> None:
@@ -71,3 +95,39 @@ class Retention:
         self._store.delete_session(session_id)
         self._blobs.delete_prefix(f"sessions/{session_id}/")
         logger.info("session %s is deleted: its retention is over", session_id)
+
+    # The sound alone
+
+    def _remove_some(self, removal: Iterator[None]) -> None:
+        deadline = time.monotonic() + _SLICE_SECONDS
+        while time.monotonic() < deadline:
+            if next(removal, self) is self:
+                self._removal = None
+                return
+
+    def _silence(self, session_id: str) -> Iterator[None]:
+        """The row after the blobs, as above. Whoever else works on it just now goes first."""
+        if self._compactor is not None and not self._compactor.release(session_id):
+            return
+        prefix, at = f"sessions/{session_id}", clock.iso_utc(self._now())
+        with tempfile.TemporaryDirectory(prefix="voxgate-") as folder:
+            yield from remove_sound(self._blobs, prefix, Path(folder) / "events.jsonl", at)
+        row = self._store.get_session(session_id)
+        if row is None:
+            self._blobs.delete_prefix(f"{prefix}/")
+            return
+        spans = [{**span, "attachments": []} for span in row["spans"]]
+        self._store.save_trace(_without_sound(row, at), spans)
+        delete_all_but_log(self._blobs, prefix)  # what somebody was just adding
+        if self._compactor is not None:
+            self._compactor.add(session_id)
+        logger.info("the sound of session %s is deleted: its retention is over", session_id)
+
+
+def _without_sound(row: dict[str, Any], at: str) -> dict[str, Any]:
+    recorded = {**(row["data"].get("recorded") or {"text": True}), "audio": False}
+    return {
+        **row,
+        "audio_deleted_at": at,
+        "data": {**row["data"], "tracks": {}, "recorded": recorded, "audio_deleted_at": at},
+    }

@@ -7,6 +7,7 @@ from typing import Self
 from voxgate.store.blobs import Blobs, FolderBlobs, InvalidBlobKey
 from voxgate.store.credentials import CredentialRows
 from voxgate.store.database import Database
+from voxgate.store.kept import Kept
 from voxgate.store.keys import KeyRows
 from voxgate.store.leases import Lease, LeaseRows
 from voxgate.store.lists import SessionLists
@@ -25,6 +26,7 @@ __all__ = [
     "Blobs",
     "FolderBlobs",
     "InvalidBlobKey",
+    "Kept",
     "Lease",
     "Migrated",
     "Spent",

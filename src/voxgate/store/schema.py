@@ -60,10 +60,15 @@ sessions = Table(
     Column("title_folded", Text),
     # When the credential wants the recording deleted; the settings may want it sooner.
     Column("delete_after", Moment),
+    # The same of its sound alone, and when that was deleted.
+    Column("audio_delete_after", Moment),
+    Column("audio_deleted_at", Moment),
     # Counts every save of the session or its spans: a live stream sees a change without reading the trace.
     Column("revision", BigInteger, nullable=False, default=1),
     Index("sessions_newest", "started_at", "id"),
     Index("sessions_by_end_of_retention", "delete_after"),
+    Index("sessions_by_end_of_audio_retention", "audio_deleted_at", "audio_delete_after"),
+    Index("sessions_with_sound", "audio_deleted_at", "started_at"),
 )
 
 session_tags = Table(

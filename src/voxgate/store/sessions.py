@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, delete, or_, select
 
 from voxgate.store.cursors import decode_cursor, encode_cursor
 from voxgate.store.database import Database, changed_rows, to_dict, upsert
+from voxgate.store.kept import Kept
 from voxgate.store.schema import session_search, sessions, spans
 from voxgate.store.search import LAYOUT, save_search
 
@@ -31,6 +32,8 @@ SESSION_KEYS = (
     "credential_id",
     "title",
     "delete_after",
+    "audio_delete_after",
+    "audio_deleted_at",
     "data",
 )
 SPAN_KEYS = (
@@ -108,15 +111,18 @@ class SessionRows:
         with self._database.writing() as connection:
             return changed_rows(connection, delete(sessions).where(sessions.c.id == session_id)) > 0
 
-    def sessions_to_delete(
-        self, now: datetime, *, started_before: datetime | None, limit: int
-    ) -> Sequence[str]:
+    def sessions_to_delete(self, now: datetime, *, kept: Kept, limit: int) -> Sequence[str]:
         """Ids of those whose retention is over: by what their credential said, or because they began so long
         ago. Those that are live are left."""
-        over = sessions.c.delete_after <= now
-        if started_before is not None:
-            over = or_(over, sessions.c.started_at <= started_before)
-        query = select(sessions.c.id).where(over, sessions.c.status != "live").limit(limit)
+        return self._over(kept.over(sessions.c.delete_after, now), limit)
+
+    def sessions_to_silence(self, now: datetime, *, kept: Kept, limit: int) -> Sequence[str]:
+        """The same of their sound alone, as long as it is there."""
+        over = kept.over(sessions.c.audio_delete_after, now)
+        return self._over(and_(sessions.c.audio_deleted_at.is_(None), over), limit)
+
+    def _over(self, condition: ColumnElement[bool], limit: int) -> Sequence[str]:
+        query = select(sessions.c.id).where(condition, sessions.c.status != "live").limit(limit)
         with self._database.reading() as connection:
             return connection.execute(query).scalars().all()
 

@@ -156,6 +156,11 @@ class SessionState:
         return number(self.opened, "retention_days")
 
     @property
+    def audio_retention_days(self) -> float | None:
+        """The same of the sound alone."""
+        return number(self.opened, "audio_retention_days")
+
+    @property
     def turn_detection(self) -> Json:
         ga = obj(self.config, "audio", "input").get("turn_detection")
         return obj(ga) or obj(self.config, "turn_detection")

@@ -22,7 +22,7 @@ _DAY_MS = 86_400_000.0
 def summary_of(one: Assembly, spans: list[Span], interruptions: int) -> Json:
     session, opened = one.session, one.session.opened
     duration_ms = round(session.last_ns / 1e6, 3)
-    started_at, days = string(opened, "started_at"), session.retention_days
+    started_at = string(opened, "started_at")
     return {
         "project": name_of(opened, "project") or "default",
         "model": name_of(opened, "model") or session.model or "",
@@ -38,12 +38,17 @@ def summary_of(one: Assembly, spans: list[Span], interruptions: int) -> Json:
         "metadata": obj(opened, "metadata"),
         "credential_id": string(obj(opened, "credential"), "id"),
         "title": _title(spans),
-        "delete_after": _later(started_at, days * _DAY_MS) if days is not None else None,
+        "delete_after": _days_later(started_at, session.retention_days),
+        "audio_delete_after": _days_later(started_at, session.audio_retention_days),
     }
 
 
 def _strings(value: Any) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
+def _days_later(started_at: str | None, days: float | None) -> str | None:
+    return None if days is None else _later(started_at, days * _DAY_MS)
 
 
 def _later(started_at: str | None, duration_ms: float) -> str | None:
@@ -96,6 +101,8 @@ def data_of(one: Assembly, found: Measured) -> Json:
         "recorded": session.recorded,
         "imported": obj(opened, "imported") or None,
         "retention_days": session.retention_days,
+        "audio_retention_days": session.audio_retention_days,
+        "audio_deleted_at": string(opened, "audio_deleted_at"),
         "tracks": {track: _track(layout, track) for track in layout.present},
         "audio_ms": _audio_ms(layout),
         "usage": one.bill.usage or None,

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from voxgate.store.migrations import m0002_retention, m0003_beside_each_other, m0004_search
+from voxgate.store.migrations import (
+    m0002_retention,
+    m0003_beside_each_other,
+    m0004_search,
+    m0005_audio_retention,
+)
 from voxgate.store.migrations.step import Migration
 
 MIGRATIONS: Final[list[Migration]] = [
     m0002_retention.MIGRATION,
     m0003_beside_each_other.MIGRATION,
     m0004_search.MIGRATION,
+    m0005_audio_retention.MIGRATION,
 ]
 """In their order; the first one leads to version 2."""
 
