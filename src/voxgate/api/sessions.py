@@ -51,6 +51,15 @@ def find_session(
     return _with_end(control, row)
 
 
+def check_redacted(row: dict[str, Any]) -> None:
+    """Conflict while what the project's rules find is still in the sound and in the event log."""
+    if (row["data"].get("redaction") or {}).get("state") == "pending":
+        raise Conflict(
+            f"The sound and the event log of session {row['id']} are not shown before the call is over and"
+            " what its project's rules find is taken out of them."
+        )
+
+
 def _with_end(control: Control, row: dict[str, Any]) -> dict[str, Any]:
     """With the moment at which it is deleted: what its credential said, or the settings say, if sooner."""
     days = control.kept.of(row["project"])
@@ -170,6 +179,7 @@ def rebuild_session(
 def get_events(session_id: str, key: Reader, control: Controlled) -> StreamingResponse:
     """The event log as far as it is written."""
     row = find_session(control, key, session_id)
+    check_redacted(row)
     folder, live = f"sessions/{row['id']}", row["status"] == "live"
     size = control.blobs.size(f"{folder}/events.jsonl")
     if size is not None or live:

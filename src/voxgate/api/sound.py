@@ -22,7 +22,7 @@ from starlette.background import BackgroundTask
 from voxgate.api import transcode
 from voxgate.api.access import Control, Controlled, Reader
 from voxgate.api.ranges import CHUNK_BYTES, BlobContent, Content, FileContent, ranged_response
-from voxgate.api.sessions import find_session
+from voxgate.api.sessions import check_redacted, find_session
 from voxgate.api.shapes import SoundFormat, Track
 from voxgate.api.wav import SAMPLE_BYTES, wav_header
 from voxgate.core.errors import NotFound
@@ -161,6 +161,7 @@ def get_peaks(session_id: str, key: Reader, control: Controlled) -> Response:
 
 
 def _find_track(control: Control, row: dict[str, Any], name: str) -> FoundTrack:
+    check_redacted(row)
     live = row["status"] == "live"
     shape = (row["data"].get("tracks") or {}).get(name)
     if shape is None and (name in TRACKS or not live):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from voxgate.core.origins import origin_pattern
+from voxgate.core.patterns import BUILT_IN, check_pattern
 
 OriginPattern = Annotated[str, AfterValidator(origin_pattern)]
+RuleName = Annotated[str, Field(pattern=r"^[\w-]{1,40}$")]
+Pattern = Annotated[str, AfterValidator(check_pattern)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
@@ -27,3 +30,19 @@ class ProjectSettings(BaseModel):
     """After so many days its recordings are deleted."""
     audio_retention_days: Days | None = None
     """After so many days their sound is."""
+    redact: list[str] = Field(default_factory=list)
+    """Names of built-in patterns (`core.patterns`): what they find is taken out of words and sound."""
+    redact_patterns: Annotated[dict[RuleName, Pattern], Field(max_length=32)] = Field(default_factory=dict)
+    """The same by regular expressions of one's own, with a name for each."""
+
+    @model_validator(mode="after")
+    def _check_redaction(self) -> ProjectSettings:
+        for name in self.redact:
+            if name not in BUILT_IN:
+                raise ValueError(f"redact: there is no pattern {name!r}; known: {', '.join(BUILT_IN)}")
+        return self
+
+    @property
+    def redaction(self) -> dict[str, str]:
+        """All patterns by their names; none: nothing is redacted."""
+        return {**{name: BUILT_IN[name] for name in self.redact}, **self.redact_patterns}

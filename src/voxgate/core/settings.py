@@ -263,6 +263,17 @@ class Settings(_Section):
         found = {project: getattr(rules, name) for project, rules in self.projects.items()}
         return {project: days for project, days in found.items() if days is not None}
 
+    def provider_keys(self, environ: Mapping[str, str]) -> list[str]:
+        """Those that are known by themselves, for whoever must not write them down."""
+        found = [environ.get(provider.api_key_env or "", "") for provider in self.providers.values()]
+        own = (provider.api_key for provider in self.providers.values())
+        return [key for key in [*found, *(key.get_secret_value() for key in own if key)] if key]
+
+    @property
+    def redaction_of_projects(self) -> dict[str, dict[str, str]]:
+        """Patterns by their names."""
+        return {name: project.redaction for name, project in self.projects.items()}
+
     @property
     def admin_key_path(self) -> Path:
         return self.data_dir / "admin.key"

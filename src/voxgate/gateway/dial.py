@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import ssl
 import time
 from collections.abc import Callable, Sequence
@@ -21,12 +20,11 @@ from voxgate.gateway.resting import Rests
 from voxgate.providers.routes import Upstream
 from voxgate.realtime.frames import encode_close
 from voxgate.realtime.handshake import BadHandshake, new_key, parse_answer, upgrade_request
+from voxgate.realtime.redaction import without_keys
 
 _LARGEST_HEAD: Final = 64 << 10
 _SHOWN_BODY: Final = 300
 _TOO_MANY_REQUESTS: Final = 429
-_KEY: Final = re.compile(r"\b((?:sk|ek|vg|xai)[-_])[\w.*-]+")
-"""Providers like to quote the key that they refuse; it is not for the trace."""
 
 logger = logging.getLogger(__name__)
 
@@ -242,4 +240,4 @@ async def _read_answer(upstream: Upstream, answering: _Answering, key: str) -> b
 
 def _without_key(words: str, secret: str) -> str:
     """Some keys have no look by which to find them; those are known whole."""
-    return _KEY.sub(r"\1…", words.replace(secret, "…") if secret else words)
+    return without_keys(words.replace(secret, "…") if secret else words)

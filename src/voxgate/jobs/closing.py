@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import NamedTuple
 
+from voxgate.jobs.redaction import Redaction
 from voxgate.jobs.tracks import CallMixer
 from voxgate.store import Blobs
 from voxgate.traces import Attachment, Trace, TraceBuilder
@@ -20,13 +21,19 @@ class Closed(NamedTuple):
     """Of the blobs that were made for it."""
 
 
-def close_trace(builder: TraceBuilder, blobs: Blobs, prefix: str) -> Generator[None, None, Closed]:
-    """One step at a time. The builder has seen everything, and the tracks are whole."""
+def close_trace(
+    builder: TraceBuilder, blobs: Blobs, prefix: str, redaction: Redaction | None = None
+) -> Generator[None, None, Closed]:
+    """One step at a time. The builder has seen everything, and the tracks are whole. What is measured in the
+    sound is measured before a redaction silences some of it."""
     duration_ms = builder.finish()
     mixer = CallMixer(blobs, prefix, builder.layout, duration_ms)
     yield from mixer.steps()
     trace = builder.snapshot(live=False, sound=mixer.sound)
     _add_tracks(trace, mixer.tracks)
+    if redaction is not None:
+        yield from redaction.carry_out(builder, blobs, prefix)
+        redaction.clean(trace)
     return Closed(trace, mixer.keys)
 
 

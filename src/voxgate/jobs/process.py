@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -15,6 +16,7 @@ from voxgate.jobs.machines import Machine, machine_id
 from voxgate.jobs.memory import collect_rarely
 from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.recorder import Recorder
+from voxgate.jobs.redaction import Redactions
 from voxgate.jobs.retention import Retention
 from voxgate.jobs.shares import Share
 from voxgate.jobs.sharing import Sharing
@@ -41,7 +43,11 @@ def run_recorder(
     with Store(settings.database_url) as store:
         blobs = open_blobs(settings)
         with closing(Compactor(store, blobs, settings.data_dir / "compact", share.has)) as compactor:
-            retention = Retention(store, blobs, kept, sound_kept, compactor=compactor)
+            scratch = settings.data_dir / "scratch"
+            redactions = Redactions(
+                settings.redaction_of_projects, scratch, settings.provider_keys(os.environ)
+            )
+            retention = Retention(store, blobs, kept, sound_kept, compactor=compactor, scratch=scratch)
             recorder = Recorder(
                 wire_dir=settings.wire_dir,
                 store=store,
@@ -49,7 +55,8 @@ def run_recorder(
                 share=share,
                 retention=retention if share.is_first else None,
                 compactor=compactor,
-                rebuilder=Rebuilder(store, blobs, share.has),
+                rebuilder=Rebuilder(store, blobs, share.has, redactions, compactor),
+                redactions=redactions,
                 indexing=Indexing(store),
                 on_finished=_into(outbox) if outbox is not None else lambda _: None,
                 sharing=_sharing(settings, store, share),

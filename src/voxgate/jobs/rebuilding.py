@@ -12,6 +12,8 @@ from typing import Final
 
 from voxgate.core.errors import NotFound, StoreUnavailable
 from voxgate.jobs.closing import close_trace, row_of
+from voxgate.jobs.compaction import Compactor
+from voxgate.jobs.redaction import Redaction, Redactions
 from voxgate.recording.eventlog import read_event
 from voxgate.recording.reading import read_lines
 from voxgate.store import REBUILD, REBUILD_FAILED, REBUILT, Blobs, Store
@@ -30,9 +32,19 @@ logger = logging.getLogger(__name__)
 class Rebuilder:
     """`step` does a bounded piece."""
 
-    def __init__(self, store: Store, blobs: Blobs, is_ours: Callable[[str], bool] = lambda _: True) -> None:
-        """`is_ours` says whether it is us, of several recorders, who have the session."""
+    def __init__(
+        self,
+        store: Store,
+        blobs: Blobs,
+        is_ours: Callable[[str], bool] = lambda _: True,
+        redactions: Redactions | None = None,
+        compactor: Compactor | None = None,
+    ) -> None:
+        """`is_ours` says whether it is us, of several recorders, who have the session. With `redactions` the
+        rules that projects have now are followed in their older calls too."""
         self._is_ours = is_ours
+        self._redactions = redactions
+        self._compactor = compactor
         self._store = store
         self._blobs = blobs
         self._asked: deque[str] = deque()
@@ -95,14 +107,20 @@ class Rebuilder:
         row = self._store.get_session(session_id, with_spans=False)
         if row is None or row["status"] == "live":
             raise NotFound(f"There is no session {session_id!r} that has ended.")
-        builder = TraceBuilder(session_id)
+        builder, redaction = TraceBuilder(session_id), self._redaction(row["project"])
+        while (
+            redaction is not None and self._compactor is not None and not self._compactor.release(session_id)
+        ):
+            yield  # another recorder is just putting it away
         for number, line in enumerate(read_lines(self._blobs, prefix)):
             event = read_event(line)
             if event is not None:
                 builder.feed(event)
+                if redaction is not None:
+                    redaction.see(event, builder.layout)
             if not number % _LINES_PER_STEP:
                 yield
-        closed = yield from close_trace(builder, self._blobs, prefix)
+        closed = yield from close_trace(builder, self._blobs, prefix, redaction)
         for key in closed.keys:
             while not self._blobs.sync(key):
                 yield
@@ -112,3 +130,11 @@ class Rebuilder:
             self._blobs.delete_prefix(f"{prefix}/")
             return
         self._store.save_trace(row_of(closed.trace), [span.to_json() for span in closed.trace.spans])
+        if redaction is not None and self._compactor is not None:
+            self._compactor.add(session_id)
+
+    def _is_released(self, session_id: str) -> bool:
+        return self._compactor is None or self._compactor.release(session_id)
+
+    def _redaction(self, project: str) -> Redaction | None:
+        return self._redactions.of(project) if self._redactions is not None else None

@@ -21,6 +21,7 @@ from voxgate.jobs.indexing import Indexing
 from voxgate.jobs.memory import give_back
 from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.recording import SessionRecording
+from voxgate.jobs.redaction import Redactions
 from voxgate.jobs.retention import Retention
 from voxgate.jobs.shares import WHOLE, Share
 from voxgate.jobs.sharing import Sharing
@@ -77,6 +78,7 @@ class Recorder:
         compactor: Compactor | None = None,
         rebuilder: Rebuilder | None = None,
         indexing: Indexing | None = None,
+        redactions: Redactions | None = None,
         on_finished: Callable[[str], None] = lambda _: None,
         sharing: Sharing | None = None,
     ) -> None:
@@ -85,6 +87,7 @@ class Recorder:
         self._store = store
         self._blobs = blobs
         self._share = share
+        self._redactions = redactions
         self._poll_seconds = poll_ms / 1000
         self._recordings: dict[Path, SessionRecording] = {}
         self._setbacks: dict[Path, _Setback] = {}
@@ -144,7 +147,7 @@ class Recorder:
     def _begin(self, path: Path) -> SessionRecording:
         if self._compactor is not None:
             self._compactor.forget(path.stem)
-        return SessionRecording(path, self._store, self._blobs, self._finished)
+        return SessionRecording(path, self._store, self._blobs, self._finished, self._redactions)
 
     def _finished(self, session_id: str) -> None:
         if self._compactor is not None:

@@ -16,11 +16,12 @@ from typing import Final
 
 from voxgate.core.scheduling import step_aside
 from voxgate.jobs.closing import close_trace, row_of
+from voxgate.jobs.redaction import Redaction, Redactions
 from voxgate.jobs.tracks import TrackWriter
 from voxgate.recording.eventlog import EventLogBuilder
 from voxgate.recording.wirelog import WireLogReader, WireRecord, writer_is_alive
 from voxgate.store import Blobs, Store
-from voxgate.traces import AudioChunk, Trace, TraceBuilder
+from voxgate.traces import AudioChunk, Event, Trace, TraceBuilder
 from voxgate.traces.events import Json
 
 _REFRESH_SECONDS: Final = 0.25
@@ -50,7 +51,12 @@ logger = logging.getLogger(__name__)
 
 class SessionRecording:
     def __init__(
-        self, path: Path, store: Store, blobs: Blobs, on_finished: Callable[[str], None] = lambda _: None
+        self,
+        path: Path,
+        store: Store,
+        blobs: Blobs,
+        on_finished: Callable[[str], None] = lambda _: None,
+        redactions: Redactions | None = None,
     ) -> None:
         self.path = path
         self._on_finished = on_finished
@@ -62,7 +68,7 @@ class SessionRecording:
         self._blobs = blobs
         self._prefix = f"sessions/{self.session_id}"
         self._reader = WireLogReader(path)
-        self._log = EventLogBuilder()
+        self._log = EventLogBuilder(redactions.secrets if redactions is not None else ())
         self._builder = TraceBuilder(self.session_id)
         self._tracks = TrackWriter(blobs, self._prefix, self._builder.layout)
         self._size = -1
@@ -77,6 +83,9 @@ class SessionRecording:
         self._failed_saves = 0
         self._next_alive_check = 0.0
         self._finishing: Iterator[None] | None = None
+        self._redactions = redactions
+        self._redaction: Redaction | None = None
+        """Once the log has said whose call it is, and that there are rules."""
         blobs.clear(f"{self._prefix}/")
 
     # While the call runs
@@ -128,11 +137,25 @@ class SessionRecording:
                 chunks += feed(event)
                 if event.sound is None:
                     self._changed = True
+                    if self._redactions is not None:
+                        self._heed(event, self._redactions)
             if not self.behind and number % _RECORDS_ASIDE == 0:
                 step_aside()
         self._sounded = self._sounded or bool(chunks)
         self._blobs.append(f"{self._prefix}/events.jsonl", b"".join(lines))
         self._tracks.write(chunks)
+
+    def _heed(self, event: Event, redactions: Redactions) -> None:
+        if event.type == "gateway.opened":
+            self._redaction = redactions.of(row_of(self._builder.snapshot())["project"])
+        if self._redaction is not None:
+            self._redaction.see(event, self._builder.layout)
+
+    def _snapshot(self, *, live: bool = True) -> Trace:
+        trace = self._builder.snapshot(live=live)
+        if self._redaction is not None:
+            self._redaction.clean(trace)
+        return trace
 
     def _is_abandoned(self) -> bool:
         """Whether the worker is gone and nothing of what it wrote is left to read."""
@@ -152,7 +175,7 @@ class SessionRecording:
             return
         now = time.monotonic()
         if now >= (self._next_save if self._changed else self._next_sound_save):
-            saved = self._save(self._builder.snapshot, running)
+            saved = self._save(self._snapshot, running)
             self._changed, self._sounded = not saved, False
             step_aside()
 
@@ -184,7 +207,7 @@ class SessionRecording:
         """One step at a time: tracks, everything on the disk, the final trace, and only then the wire log.
         So a session that is shown as complete has all its sound."""
         self._tracks.finish()
-        trace, _ = yield from close_trace(self._builder, self._blobs, self._prefix)
+        trace, _ = yield from close_trace(self._builder, self._blobs, self._prefix, self._redaction)
         for key in self._blobs.unsynced(f"{self._prefix}/"):
             yield from self._sync(key)
         self._saved = {}  # the final trace is written as a whole
@@ -206,7 +229,7 @@ class SessionRecording:
     def quarantine(self, error: BaseException) -> None:
         """Puts the log aside for people to look at, beside what else there is of the session, and says so in
         the session's row."""
-        row = row_of(self._builder.snapshot(live=False))
+        row = row_of(self._snapshot(live=False))
         message = f"The recorder could not make the trace: {type(error).__name__}: {error}"
         row["status"] = "failed"
         row["data"] = {**row["data"], "error": {"type": "recorder_error", "message": message}}

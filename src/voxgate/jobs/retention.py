@@ -18,6 +18,7 @@ from voxgate.core import clock
 from voxgate.core.errors import StoreUnavailable
 from voxgate.core.ids import first_id
 from voxgate.jobs.compaction import Compactor
+from voxgate.jobs.scratch import scratch_folder
 from voxgate.recording.soundless import delete_all_but_log, remove_sound
 from voxgate.store import Blobs, Kept, Store
 
@@ -43,6 +44,7 @@ class Retention:
         sound_kept: Kept | None = None,
         *,
         compactor: Compactor | None = None,
+        scratch: Path | None = None,
         now: Callable[[], datetime] = clock.now_utc,
     ) -> None:
         self._store = store
@@ -50,6 +52,7 @@ class Retention:
         self._kept = kept or Kept()
         self._sound_kept = sound_kept or Kept()
         self._compactor = compactor
+        self._scratch = scratch or Path(tempfile.gettempdir())
         self._now = now
         self._due: deque[str] = deque()
         self._sound_due: deque[str] = deque()
@@ -110,8 +113,8 @@ class Retention:
         if self._compactor is not None and not self._compactor.release(session_id):
             return
         prefix, at = f"sessions/{session_id}", clock.iso_utc(self._now())
-        with tempfile.TemporaryDirectory(prefix="voxgate-") as folder:
-            yield from remove_sound(self._blobs, prefix, Path(folder) / "events.jsonl", at)
+        with scratch_folder(self._scratch, session_id) as folder:
+            yield from remove_sound(self._blobs, prefix, folder / "events.jsonl", at)
         row = self._store.get_session(session_id)
         if row is None:
             self._blobs.delete_prefix(f"{prefix}/")

@@ -51,6 +51,11 @@ _FIELDS: Final = frozenset((
 _DROPPED: Final = object()
 
 
+def is_name(field: str, value: str) -> bool:
+    """Whether it is the protocol's own, such as an id or a setting, and no words."""
+    return field in _FIELDS and _PLAIN.fullmatch(value) is not None
+
+
 def not_recorded(size_bytes: int) -> str:
     """What stands in the place of sound (`traces.tracks` reads it)."""
     return f"[not recorded: {size_bytes} bytes]"

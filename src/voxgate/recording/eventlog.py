@@ -23,7 +23,7 @@ import pybase64
 from voxgate.realtime import frames
 from voxgate.realtime.frames import FrameDecoder, Message
 from voxgate.realtime.peek import lift_sound
-from voxgate.realtime.redaction import REDACTED, redact
+from voxgate.realtime.redaction import REDACTED, ArgumentDeltas, redact, without_keys
 from voxgate.recording.masks import apply_mask
 from voxgate.recording.wirelog import CLIENT, FACT, SERVER, WireRecord
 from voxgate.traces.events import Event
@@ -31,6 +31,7 @@ from voxgate.traces.events import Event
 Entry = tuple[bytes, Event]
 """A line with its line break, and what `read_events` would make of it."""
 
+_SHORTEST_SECRET: Final = 8
 _DIRECTIONS: Final = {CLIENT: "client", SERVER: "server", FACT: "gateway"}
 _HEADS: Final = {direction: b',"dir":"%s",' % direction.encode() for direction in _DIRECTIONS.values()}
 _MESSAGE_LINE: Final = re.compile(rb'\{"t":(\d{1,18}),"dir":"(client|server)","msg":')
@@ -39,7 +40,10 @@ _MESSAGE_LINE: Final = re.compile(rb'\{"t":(\d{1,18}),"dir":"(client|server)","m
 class EventLogBuilder:
     """Follows one session's wire log. Never raises, whatever crossed the wire."""
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        """`secrets` are texts that must not get into it, such as the providers' keys."""
+        self._secrets = [secret.encode() for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+        self._arguments = ArgumentDeltas()
         self._decoders = {kind: FrameDecoder(unmask=apply_mask) for kind in (CLIENT, SERVER)}
 
     def feed(self, record: WireRecord) -> list[bytes]:
@@ -53,9 +57,19 @@ class EventLogBuilder:
         decoder = self._decoders.get(kind)
         if decoder is None:
             return []
-        direction = _DIRECTIONS[kind]
-        entries = (_entry(t_ns, direction, message) for message in decoder.feed(data))
+        direction, arguments = _DIRECTIONS[kind], self._arguments
+        messages: Iterable[Message] = decoder.feed(data)
+        if self._secrets:
+            messages = map(self._without_secrets, messages)
+        entries = (_entry(t_ns, direction, message, arguments) for message in messages)
         return [entry for entry in entries if entry is not None]
+
+    def _without_secrets(self, message: Message) -> Message:
+        payload = message.payload
+        for secret in self._secrets:
+            if secret in payload:
+                payload = payload.replace(secret, REDACTED.encode())
+        return message if payload is message.payload else Message(message.opcode, payload)
 
     def _fact(self, record: WireRecord) -> Entry:
         entry = _text_entry(record.t_ns, "gateway", record.data)
@@ -80,14 +94,16 @@ def read_event(line: bytes) -> Event | None:
     return _read_sound(line) or _read_event(line)
 
 
-def _entry(t_ns: int, direction: str, message: Message) -> Entry | None:
+def _entry(t_ns: int, direction: str, message: Message, arguments: ArgumentDeltas) -> Entry | None:
     if message.opcode == frames.TEXT:
-        return _sound_entry(t_ns, direction, message.payload) or _text_entry(t_ns, direction, message.payload)
+        return _sound_entry(t_ns, direction, message.payload) or _text_entry(
+            t_ns, direction, message.payload, arguments
+        )
     if message.opcode in (frames.PING, frames.PONG):
         return None
     if message.opcode == frames.CLOSE:
         closed = frames.decode_close(message.payload)
-        close = {"code": closed.code, "reason": closed.reason}
+        close = {"code": closed.code, "reason": without_keys(closed.reason)}
         return _line(t_ns, direction, b"close", orjson.dumps(close)), Event(t_ns, direction, close=close)
     mark = b',"broken":true' if message.opcode == frames.BROKEN else b',"binary":true'
     return _raw_entry(t_ns, direction, message.payload, mark)
@@ -105,7 +121,7 @@ def _sound_entry(t_ns: int, direction: str, text: bytes) -> Entry | None:
     return line, Event(t_ns, direction, message, None, None, sound)
 
 
-def _text_entry(t_ns: int, direction: str, text: bytes) -> Entry:
+def _text_entry(t_ns: int, direction: str, text: bytes, arguments: ArgumentDeltas | None = None) -> Entry:
     try:
         parsed: Any = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -113,7 +129,7 @@ def _text_entry(t_ns: int, direction: str, text: bytes) -> Entry:
         return _raw_entry(t_ns, direction, REDACTED.encode() if b"authorization" in text else text)
     if not isinstance(parsed, dict):
         return _line(t_ns, direction, b"msg", _on_one_line(text)), Event(t_ns, direction)
-    redacted = redact(parsed)
+    redacted = redact(parsed) or (arguments.redact(parsed) if arguments is not None else None)
     if redacted is not None:
         text, parsed = orjson.dumps(redacted), redacted
     return _line(t_ns, direction, b"msg", _on_one_line(text)), Event(t_ns, direction, msg=parsed)

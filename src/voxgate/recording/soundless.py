@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,17 +15,21 @@ import orjson
 from voxgate.core.errors import NotFound
 from voxgate.realtime.screening import Screen
 from voxgate.recording.reading import COMPACT_LOG, LOG, read_lines
-from voxgate.recording.tracks import DamagedRecording
+from voxgate.recording.tracks import DamagedRecording, open_track
 from voxgate.store import Blobs
+from voxgate.traces import TrackLayout
+from voxgate.traces.tracks import TRACKS
 
 _SCREEN: Final = Screen(audio=False, text=True)
 _LINES_PER_STEP: Final = 64
+_BLOCK_BYTES: Final = 1 << 20
 
 logger = logging.getLogger(__name__)
 
 
 def remove_sound(blobs: Blobs, prefix: str, scratch: Path, at: str) -> Iterator[None]:
-    """Bit by bit; `at` is the moment that the log is to name. Afterwards there is the raw event log, and nothing else; it may be done again."""
+    """Bit by bit; `at` is the moment that the log is to name. Afterwards there is the raw event log, and
+    nothing else. It may be done again."""
     if any(blobs.size(f"{prefix}/{name}") is not None for name in (LOG, COMPACT_LOG)):
         yield from rewrite_log(blobs, prefix, lambda line: without_sound(line, at), scratch)
     delete_all_but_log(blobs, prefix)
@@ -45,7 +50,34 @@ def rewrite_log(blobs: Blobs, prefix: str, change: Callable[[bytes], bytes], scr
             if not number % _LINES_PER_STEP:
                 yield
     blobs.put_file(f"{prefix}/{LOG}", scratch)
-    blobs.sync(f"{prefix}/{LOG}")
+
+
+def restore_raw(blobs: Blobs, prefix: str, layout: TrackLayout, folder: Path) -> Iterator[None]:
+    """A recording that was put away, as it was before that. A raw one stays as it is."""
+    if blobs.size(f"{prefix}/{LOG}") is not None:
+        return
+    made = [*_raw_tracks(blobs, prefix, layout, folder)]
+    yield
+    with (folder / LOG).open("wb") as target:
+        for number, line in enumerate(read_lines(blobs, prefix)):
+            target.write(line)
+            if not number % _LINES_PER_STEP:
+                yield
+    for name in [*made, LOG]:  # the log last: until then the one that was put away counts
+        blobs.put_file(f"{prefix}/{name}", folder / name)
+    for name in [COMPACT_LOG, *(f"{track}.flac" for track in TRACKS)]:
+        blobs.delete_prefix(f"{prefix}/{name}")
+
+
+def _raw_tracks(blobs: Blobs, prefix: str, layout: TrackLayout, folder: Path) -> Iterator[str]:
+    for name in layout.present:
+        with (
+            closing(open_track(blobs, prefix, name, layout.rate(name))) as track,
+            (folder / f"{name}.pcm").open("wb") as target,
+        ):
+            for at in range(0, track.size, _BLOCK_BYTES):
+                target.write(track.read(at, at + _BLOCK_BYTES))
+        yield f"{name}.pcm"
 
 
 def _readable(blobs: Blobs, prefix: str) -> Iterator[bytes]:

@@ -61,6 +61,9 @@ class StagedBlobs:
         self.local.put(key, data)
 
     def put_file(self, key: str, source: Path) -> None:
+        if self.local.size(key) is not None:  # this machine would read, and send up again, what is replaced
+            self._kept.pop(key, None)
+            self.local.put_file(key, source)
         self._clear_before(key)
         self.remote.put_file(key, source)
 

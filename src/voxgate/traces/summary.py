@@ -37,7 +37,7 @@ def summary_of(one: Assembly, spans: list[Span], interruptions: int) -> Json:
         "tags": _strings(opened.get("tags")),
         "metadata": obj(opened, "metadata"),
         "credential_id": string(obj(opened, "credential"), "id"),
-        "title": _title(spans),
+        "title": title_of(spans),
         "delete_after": _days_later(started_at, session.retention_days),
         "audio_delete_after": _days_later(started_at, session.audio_retention_days),
     }
@@ -59,7 +59,7 @@ def _later(started_at: str | None, duration_ms: float) -> str | None:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _title(spans: list[Span]) -> str | None:
+def title_of(spans: list[Span]) -> str | None:
     """The first words of the user, else of the assistant."""
     for span_type in ("user", "response"):
         for span in spans:

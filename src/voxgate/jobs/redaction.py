@@ -1,0 +1,135 @@
+"""What the rules of a project want to be nowhere: found in a call's words while it is recorded, and taken out
+of what is kept. Of a running call only the trace is clean; its sound and its event log are when it is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from voxgate.core.patterns import Rules, replaced
+from voxgate.jobs.scratch import scratch_folder
+from voxgate.jobs.tracks import CallMixer
+from voxgate.recording.reading import LOG
+from voxgate.recording.redacting import LogCleaner, redact_log, silence_tracks
+from voxgate.recording.soundless import restore_raw
+from voxgate.recording.utterances import Stretch, Utterances
+from voxgate.recording.wording import Words
+from voxgate.store import Blobs
+from voxgate.traces import Event, Trace, TraceBuilder, TrackLayout
+from voxgate.traces.events import Json
+from voxgate.traces.summary import title_of
+from voxgate.traces.tracks import TRACKS
+
+PENDING: Final = "pending"
+_CLEANED: Final = ("items", "errors", "events", "config", "close", "error")
+"""Of a trace's data: what may repeat words."""
+_CUTS: Final = frozenset((2000, 20_000))
+"""Texts of these lengths were cut by the trace, perhaps within what is to be found …"""
+_CUT_TAIL: Final = 200
+"""… so their ends go."""
+_KEPT: Final = frozenset((LOG, "lanes.json", "peaks.json", *(f"{name}.pcm" for name in TRACKS)))
+
+
+class Redactions:
+    """The rules of all projects; `scratch` is a folder for what is being made."""
+
+    def __init__(
+        self, patterns: Mapping[str, Mapping[str, str]], scratch: Path, secrets: Sequence[str] = ()
+    ) -> None:
+        self.secrets = secrets
+        """What must not get into any event log, such as the providers' keys."""
+        self._rules = {project: Rules(named) for project, named in patterns.items() if named}
+        self._scratch = scratch
+
+    def of(self, project: str) -> Redaction | None:
+        """For one session of the project; None if it has no rules."""
+        rules = self._rules.get(project)
+        return Redaction(rules, self._scratch) if rules is not None else None
+
+
+@dataclass
+class _Outcome:
+    stretches: list[Stretch]
+    silenced_ms: dict[str, float]
+
+
+class Redaction:
+    def __init__(self, rules: Rules, scratch: Path) -> None:
+        self._rules = rules
+        self._scratch = scratch
+        self._utterances = Utterances()
+        self._pieces: set[str] = set()
+        self._outcome: _Outcome | None = None
+
+    def see(self, event: Event, layout: TrackLayout) -> None:
+        """Every event, after the layout has seen it."""
+        self._utterances.see(event, layout)
+
+    def carry_out(self, builder: TraceBuilder, blobs: Blobs, prefix: str) -> Generator[None, None, None]:
+        """In what is stored, bit by bit. May be done again after a crash: the log, which says what is to be
+        found, is the last to change."""
+        layout = builder.layout
+        stretches, self._pieces = self._utterances.hidden(builder, self._rules)
+        stretches = [one for one in stretches if one.track in layout.present]
+        cleaner = LogCleaner(Words(self._rules, self._pieces), self._utterances, stretches)
+        with scratch_folder(self._scratch, builder.session.id) as folder:
+            if stretches:
+                yield from restore_raw(blobs, prefix, layout, folder)
+                yield from silence_tracks(blobs, prefix, layout, stretches, folder)
+                yield from CallMixer(blobs, prefix, layout, builder.finish()).steps()  # other peaks
+                _delete_made_of_it(blobs, prefix)
+            yield from redact_log(blobs, prefix, cleaner, folder)
+        self._outcome = _Outcome(stretches, _lengths(stretches, layout))
+
+    def clean(self, trace: Trace) -> None:
+        """Its words, in place."""
+        words = Words(self._rules, self._pieces)
+        for span in trace.spans:
+            span.input = _shortened(words.cleaned(span.input))
+            span.output = _shortened(words.cleaned(_with_heard(words, span.output)))
+            span.error = words.cleaned(span.error)
+        trace.summary["title"] = words.cleaned(title_of(trace.spans))
+        for name in _CLEANED:
+            if name in trace.data:
+                trace.data[name] = _shortened(words.cleaned(trace.data[name]))
+        trace.data["redaction"] = {
+            "state": PENDING if self._outcome is None else "done",
+            "found": words.counts,
+            "silenced_ms": self._outcome.silenced_ms if self._outcome is not None else {},
+        }
+
+
+def _delete_made_of_it(blobs: Blobs, prefix: str) -> None:
+    for key in blobs.list(f"{prefix}/"):
+        if key.removeprefix(f"{prefix}/") not in _KEPT:
+            blobs.delete_prefix(key)
+
+
+def _lengths(stretches: list[Stretch], layout: TrackLayout) -> dict[str, float]:
+    found = dict.fromkeys(TRACKS, 0.0)
+    for one in stretches:
+        found[one.track] += (one.end - one.start) * 1000 / layout.rate(one.track)
+    return {name: round(ms, 3) for name, ms in found.items()}
+
+
+def _with_heard(words: Words, output: Json | None) -> Json | None:
+    """What was heard of an answer is its beginning, which may end within what is found in the whole."""
+    heard, whole = (output or {}).get("heard_transcript"), (output or {}).get("transcript")
+    if output is None or not heard or not whole:
+        return output
+    said = " ".join(whole.split())
+    found = [one._replace(end=min(one.end, len(heard))) for one in words.find(said) if one.start < len(heard)]
+    return {**output, "heard_transcript": replaced(heard, found) if said.startswith(heard) else None}
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str):
+        return value[:-_CUT_TAIL] if len(value) in _CUTS else value
+    if isinstance(value, dict):
+        return {key: _shortened(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_shortened(one) for one in value]
+    return value
