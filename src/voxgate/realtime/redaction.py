@@ -40,6 +40,9 @@ def redact(message: dict[str, Any]) -> dict[str, Any] | None:
             changed[name] = holder
     if (error := message.get("error")) is not None and (clean := _without_keys(error, 0)) is not error:
         changed["error"] = clean
+    reason = message.get("reason")
+    if isinstance(reason, str) and (shown := without_keys(reason)) != reason:
+        changed["reason"] = shown
     if (item := message.get("item")) is not None and (cleaned := _without_values(item)) is not None:
         changed["item"] = cleaned
     if "arguments" in message and (own := _without_values(message)) is not None:
