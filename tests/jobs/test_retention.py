@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,6 +61,30 @@ def test_a_recording_goes_with_all_that_belongs_to_it(archive: Archive, tmp_path
     assert archive.after(30, 30) == []
     assert archive.store.get_session("a") is None
     assert not [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+
+
+def test_no_row_of_any_table_and_no_word_of_the_full_text_is_left(archive: Archive, tmp_path: Path) -> None:
+    archive.keep("sess_a")
+    spoken = {"id": "span_2", "type": "user", "start_ms": 1.0, "input": {"transcript": "QUINCE"}}
+    row = {"id": "sess_a", "started_at": iso_utc(START), "status": "complete", "title": "QUINCE"}
+    archive.store.save_trace({**row, "metadata": {"user_id": "u_QUINCE"}}, [spoken])
+
+    def found() -> list[str]:
+        """But for the inner tables of FTS5, which drop what was deleted when they are merged."""
+        with sqlite3.connect(tmp_path / "voxgate.db") as database:
+            tables = [
+                name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type='table'")
+            ]
+            tables = [name for name in tables if not name.startswith("session_fts_")]
+            rows = {name: str(database.execute(f'SELECT * FROM "{name}"').fetchall()) for name in tables}
+            words = database.execute(
+                "SELECT count(*) FROM session_fts WHERE session_fts MATCH 'quince'"
+            ).fetchone()
+        return [name for name, text in rows.items() if "quince" in text.lower()] + ["words"] * words[0]
+
+    assert {"sessions", "spans", "words"} <= set(found())
+    assert archive.after(30, 30) == []
+    assert found() == []
 
 
 def test_the_sooner_of_the_settings_and_the_credential_counts(archive: Archive) -> None:
