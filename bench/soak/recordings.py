@@ -194,11 +194,17 @@ class Recordings:
             return found
 
     async def _stream(self, path: str) -> AsyncIterator[bytes]:
+        """A recording that cannot be read just now is asked for again; what the answer was is said."""
         assert self._http is not None
-        async with self._http.get(path) as answer:
-            answer.raise_for_status()
-            async for piece in answer.content.iter_chunked(256 << 10):
-                yield piece
+        for attempt in range(_ATTEMPTS):
+            async with self._http.get(path) as answer:
+                if answer.status < 500 or attempt == _ATTEMPTS - 1:
+                    answer.raise_for_status()
+                    async for piece in answer.content.iter_chunked(256 << 10):
+                        yield piece
+                    return
+                print(f"  asked again: {path}: {answer.status} {await answer.text()}", flush=True)
+            await asyncio.sleep(1)
 
     async def _delete(self, session: str | None) -> None:
         assert self._http is not None

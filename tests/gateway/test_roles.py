@@ -66,7 +66,11 @@ API: dict[tuple[str, str], tuple[set[str], Any]] = {
     ("POST", "/api/keys/{key_id}/rotate"): ({ADMIN}, {}),
     ("DELETE", "/api/keys/{key_id}"): ({ADMIN}, None),
     ("GET", "/api/sessions"): ({ADMIN, READ}, None),
+    ("GET", "/api/sessions/facets"): ({ADMIN, READ}, None),
+    ("GET", "/api/sessions/fields"): ({ADMIN, READ}, None),
+    ("POST", "/api/sessions/import"): ({ADMIN}, None),
     ("GET", "/api/sessions/{session_id}"): ({ADMIN, READ}, None),
+    ("POST", "/api/sessions/{session_id}/rebuild"): ({ADMIN}, None),
     ("DELETE", "/api/sessions/{session_id}"): ({ADMIN}, None),
     ("POST", "/api/sessions/{session_id}/end"): ({ADMIN}, None),
     **{

@@ -69,7 +69,12 @@ class Bench:
             row = self.session(session_id)
             return row is not None and row["status"] == status
 
-        wait_for(arrived, self.recorder.step)
+        def step() -> None:
+            for spool in self.writers:
+                spool.arm()  # a writer that was not ready for all that it was told hears it now
+            self.recorder.step()
+
+        wait_for(arrived, step)
         row = self.session(session_id)
         assert row is not None
         return row

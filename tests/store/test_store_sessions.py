@@ -34,6 +34,8 @@ TRACE = {
     },
 }
 DERIVED = {"metrics": {"v2v_p50": 480.5}, "errors": 2}
+KEPT = {"audio_delete_after": None, "audio_deleted_at": None}
+"""Not in lists."""
 SPAN: dict[str, Any] = {
     "id": "span_1",
     "parent_id": None,
@@ -58,13 +60,13 @@ def ids(store: Store, **how: Any) -> list[str]:
 
 def test_a_trace_comes_back_as_it_was_saved(store: Store) -> None:
     store.save_trace(TRACE, [SPAN])
-    assert store.get_session("sess_1") == {**TRACE, **DERIVED, "revision": 1, "spans": [SPAN]}
+    assert store.get_session("sess_1") == {**TRACE, **DERIVED, **KEPT, "revision": 1, "spans": [SPAN]}
 
 
 def test_a_session_can_be_read_without_its_spans(store: Store) -> None:
     store.save_trace(TRACE, [SPAN])
     session = store.get_session("sess_1", with_spans=False)
-    assert session == {**TRACE, **DERIVED, "revision": 1, "spans": []}
+    assert session == {**TRACE, **DERIVED, **KEPT, "revision": 1, "spans": []}
 
 
 def test_a_list_has_the_metrics_and_the_number_of_errors_but_not_all_data(store: Store) -> None:
@@ -90,7 +92,14 @@ def test_a_session_that_is_not_there_is_none(store: Store) -> None:
 def test_saving_some_fields_keeps_the_others(store: Store) -> None:
     store.save_session(TRACE)
     store.save_session({"id": "sess_1", "status": "failed", "project": None})
-    assert store.get_session("sess_1") == {**TRACE, "status": "failed", **DERIVED, "revision": 2, "spans": []}
+    assert store.get_session("sess_1") == {
+        **TRACE,
+        "status": "failed",
+        **DERIVED,
+        **KEPT,
+        "revision": 2,
+        "spans": [],
+    }
 
 
 def test_saving_spans_updates_those_and_keeps_the_rest(store: Store) -> None:
@@ -136,7 +145,7 @@ def test_a_failed_save_of_a_trace_changes_nothing(store: Store) -> None:
     store.save_trace(TRACE, [SPAN])
     with pytest.raises(IntegrityError):
         store.save_trace({"id": "sess_1", "status": "failed"}, [{"id": "span_2", "type": None}])
-    assert store.get_session("sess_1") == {**TRACE, **DERIVED, "revision": 1, "spans": [SPAN]}
+    assert store.get_session("sess_1") == {**TRACE, **DERIVED, **KEPT, "revision": 1, "spans": [SPAN]}
 
 
 def test_every_save_raises_the_revision(store: Store) -> None:
