@@ -97,29 +97,26 @@ class Leg(asyncio.Protocol):
     def join(self, peer: asyncio.Transport) -> None:
         """From now on what is received goes to `peer`."""
         self.peer = peer
-        self._read_by(self._splice_or_not())
+        self._read_by(self._from_memory_or_not(self.splice))
 
     def mediate(self, take: Callable[[bytes], None], glance: Glance | None = None) -> None:
         """From now on `take` is given what is received, and nothing goes on by itself but what passes at a
         `glance`. It lets only whole messages go on."""
         self._take, self._glance = take, glance
-        if isinstance(self.transport, SocketTransport):
-            self._receive = self.transport.sock.recv_into
-            self._read_by(self.receive_judged)
-        else:
-            self._read_by(None)
+        self._read_by(self._from_memory_or_not(self.receive_judged))
 
     def relay(self) -> None:
         """The opposite."""
         self._take = self._glance = None
-        self._read_by(self._splice_or_not())
+        self._read_by(self._from_memory_or_not(self.splice))
 
-    def _splice_or_not(self) -> Callable[[], None] | None:
-        """Only two sockets can be spliced, and not a TLS transport."""
+    def _from_memory_or_not(self, reader: Callable[[], None]) -> Callable[[], None] | None:
+        """Only between two sockets may what is sent lie in the log's memory: a TLS transport may keep it for
+        later, when that holds something else."""
         if not (isinstance(self.transport, SocketTransport) and isinstance(self.peer, SocketTransport)):
             return None
         self._receive, self._send = self.transport.sock.recv_into, self.peer.sock.send
-        return self.splice
+        return reader
 
     def _read_by(self, reader: Callable[[], None] | None) -> None:
         self.reader = reader
@@ -203,7 +200,7 @@ class Leg(asyncio.Protocol):
             self._look_at(rest)
 
     def data_received(self, data: bytes) -> None:
-        """What came in memory of its own: by TLS, or before the two sides were joined."""
+        """What came in memory of its own: where one side is TLS, or before the two sides were joined."""
         if self.follower.oversized:
             return
         if self._log.gaps:
