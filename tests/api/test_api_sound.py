@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import wave
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from tests.api.world import TRACKS, World
 from voxgate.api import transcode
 from voxgate.api.answers import RangeNotSatisfiable
-from voxgate.api.ranges import BlobContent, parse_range
+from voxgate.api.ranges import Slice, parse_range
 from voxgate.api.wav import wav_header
 from voxgate.core.errors import VoxgateError
 from voxgate.store import FolderBlobs
@@ -285,7 +286,7 @@ def test_a_header_before_a_slice_of_a_blob_reads_as_one(
     blobs = FolderBlobs(tmp_path)
     blobs.put("b", body)
     start, end = sorted(min(edge, len(body)) for edge in cut)
-    content = BlobContent(blobs, "b", start, end, head)
+    content = Slice(partial(blobs.read_range, "b"), start, end, head)
     whole = head + body[start:end]
     assert content.size == len(whole)
     first, last = sorted(min(edge, len(whole)) for edge in part)

@@ -6,7 +6,7 @@ RFC 9110, 14: one range of bytes; several at once, other units and broken ones a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +16,6 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.background import BackgroundTask
 
 from voxgate.api.answers import RangeNotSatisfiable, failure
-from voxgate.store import Blobs
 
 CHUNK_BYTES = 256 * 1024
 _RANGE = re.compile(r"bytes=\s*(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))\s*", re.IGNORECASE)
@@ -33,11 +32,10 @@ class Content(Protocol):
 
 
 @dataclass(frozen=True)
-class BlobContent:
-    """`head`, then the bytes `[start:end]` of a blob."""
+class Slice:
+    """`head`, then the bytes `[start:end]` of what `read_range` reads, such as a blob or a track."""
 
-    blobs: Blobs
-    key: str
+    read_range: Callable[[int, int], bytes]
     start: int
     end: int
     head: bytes = b""
@@ -49,7 +47,7 @@ class BlobContent:
     def read(self, start: int, end: int) -> bytes:
         shift = self.start - len(self.head)
         first, last = max(start + shift, self.start), max(end + shift, self.start)
-        body = self.blobs.read_range(self.key, first, last) if last > first else b""
+        body = self.read_range(first, last) if last > first else b""
         return self.head[start:end] + body
 
 

@@ -10,6 +10,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, Any, Final
@@ -21,7 +22,7 @@ from starlette.background import BackgroundTask
 
 from voxgate.api import transcode
 from voxgate.api.access import Control, Controlled, Reader
-from voxgate.api.ranges import CHUNK_BYTES, BlobContent, Content, FileContent, ranged_response
+from voxgate.api.ranges import CHUNK_BYTES, Content, FileContent, Slice, ranged_response
 from voxgate.api.sessions import check_redacted, find_session
 from voxgate.api.shapes import SoundFormat, Track
 from voxgate.api.wav import SAMPLE_BYTES, wav_header
@@ -36,27 +37,6 @@ _SOUND: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}, "description": "The sound."},
     206: {"description": "The range that was asked for."},
 }
-
-
-@dataclass(frozen=True)
-class Samples:
-    """A track's samples: `[start:end]` of its bytes, behind `head`."""
-
-    control: Control
-    track: FoundTrack
-    start: int
-    end: int
-    head: bytes = b""
-
-    @property
-    def size(self) -> int:
-        return len(self.head) + self.end - self.start
-
-    def read(self, start: int, end: int) -> bytes:
-        shift = self.start - len(self.head)
-        first, last = max(start + shift, self.start), max(end + shift, self.start)
-        body = self.track.read(self.control, first, last) if last > first else b""
-        return self.head[start:end] + body
 
 
 @dataclass(frozen=True)
@@ -78,13 +58,13 @@ class FoundTrack:
     def folder(self) -> str:
         return f"sessions/{self.session_id}"
 
-    def samples(self, control: Control, start: int = 0, end: int | None = None) -> Samples:
+    def samples(self, control: Control, start: int = 0, end: int | None = None) -> Slice:
         """The bytes `[start:end]` of the track, cut to whole samples."""
         block = self.channels * SAMPLE_BYTES
         last = min(self.size if end is None else end, self.size) // block * block
-        return Samples(control, self, min(start // block * block, last), last)
+        return Slice(partial(self.read, control), min(start // block * block, last), last)
 
-    def wav(self, control: Control, start: int = 0, end: int | None = None) -> Samples:
+    def wav(self, control: Control, start: int = 0, end: int | None = None) -> Slice:
         found = self.samples(control, start, end)
         return replace(found, head=wav_header(self.rate, self.channels, found.end - found.start))
 
@@ -204,7 +184,7 @@ def _encoded(control: Control, track: FoundTrack, kind: str) -> Content:
     """The track in another format: kept as a blob once the call has ended, made anew while it is live."""
     blob = f"{track.folder}/{track.name}.{kind}"
     if not track.live and (size := control.blobs.size(blob)) is not None:
-        return BlobContent(control.blobs, blob, 0, size)
+        return Slice(partial(control.blobs.read_range, blob), 0, size)
     made = _encode(control, track, kind)
     if track.live or (kind == "flac" and track.name in TRACKS):  # this is about to be put away by itself
         return FileContent(made)
@@ -215,7 +195,7 @@ def _encoded(control: Control, track: FoundTrack, kind: str) -> Content:
     if control.store.session_revision(track.session_id) is None:  # deleted meanwhile: nothing may be left
         control.blobs.delete_prefix(f"{track.folder}/")
         raise NotFound(f"There is no session {track.session_id!r}.", param="session_id")
-    return BlobContent(control.blobs, blob, 0, control.blobs.size(blob) or 0)
+    return Slice(partial(control.blobs.read_range, blob), 0, control.blobs.size(blob) or 0)
 
 
 def _encode(control: Control, track: FoundTrack, kind: str) -> Path:
@@ -229,7 +209,7 @@ def _encode(control: Control, track: FoundTrack, kind: str) -> Path:
     return target
 
 
-def _chunks(samples: Samples) -> Iterator[bytes]:
+def _chunks(samples: Slice) -> Iterator[bytes]:
     for start in range(0, samples.size, CHUNK_BYTES):
         yield samples.read(start, min(start + CHUNK_BYTES, samples.size))
 
