@@ -9,7 +9,7 @@ export UV_NO_PROGRESS = 1
 
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help install run test clients lint format bench soak fuzz lock screenshots clean
+.PHONY: help install run test clients lint types format bench soak fuzz lock screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -47,6 +47,10 @@ lint: install ## linters, types, import directions
 format: $(STAMPS)/env ## let ruff format and sort
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Of the control plane's OpenAPI document; a test fails where they are stale.
+types: $(STAMPS)/env ## the web app's types (ui/src/api/schema.ts) from the API
+	$(BIN)/python -m tests.api.typescript
 
 fuzz: install ## wrong keys, requests, messages and frames at a whole gateway (ARGS="--minutes 10 --seed 7")
 	$(BIN)/python -m tests.fuzz $(ARGS)

@@ -1,14 +1,32 @@
-/** The addresses of the app and what each may carry in its query. */
-import { createRootRoute, createRoute, createRouter } from "@tanstack/react-router";
+/** The addresses of the app and what each may carry in its query. Each page is a piece of script of its own. */
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from "@tanstack/react-router";
+import { meQuery } from "./api/queries";
 import { Shell } from "./components/Shell";
+import { pagesOf } from "./lib/pages";
+import { queries } from "./lib/query-client";
 import { NotFound } from "./pages/NotFound";
-import { PlaygroundPage } from "./pages/PlaygroundPage";
-import { SessionPage } from "./pages/SessionPage";
-import { SessionsPage } from "./pages/SessionsPage";
 
 export interface SessionsSearch {
   project?: string;
   q?: string;
+  sort?: string;
+  order?: "asc";
+}
+
+export type OverviewRange = "24h" | "7d" | "30d" | "90d";
+export type OverviewGroup = "model" | "project" | "tag";
+
+export interface OverviewSearch {
+  project?: string;
+  q?: string;
+  range?: OverviewRange;
+  by?: OverviewGroup;
 }
 
 export type SessionTab = "conversation" | "events" | "details";
@@ -21,39 +39,59 @@ export interface SessionSearch {
 
 const text = (value: unknown) => (typeof value === "string" && value ? value : undefined);
 
+function oneOf<T extends string>(value: unknown, possible: readonly T[]): T | undefined {
+  return possible.find((one) => one === value);
+}
+
+/** Without the parts that are not there, so that they are not in the address either. */
+function given<T extends object>(search: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as T;
+}
+
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 
 const sessions = createRoute({
   getParentRoute: () => root,
   path: "/",
-  component: SessionsPage,
-  validateSearch: (search): SessionsSearch => {
-    const project = text(search.project);
-    const q = text(search.q);
-    return { ...(project ? { project } : {}), ...(q ? { q } : {}) };
+  component: lazyRouteComponent(() => import("./pages/SessionsPage"), "SessionsPage"),
+  // A key that may not read sessions begins at the first page that it has.
+  beforeLoad: () => {
+    const first = pagesOf(queries.getQueryData(meQuery.queryKey)?.role)[0];
+    if (first && first.to !== "/") throw redirect({ to: first.to });
   },
+  validateSearch: (search): SessionsSearch =>
+    given<SessionsSearch>({
+      project: text(search.project),
+      q: text(search.q),
+      sort: text(search.sort),
+      order: oneOf(search.order, ["asc"]),
+    }),
 });
 
 const session = createRoute({
   getParentRoute: () => root,
   path: "/sessions/$id",
-  component: SessionPage,
+  component: lazyRouteComponent(() => import("./pages/SessionPage"), "SessionPage"),
   validateSearch: (search): SessionSearch => {
     const t = Number(search.t);
-    const tab = search.tab === "events" || search.tab === "details" ? search.tab : undefined;
-    return { ...(tab ? { tab } : {}), ...(search.t !== undefined && t >= 0 ? { t } : {}) };
+    return given<SessionSearch>({
+      tab: oneOf(search.tab, ["events", "details"]),
+      t: search.t !== undefined && t >= 0 ? t : undefined,
+    });
   },
 });
 
 const playground = createRoute({
   getParentRoute: () => root,
   path: "/playground",
-  component: PlaygroundPage,
+  component: lazyRouteComponent(() => import("./pages/PlaygroundPage"), "PlaygroundPage"),
 });
 
 export const router = createRouter({
   routeTree: root.addChildren([sessions, session, playground]),
   scrollRestoration: true,
+  // The page's script comes while the pointer is on its way.
+  defaultPreload: "intent",
 });
 
 declare module "@tanstack/react-router" {

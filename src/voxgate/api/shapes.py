@@ -12,6 +12,7 @@ from voxgate.auth.keys import DEFAULT_GRACE_SECONDS, LONGEST_GRACE_SECONDS, Role
 SessionStatus = Literal["live", "complete", "interrupted", "failed"]
 Track = Literal["user", "assistant", "heard", "mix"]
 SoundFormat = Literal["wav", "ogg", "flac"]
+SpanType = Literal["session", "turn", "user", "response", "tool"]
 
 
 class _Request(BaseModel):
@@ -39,24 +40,29 @@ class RotateRequest(_Request):
     ] = DEFAULT_GRACE_SECONDS
 
 
-class ErrorDetail(BaseModel):
+class _Answer(BaseModel):
+    # A field with a default is in every answer too.
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+
+class ErrorDetail(_Answer):
     message: str
     type: str
     code: str | None
     param: str | None
 
 
-class ErrorBody(BaseModel):
+class ErrorBody(_Answer):
     error: ErrorDetail
 
 
-class Me(BaseModel):
+class Me(_Answer):
     name: str
     role: Role
     project: str | None = Field(description="The only project that the key sees; null for all.")
 
 
-class Key(BaseModel):
+class Key(_Answer):
     id: str
     name: str
     role: Role
@@ -74,23 +80,23 @@ class NewKey(Key):
     key: str = Field(description="The key itself. It is shown this once and kept nowhere.")
 
 
-class KeyPage(BaseModel):
+class KeyPage(_Answer):
     items: list[Key]
     next_cursor: str | None = None
 
 
-class Project(BaseModel):
+class Project(_Answer):
     name: str
     sessions: int
     last_session_at: str | None
 
 
-class ProjectPage(BaseModel):
+class ProjectPage(_Answer):
     items: list[Project]
     next_cursor: str | None = None
 
 
-class Model(BaseModel):
+class Model(_Answer):
     model_config = ConfigDict(extra="allow")
 
     id: str
@@ -98,12 +104,12 @@ class Model(BaseModel):
     owned_by: str | None = None
 
 
-class ModelPage(BaseModel):
+class ModelPage(_Answer):
     items: list[Model]
     next_cursor: str | None = None
 
 
-class Session(BaseModel):
+class Session(_Answer):
     id: str
     project: str
     model: str
@@ -124,12 +130,12 @@ class Session(BaseModel):
     errors: int | list[Any] | None = Field(description="How many in lists; in a trace the errors themselves.")
 
 
-class ExcerptPart(BaseModel):
+class ExcerptPart(_Answer):
     text: str = Field(description="Plain text, whatever it looks like.")
     hit: bool = Field(description="Whether it is what was looked for.")
 
 
-class Excerpt(BaseModel):
+class Excerpt(_Answer):
     speaker: Literal["title", "user", "assistant", "tool"]
     parts: list[ExcerptPart]
 
@@ -138,23 +144,23 @@ class ListedSession(Session):
     excerpt: Excerpt | None = Field(description="Where the filter's words are; null if it has none.")
 
 
-class SessionPage(BaseModel):
+class SessionPage(_Answer):
     items: list[ListedSession]
     next_cursor: str | None
 
 
-class FacetValue(BaseModel):
+class FacetValue(_Answer):
     value: str
     count: int
 
 
-class Facets(BaseModel):
+class Facets(_Answer):
     sessions: int = Field(description="How many sessions were counted: the newest that the filter finds.")
     complete: bool = Field(description="Whether these are all that it finds.")
     facets: dict[str, list[FacetValue]] = Field(description="By field of the filter, most frequent first.")
 
 
-class FilterField(BaseModel):
+class FilterField(_Answer):
     name: str
     kind: Literal["text", "list", "choice", "time", "duration", "money", "ratio", "number", "words"]
     help: str
@@ -164,25 +170,26 @@ class FilterField(BaseModel):
     sortable: bool = Field(description="Whether `sort` takes it.")
 
 
-class FilterFields(BaseModel):
+class FilterFields(_Answer):
     items: list[FilterField]
     aliases: dict[str, str]
 
 
-class Attachment(BaseModel):
+class Attachment(_Answer):
     model_config = ConfigDict(extra="allow")
 
     id: str
     name: str = ""
     content_type: str = "audio/wav"
     duration_ms: float | None = None
+    track: str | None = Field(default=None, description="The track that it is a piece of.")
     url: str
 
 
-class Span(BaseModel):
+class Span(_Answer):
     id: str
     parent_id: str | None
-    type: str
+    type: SpanType
     name: str
     start_ms: float | None
     end_ms: float | None
@@ -194,6 +201,13 @@ class Span(BaseModel):
     cost_usd: float | None
     metrics: dict[str, Any]
     attachments: list[Attachment]
+
+
+class Recorded(_Answer):
+    model_config = ConfigDict(extra="allow")
+
+    audio: bool = True
+    text: bool = True
 
 
 class Trace(Session):
@@ -208,13 +222,13 @@ class Trace(Session):
     )
     close: dict[str, Any] | None
     tracks: dict[str, Any]
-    recorded: dict[str, bool] | None = Field(
+    recorded: Recorded | None = Field(
         default=None, description="Whether the call's `audio` and its `text` were recorded at all."
     )
     events_count: int | None
 
 
-class ImportedSession(BaseModel):
+class ImportedSession(_Answer):
     id: str
     status: Literal["imported", "exists", "checked"] = Field(
         description="`exists`: it was there before and stays as it is. `checked`: a dry run."
@@ -230,26 +244,26 @@ class ImportedSession(BaseModel):
     warnings: list[str]
 
 
-class ImportAnswer(BaseModel):
+class ImportAnswer(_Answer):
     items: list[ImportedSession]
 
 
-class Deleted(BaseModel):
+class Deleted(_Answer):
     id: str
     deleted: Literal[True] = True
 
 
-class Revoked(BaseModel):
+class Revoked(_Answer):
     id: str
     revoked: Literal[True] = True
 
 
-class Ending(BaseModel):
+class Ending(_Answer):
     id: str
     status: Literal["ending"] = "ending"
 
 
-class Rebuilding(BaseModel):
+class Rebuilding(_Answer):
     id: str
     status: Literal["rebuilt", "rebuilding", "current"] = Field(
         description="`rebuilding`: it takes longer than this answer waits; `current`: there was no need to."

@@ -10,7 +10,6 @@ from voxgate.store.database import Database
 from voxgate.store.kept import Kept
 from voxgate.store.keys import KeyRows
 from voxgate.store.leases import Lease, LeaseRows
-from voxgate.store.lists import SessionLists
 from voxgate.store.migrating import Migrated, migrate, schema_version
 from voxgate.store.migrations import newest as newest_schema
 from voxgate.store.opening import check_blobs, open_blobs, open_shared
@@ -18,11 +17,14 @@ from voxgate.store.places import filter_fields
 from voxgate.store.sessions import SessionRows
 from voxgate.store.signals import REBUILD, REBUILD_FAILED, REBUILT, SignalRows
 from voxgate.store.spending import SpendingRows, Spent
+from voxgate.store.stats import Asked, SessionStats
+from voxgate.store.views import ViewRows
 
 __all__ = [
     "REBUILD",
     "REBUILD_FAILED",
     "REBUILT",
+    "Asked",
     "Blobs",
     "FolderBlobs",
     "InvalidBlobKey",
@@ -41,7 +43,9 @@ __all__ = [
 ]
 
 
-class Store(SessionRows, SessionLists, KeyRows, CredentialRows, SignalRows, LeaseRows, SpendingRows):
+class Store(
+    SessionRows, SessionStats, ViewRows, KeyRows, CredentialRows, SignalRows, LeaseRows, SpendingRows
+):
     """The SQL database, on a schema that fits. Every method is one transaction; threads may share it."""
 
     def __init__(self, url: str) -> None:

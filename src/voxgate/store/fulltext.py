@@ -48,7 +48,7 @@ class FullText(Protocol):
         """Whether the session has all, or any, of these words."""
         ...
 
-    def contains(self, column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+    def contains(self, column: ColumnElement[Any], text: str | ColumnElement[str]) -> ColumnElement[bool]:
         """Whether the text is in the column's, letter by letter."""
         ...
 
@@ -73,8 +73,8 @@ class SqliteFullText:
         where = f"{{{FIELDS[wanted.field].column}}} : " if wanted.field != "text" else ""
         return f'({where}"{" ".join(words(wanted.text))}"{" *" if wanted.prefix else ""})'
 
-    def contains(self, column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
-        return func.instr(column, literal(text, Text)) > 0
+    def contains(self, column: ColumnElement[Any], text: str | ColumnElement[str]) -> ColumnElement[bool]:
+        return func.instr(column, _expression(text)) > 0
 
     def fits(self, column: ColumnElement[Any], pattern: Pattern) -> ColumnElement[bool]:
         pieces = [
@@ -117,8 +117,8 @@ class PostgresFullText:
         said = zip([*first, last], labels, strict=True)
         return "(" + " <-> ".join(f"'{word}'{label and ':'}{label}" for word, label in said) + ")"
 
-    def contains(self, column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
-        return func.strpos(column, literal(text, Text)) > 0
+    def contains(self, column: ColumnElement[Any], text: str | ColumnElement[str]) -> ColumnElement[bool]:
+        return func.strpos(column, _expression(text)) > 0
 
     def fits(self, column: ColumnElement[Any], pattern: Pattern) -> ColumnElement[bool]:
         pieces = [
@@ -129,6 +129,10 @@ class PostgresFullText:
 
 def full_text(connection: Connection) -> FullText:
     return PostgresFullText() if connection.dialect.name == "postgresql" else SqliteFullText()
+
+
+def _expression(text: str | ColumnElement[str]) -> ColumnElement[str]:
+    return literal(text, Text) if isinstance(text, str) else text
 
 
 def _columns(lines: Iterable[Line]) -> dict[str, list[str]]:

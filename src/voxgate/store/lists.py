@@ -43,6 +43,7 @@ LISTED: Final = (
     "delete_after",
     "metrics",
     "errors",
+    "wave",
     "revision",
 )
 FACETS: Final = {"project": False, "model": False, "provider": False, "status": False} | {
@@ -108,15 +109,19 @@ class SessionLists:
 def _searched(
     connection: Connection, wanted: Filter, project: str | None, columns: Iterable[ColumnElement[Any]]
 ) -> Select[Any]:
-    condition = Conditions(full_text(connection), now_utc()).of(wanted)
-    query = select(*columns).select_from(session_search).where(condition)
-    if not _has_few(wanted):
+    query = select(*columns).select_from(session_search).where(matching(connection, wanted))
+    if not has_few(wanted):
         # Without statistics SQLite would take an index for the better way whatever it leads to.
         query = query.with_hint(session_search, "NOT INDEXED", "sqlite")
     return query if project is None else query.where(session_search.c.project == project)
 
 
-def _has_few(wanted: Filter) -> bool:
+def matching(connection: Connection, wanted: Filter) -> ColumnElement[bool]:
+    """A condition on the rows of `session_search`."""
+    return Conditions(full_text(connection), now_utc()).of(wanted)
+
+
+def has_few(wanted: Filter) -> bool:
     """Whether an index leads to the sessions."""
     parts = wanted.parts if isinstance(wanted, And) else (wanted,)
     return any(isinstance(part, Compare) and part.field in _FEW_SHARE for part in parts)

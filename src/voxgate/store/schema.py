@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
     Float,
@@ -55,6 +56,9 @@ sessions = Table(
     # Derived from `data` on save: lists show them, and `data` of a long call is too large to read for a list.
     Column("metrics", json_value(), nullable=False, default=dict),
     Column("errors", Integer),
+    Column("wave", json_value()),
+    # Tags that people added and took away: `{"add": [], "remove": []}`. `tags` are those that hold now.
+    Column("tag_edits", json_value()),
     # What a Voxgate before version 4 of the schema searches by, as `session_tags`. Not written any more.
     Column("user_id", Text),
     Column("title_folded", Text),
@@ -155,6 +159,21 @@ spans = Table(
     Column("cost_usd", Float),
     Column("metrics", json_value(), nullable=False, default=dict),
     Column("attachments", json_value(), nullable=False, default=list),
+)
+
+# Lists that somebody has given a name: `search` is what the address of the page carries.
+views = Table(
+    "views",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("project", Text),
+    Column("search", json_value(), nullable=False),
+    Column("shared", Boolean, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index("views_by_key", "key_id"),
 )
 
 api_keys = Table(

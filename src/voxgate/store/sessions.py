@@ -15,6 +15,7 @@ from voxgate.store.database import Database, changed_rows, to_dict, upsert
 from voxgate.store.kept import Kept
 from voxgate.store.schema import session_search, sessions, spans
 from voxgate.store.search import LAYOUT, save_search
+from voxgate.store.tagging import edit_tags, edited_tags
 
 SESSION_KEYS = (
     "id",
@@ -112,6 +113,17 @@ class SessionRows:
         with self._database.writing() as connection:
             return changed_rows(connection, delete(sessions).where(sessions.c.id == session_id)) > 0
 
+    def edit_tags(self, ids: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> list[str]:
+        """Of these sessions, for good: also when the recorder saves them again. The ids of those that there
+        were."""
+        found: list[str] = []
+        for session_id in ids:  # a transaction each, so that nobody waits for long
+            with self._database.writing() as connection:
+                if edit_tags(connection, session_id, add, remove):
+                    _make_searchable(connection, session_id)
+                    found.append(session_id)
+        return found
+
     def sessions_to_delete(self, now: datetime, *, kept: Kept, limit: int) -> Sequence[str]:
         """Ids of those whose retention is over: by what their credential said, or because they began so long
         ago. Those that are live are left."""
@@ -157,7 +169,10 @@ def _save_session(connection: Connection, row: Mapping[str, Any]) -> dict[str, A
     values = {key: row[key] for key in SESSION_KEYS if _is_given(row, key)}
     if "data" in values:
         values["metrics"] = values["data"].get("metrics") or {}
+        values["wave"] = values["data"].get("wave")
         values["errors"] = _error_count(values["data"])
+    if "tags" in values:
+        values["tags"] = edited_tags(connection, row["id"], values["tags"])
     upsert(connection, sessions, [values], also_set=_BUMP)
     return values if all(key in values for key in SESSION_KEYS) else None
 

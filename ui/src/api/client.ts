@@ -11,11 +11,14 @@ const ADVICE: Record<number, string> = {
 export class ApiError extends Error {
   readonly status: number;
   readonly advice: string;
+  /** The field or parameter that was wrong, where the server names one. */
+  readonly param: string | null;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, param: string | null = null) {
     super(message);
     this.name = "ApiError";
     this.status = status;
+    this.param = param;
     this.advice = ADVICE[status] ?? (status >= 500 ? "Look at the log of `voxgate serve`." : "");
   }
 }
@@ -40,7 +43,9 @@ async function failure(response: Response): Promise<ApiError> {
   } catch {
     // Not JSON (a proxy's page, say): the status alone has to do.
   }
-  return new ApiError(response.status, errorMessage(response.status, body));
+  const param = (body as { error?: { param?: unknown } } | null)?.error?.param;
+  const message = errorMessage(response.status, body);
+  return new ApiError(response.status, message, typeof param === "string" ? param : null);
 }
 
 export async function send(path: string, init: RequestInit = {}): Promise<Response> {
@@ -62,18 +67,19 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await send(path, { signal: signal ?? null })).json() as Promise<T>;
 }
 
-export async function post<T>(path: string, body?: unknown): Promise<T> {
+async function write<T>(method: string, path: string, body?: unknown): Promise<T> {
   const response = await send(path, {
-    method: "POST",
+    method,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await response.text();
   return (text ? JSON.parse(text) : null) as T;
 }
 
-export async function remove(path: string): Promise<void> {
-  await send(path, { method: "DELETE" });
-}
+export const post = <T>(path: string, body?: unknown) => write<T>("POST", path, body);
+export const put = <T>(path: string, body: unknown) => write<T>("PUT", path, body);
+export const patch = <T>(path: string, body: unknown) => write<T>("PATCH", path, body);
+export const remove = <T = unknown>(path: string) => write<T>("DELETE", path);
 
 /** `/path?a=1`, without the parameters that are empty. */
 export function withQuery(path: string, query: Record<string, string | number | null | undefined>): string {

@@ -1,75 +1,37 @@
-/** Shapes of the control plane's answers, as docs and `/api/openapi.json` give them; unknown fields are ignored. */
+/** The control plane's shapes under the names that the pages use; `schema.ts` is made from its OpenAPI document. */
+import type { Span as AnySpan, Trace } from "./schema";
 
-export type SessionStatus = "live" | "complete" | "interrupted" | "failed";
-export type SpanType = "session" | "turn" | "user" | "response" | "tool";
+export type {
+  Attachment,
+  Excerpt,
+  Facets,
+  FacetValue,
+  FilterField,
+  FilterFields,
+  Key,
+  ListedSession as SessionSummary,
+  Me,
+  Model,
+  Project,
+} from "./schema";
+
+export type SessionStatus = Trace["status"];
+export type SpanType = AnySpan["type"];
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
-export interface Me {
-  name: string;
-  role: string;
-  project: string | null;
-}
-
-export interface Project {
-  name: string;
-  sessions: number;
-  last_session_at: string | null;
-}
-
-export interface SessionSummary {
-  id: string;
-  project: string;
-  model: string | null;
-  provider: string | null;
-  status: SessionStatus;
-  started_at: string | number;
-  duration_ms: number | null;
-  turns: number | null;
-  interruptions: number | null;
-  cost_usd: number | null;
-  tags?: string[] | null;
-  metadata?: Record<string, unknown> | null;
-  title?: string | null;
-  metrics?: Record<string, unknown> | null;
-  errors?: number | unknown[] | null;
-}
-
-export interface Attachment {
-  id: string;
-  name: string;
-  content_type: string;
-  duration_ms: number | null;
-  url: string;
-  track?: string | null;
-}
-
-export interface Span {
-  id: string;
-  parent_id: string | null;
-  type: SpanType;
-  name: string;
+/** A span that has its place (`normalised`): one that never got a start stands where its parent does. */
+export interface Span
+  extends Pick<AnySpan, "id" | "parent_id" | "type" | "name" | "end_ms" | "status" | "error">,
+    Partial<Pick<AnySpan, "usage" | "cost_usd" | "metrics" | "attachments">> {
   start_ms: number;
-  end_ms: number | null;
-  status: string | null;
-  error: unknown;
   input: unknown;
   output: unknown;
-  usage?: Record<string, unknown> | null;
-  cost_usd?: number | null;
-  metrics?: Record<string, unknown> | null;
-  attachments?: Attachment[] | null;
-  [extra: string]: unknown;
+  [more: string]: unknown;
 }
 
-export interface SessionDetail extends SessionSummary {
+export interface SessionDetail extends Omit<Trace, "spans"> {
   spans: Span[];
-  usage?: Record<string, unknown> | null;
-  tracks?: unknown;
-  close?: unknown;
   lost?: { records: number; bytes: number } | null;
-  /** False where the credential wanted it not recorded. */
-  recorded?: { audio?: boolean; text?: boolean } | null;
-  delete_after?: string | null;
 }
 
 export interface Page<T> {
@@ -77,6 +39,7 @@ export interface Page<T> {
   next_cursor?: string | null;
 }
 
+/** What a waveform is drawn from: of each 20 ms the largest amplitude, 0 to 1. */
 export interface Peaks {
   per_second: number;
   user: number[];
@@ -84,12 +47,7 @@ export interface Peaks {
   heard: number[];
 }
 
-export interface Model {
-  id: string;
-  provider: string;
-  owned_by?: string;
-}
-
+/** What `POST /v1/credentials` answers. */
 export interface Credential {
   key: string;
   id: string;

@@ -1,10 +1,16 @@
-/** The frame of every page: brand, navigation, who is signed in, theme. */
-import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet, useLocation } from "@tanstack/react-router";
+/** The frame of every page: brand, navigation, who is signed in, theme, keyboard help, toasts. */
+import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { meQuery, useSignOut } from "../api/queries";
+import { useSignOut } from "../api/queries";
+import { useKeys } from "../lib/keys";
+import { useMe } from "../lib/me";
+import { pagesOf } from "../lib/pages";
 import { applyTheme, storedTheme, THEMES, type Theme } from "../lib/theme";
-import { Icon, type IconName } from "./Icon";
+import { Button } from "./Button";
+import { EmptyState } from "./EmptyState";
+import type { IconName } from "./Icon";
+import { KeyHelp } from "./KeyHelp";
+import { Toasts } from "./Toasts";
 
 const THEME_ICON: Record<Theme, IconName> = { system: "auto", dark: "moon", light: "sun" };
 
@@ -15,34 +21,28 @@ function ThemeToggle() {
     applyTheme(next);
     setTheme(next);
   };
-  const label = `Theme: ${theme}. Change to ${next}`;
   return (
-    <button type="button" className="button icon quiet" onClick={change} aria-label={label} title={label}>
-      <Icon name={THEME_ICON[theme]} />
-    </button>
+    <Button
+      kind="quiet"
+      icon={THEME_ICON[theme]}
+      aria-label={`Theme: ${theme}. Change to ${next}`}
+      onClick={change}
+    />
   );
 }
 
 function Account() {
-  const { data: me } = useQuery(meQuery);
+  const me = useMe();
   const signOut = useSignOut();
   if (!me) return null;
-  const project = me.project ? ` · ${me.project}` : "";
   return (
     <>
-      <span className="muted hide-small" title="The API key you are signed in with">
-        {me.name} · {me.role}
-        {project}
+      <span className="account muted" title="The API key you are signed in with">
+        {me.name}
+        {me.role !== me.name && ` · ${me.role}`}
+        {me.project && ` · ${me.project}`}
       </span>
-      <button
-        type="button"
-        className="button icon quiet"
-        aria-label="Sign out"
-        title="Sign out"
-        onClick={() => signOut.mutate()}
-      >
-        <Icon name="out" />
-      </button>
+      <Button kind="quiet" icon="out" aria-label="Sign out" onClick={() => signOut.mutate()} />
     </>
   );
 }
@@ -50,26 +50,68 @@ function Account() {
 /** A session's page belongs to the list of sessions. */
 const ACTIVE = { "data-status": "active" } as const;
 
-export function Shell() {
+function Navigation() {
+  const pages = pagesOf(useMe()?.role);
   const inSession = useLocation({ select: ({ pathname }) => pathname.startsWith("/sessions/") });
+  const navigate = useNavigate();
+  useKeys(
+    "Pages",
+    pages.map((page) => ({
+      key: `g ${page.key}`,
+      what: `Go to ${page.label}`,
+      act: () => void navigate({ to: page.to }),
+    })),
+  );
+  return (
+    <nav className="nav" aria-label="Pages">
+      {pages.map(({ to, label }) => (
+        <Link
+          key={to}
+          to={to}
+          activeOptions={{ exact: to === "/", includeSearch: false }}
+          {...(to === "/" && inSession ? ACTIVE : {})}
+        >
+          {label}
+        </Link>
+      ))}
+    </nav>
+  );
+}
+
+/** A key that has no page at all: it is for programs. */
+function NoPages() {
+  const me = useMe();
+  return (
+    <main className="page" id="main">
+      <EmptyState title={`The role “${me?.role}” has no pages`}>
+        This API key is for programs that make calls. Sign in with a key of the role <code>read</code> or{" "}
+        <code>admin</code> to look at sessions.
+      </EmptyState>
+    </main>
+  );
+}
+
+export function Shell() {
+  const me = useMe();
+  const hasPages = pagesOf(me?.role).length > 0;
   return (
     <>
+      <a className="skip" href="#main">
+        Skip to the content
+      </a>
       <header className="topbar">
-        <Link to="/" className="brand" aria-label="Voxgate: sessions">
+        <Link to="/" className="brand" aria-label="Voxgate: first page">
           <img src="/favicon.svg" width="22" height="22" alt="" />
           <span>Voxgate</span>
         </Link>
-        <nav className="nav" aria-label="Pages">
-          <Link to="/" activeOptions={{ exact: true, includeSearch: false }} {...(inSession ? ACTIVE : {})}>
-            Sessions
-          </Link>
-          <Link to="/playground">Playground</Link>
-        </nav>
+        <Navigation />
         <span className="grow" />
         <Account />
+        <KeyHelp />
         <ThemeToggle />
       </header>
-      <Outlet />
+      {hasPages ? <Outlet /> : <NoPages />}
+      <Toasts />
     </>
   );
 }

@@ -341,7 +341,7 @@ export function waits(spans: Span[]): Wait[] {
 }
 
 /** The length of a call: the summary's, or as far as its spans reach while it runs. */
-export function sessionLength(session: SessionDetail): number {
+export function sessionLength(session: Pick<SessionDetail, "spans" | "duration_ms">): number {
   const reach = session.spans.reduce((latest, span) => Math.max(latest, spanEnd(span)), 0);
   return Math.max(session.duration_ms ?? 0, reach);
 }

@@ -8,6 +8,7 @@ import { usePageTitle } from "../lib/page-title";
 import { useCall } from "../lib/use-call";
 import type { CallSnapshot, VoiceCall } from "../realtime/call";
 import type { CallSettings } from "../realtime/events";
+import "../styles/playground.css";
 
 const DEFAULTS: CallSettings = {
   model: "local",
@@ -91,7 +92,7 @@ export function PlaygroundPage() {
   useSpaceToTalk(call, live && settings.mode === "push-to-talk");
   const problem = snapshot.mic === "unavailable" ? snapshot.micText : "";
   return (
-    <main className="page stack">
+    <main id="main" className="page stack">
       <div className="page-head">
         <h1>Playground</h1>
         <span className="grow" />

@@ -22,6 +22,9 @@ import type { Player } from "../lib/player";
 import { sessionLength, sessionTitle, soundOf, soundState } from "../lib/trace";
 import { usePlayer } from "../lib/use-player";
 import type { SessionTab } from "../router";
+import "../styles/session.css";
+import "../styles/timeline.css";
+import "../styles/session-parts.css";
 
 const TABS = [
   { id: "conversation", label: "Conversation" },
@@ -31,7 +34,7 @@ const TABS = [
 
 function Skeleton() {
   return (
-    <main className="page stack" aria-busy="true" aria-label="The session is loading">
+    <main id="main" className="page stack" aria-busy="true" aria-label="The session is loading">
       <span className="skeleton" style={{ height: 32 }} />
       <span className="skeleton" style={{ height: 280 }} />
       <span className="skeleton" style={{ height: 320 }} />
@@ -49,7 +52,7 @@ export function SessionPage() {
   usePageTitle(query.data ? sessionTitle(query.data) : "Session");
   if (query.error && !query.data) {
     return (
-      <main className="page">
+      <main id="main" className="page">
         <Problem error={query.error} retry={() => void query.refetch()} />
       </main>
     );
@@ -94,7 +97,7 @@ function Session({ session, player }: { session: SessionDetail; player: Player }
   };
 
   return (
-    <main className="page stack">
+    <main id="main" className="page stack">
       <Header session={session} linkToTime={linkToTime} />
       <div className="panel call">
         <div className="call-main">

@@ -8,6 +8,7 @@ import { Problem } from "../components/Problem";
 import { SessionTable, SessionTableSkeleton } from "../components/SessionTable";
 import { count, plural } from "../lib/format";
 import { usePageTitle } from "../lib/page-title";
+import "../styles/sessions.css";
 
 const TYPING_PAUSE_MS = 300;
 const FILTER_HELP =
@@ -74,7 +75,7 @@ export function SessionsPage() {
   const filtered = Boolean(project || q);
 
   return (
-    <main className="page stack">
+    <main id="main" className="page stack">
       <div className="page-head">
         <h1>Sessions</h1>
         {live > 0 && <span className="status live">{count(live)} live</span>}

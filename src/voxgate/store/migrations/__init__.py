@@ -13,6 +13,7 @@ from voxgate.store.migrations import (
     m0003_beside_each_other,
     m0004_search,
     m0005_audio_retention,
+    m0006_web_app,
 )
 from voxgate.store.migrations.step import Migration
 
@@ -21,6 +22,7 @@ MIGRATIONS: Final[list[Migration]] = [
     m0003_beside_each_other.MIGRATION,
     m0004_search.MIGRATION,
     m0005_audio_retention.MIGRATION,
+    m0006_web_app.MIGRATION,
 ]
 """In their order; the first one leads to version 2."""
 

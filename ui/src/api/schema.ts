@@ -1,0 +1,274 @@
+/** Made from the control plane's OpenAPI document by `make types`. Do not edit. */
+
+export interface Attachment {
+  id: string;
+  name: string;
+  content_type: string;
+  duration_ms: number | null;
+  /** The track that it is a piece of. */
+  track: string | null;
+  url: string;
+}
+
+export interface Deleted {
+  id: string;
+  deleted: true;
+}
+
+export interface Ending {
+  id: string;
+  status: "ending";
+}
+
+export interface ErrorBody {
+  error: ErrorDetail;
+}
+
+export interface ErrorDetail {
+  message: string;
+  type: string;
+  code: string | null;
+  param: string | null;
+}
+
+export interface Excerpt {
+  speaker: "title" | "user" | "assistant" | "tool";
+  parts: ExcerptPart[];
+}
+
+export interface ExcerptPart {
+  /** Plain text, whatever it looks like. */
+  text: string;
+  /** Whether it is what was looked for. */
+  hit: boolean;
+}
+
+export interface FacetValue {
+  value: string;
+  count: number;
+}
+
+export interface Facets {
+  /** How many sessions were counted: the newest that the filter finds. */
+  sessions: number;
+  /** Whether these are all that it finds. */
+  complete: boolean;
+  /** By field of the filter, most frequent first. */
+  facets: Record<string, FacetValue[]>;
+}
+
+export interface FilterField {
+  name: string;
+  kind: "text" | "list" | "choice" | "time" | "duration" | "money" | "ratio" | "number" | "words";
+  help: string;
+  operators: string[];
+  /** Values as they can be written; empty for any text. */
+  examples: string;
+  /** Whether `has:` can ask for it. */
+  can_miss: boolean;
+  /** Whether `sort` takes it. */
+  sortable: boolean;
+}
+
+export interface FilterFields {
+  items: FilterField[];
+  aliases: Record<string, string>;
+}
+
+export interface ImportAnswer {
+  items: ImportedSession[];
+}
+
+export interface ImportedSession {
+  id: string;
+  /** `exists`: it was there before and stays as it is. `checked`: a dry run. */
+  status: "imported" | "exists" | "checked";
+  project: string;
+  model: string | null;
+  events: number;
+  started_at: string;
+  duration_ms: number;
+  /** What the log's times are; what depends on made-up ones is not measured. */
+  times: "exact" | "absolute" | "relative" | "made up";
+  warnings: string[];
+}
+
+export interface Key {
+  id: string;
+  name: string;
+  role: "admin" | "mint" | "read" | "connect";
+  project: string | null;
+  /** Enough of the key to recognise it. */
+  key_hint: string;
+  created_at: string;
+  expires_at: string | null;
+  /** To the minute. */
+  last_used_at: string | null;
+  /** Until when a text that a rotation replaced is good; null when none is. */
+  old_secret_until: string | null;
+}
+
+export interface KeyPage {
+  items: Key[];
+  next_cursor: string | null;
+}
+
+export interface ListedSession {
+  id: string;
+  project: string;
+  model: string;
+  provider: string;
+  status: "live" | "complete" | "interrupted" | "failed";
+  started_at: string;
+  ended_at: string | null;
+  duration_ms: number | null;
+  turns: number | null;
+  interruptions: number | null;
+  cost_usd: number | null;
+  tags: string[];
+  metadata: Record<string, unknown>;
+  title: string | null;
+  credential_id: string | null;
+  /** When the recording is deleted; null: never by itself. */
+  delete_after: string | null;
+  /** A value that could not be measured is null. */
+  metrics: Record<string, unknown>;
+  /** How many in lists; in a trace the errors themselves. */
+  errors: number | unknown[] | null;
+  /** Where the filter's words are; null if it has none. */
+  excerpt: Excerpt | null;
+}
+
+export interface LoginRequest {
+  api_key: string;
+}
+
+export interface Me {
+  name: string;
+  role: "admin" | "mint" | "read" | "connect";
+  /** The only project that the key sees; null for all. */
+  project: string | null;
+}
+
+export interface Model {
+  id: string;
+  provider: string | null;
+  owned_by: string | null;
+}
+
+export interface ModelPage {
+  items: Model[];
+  next_cursor: string | null;
+}
+
+export interface NewKey {
+  id: string;
+  name: string;
+  role: "admin" | "mint" | "read" | "connect";
+  project: string | null;
+  /** Enough of the key to recognise it. */
+  key_hint: string;
+  created_at: string;
+  expires_at: string | null;
+  /** To the minute. */
+  last_used_at: string | null;
+  /** Until when a text that a rotation replaced is good; null when none is. */
+  old_secret_until: string | null;
+  /** The key itself. It is shown this once and kept nowhere. */
+  key: string;
+}
+
+export interface NewKeyRequest {
+  name: string;
+  role: "admin" | "mint" | "read" | "connect";
+  project?: string | null;
+  expires_at?: string | null;
+}
+
+export interface Project {
+  name: string;
+  sessions: number;
+  last_session_at: string | null;
+}
+
+export interface ProjectPage {
+  items: Project[];
+  next_cursor: string | null;
+}
+
+export interface Rebuilding {
+  id: string;
+  /** `rebuilding`: it takes longer than this answer waits; `current`: there was no need to. */
+  status: "rebuilt" | "rebuilding" | "current";
+}
+
+export interface Recorded {
+  audio: boolean;
+  text: boolean;
+}
+
+export interface Revoked {
+  id: string;
+  revoked: true;
+}
+
+export interface RotateRequest {
+  /** How long the text before stays good; 0 ends it now. */
+  grace_seconds?: number;
+}
+
+export interface SessionPage {
+  items: ListedSession[];
+  next_cursor: string | null;
+}
+
+export interface Span {
+  id: string;
+  parent_id: string | null;
+  type: "session" | "turn" | "user" | "response" | "tool";
+  name: string;
+  start_ms: number | null;
+  end_ms: number | null;
+  status: string | null;
+  error: unknown;
+  input: unknown;
+  output: unknown;
+  usage: Record<string, unknown> | null;
+  cost_usd: number | null;
+  metrics: Record<string, unknown>;
+  attachments: Attachment[];
+}
+
+/** A session with its spans and everything else that the trace knows of the call. */
+export interface Trace {
+  id: string;
+  project: string;
+  model: string;
+  provider: string;
+  status: "live" | "complete" | "interrupted" | "failed";
+  started_at: string;
+  ended_at: string | null;
+  duration_ms: number | null;
+  turns: number | null;
+  interruptions: number | null;
+  cost_usd: number | null;
+  tags: string[];
+  metadata: Record<string, unknown>;
+  title: string | null;
+  credential_id: string | null;
+  /** When the recording is deleted; null: never by itself. */
+  delete_after: string | null;
+  /** A value that could not be measured is null. */
+  metrics: Record<string, unknown>;
+  /** How many in lists; in a trace the errors themselves. */
+  errors: number | unknown[] | null;
+  spans: Span[];
+  usage: Record<string, unknown> | null;
+  /** The session's cost by modality (`parts`); null: a price is not known. */
+  cost: Record<string, unknown> | null;
+  close: Record<string, unknown> | null;
+  tracks: Record<string, unknown>;
+  /** Whether the call's `audio` and its `text` were recorded at all. */
+  recorded: Recorded | null;
+  events_count: number | null;
+}

@@ -1,0 +1,21 @@
+/** The pages of the navigation, and which roles may see them. The server refuses the others anyway. */
+import type { Me } from "../api/types";
+
+export type Role = Me["role"];
+
+interface PageLink {
+  to: "/" | "/playground";
+  label: string;
+  roles: readonly Role[];
+  /** The second of two keys: `g s`. */
+  key: string;
+}
+
+export const PAGES: readonly PageLink[] = [
+  { to: "/", label: "Sessions", roles: ["admin", "read"], key: "s" },
+  { to: "/playground", label: "Playground", roles: ["admin", "mint"], key: "p" },
+];
+
+export function pagesOf(role: Role | undefined): readonly PageLink[] {
+  return PAGES.filter((page) => role !== undefined && page.roles.includes(role));
+}
