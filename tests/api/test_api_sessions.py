@@ -66,7 +66,7 @@ def test_a_list_item_has_every_field_of_the_contract(world: World, client: TestC
     world.add_session(**row, data={"metrics": {"v2v_p50": 480.5, "snr_db": None}, "errors": 2, "tracks": {}})
     page = client.get("/api/sessions").json()
     more = {"id": "sess_1", "status": "complete", "metrics": {"v2v_p50": 480.5, "snr_db": None}, "errors": 2}
-    more["excerpt"] = None
+    more |= {"excerpt": None, "scores": {}}
     assert page == {"items": [row | more], "next_cursor": None}
 
 
@@ -169,6 +169,32 @@ def test_the_event_log_of_a_live_call_ends_with_a_whole_line(world: World, clien
     assert client.get("/api/sessions/sess_1/events").content == lines
     world.store.save_session({"id": "sess_1", "status": "interrupted"})
     assert client.get("/api/sessions/sess_1/events").content == lines + b'{"t":2,"half of an ev'
+
+
+def test_the_rest_of_a_growing_event_log_comes_from_where_the_last_answer_ended(
+    world: World, client: TestClient
+) -> None:
+    world.add_session(status="live")
+    blob, url = "sessions/sess_1/events.jsonl", "/api/sessions/sess_1/events"
+    world.blobs.append(blob, b'{"t":1}\n{"t":2')
+    first = client.get(url)
+    start = first.headers["x-voxgate-next-start"]
+    assert (first.content, start) == (b'{"t":1}\n', "8")
+    assert client.get(url, params={"start": start}).content == b""
+    world.blobs.append(blob, b'2}\n{"t":3}\n')
+    assert client.get(url, params={"start": start}).content == b'{"t":22}\n{"t":3}\n'
+
+
+def test_an_event_log_without_sound_has_its_size_in_its_place(world: World, client: TestClient) -> None:
+    world.add_session()
+    sound = b'{"t":1,"dir":"client","msg":{"type":"input_audio_buffer.append","audio":"%b"}}\n' % (
+        b"QUJD" * 100
+    )
+    words = b'{"t":2,"dir":"server","msg":{"type":"x","delta":"%b"}}\n' % (b"words, " * 100)
+    world.blobs.append("sessions/sess_1/events.jsonl", (sound + words) * 2000)
+    lines = client.get("/api/sessions/sess_1/events", params={"audio": "false"}).content.splitlines(True)
+    short = sound.replace(b"QUJD" * 100, b"[400 characters of base64]")
+    assert lines == [short, words] * 2000
 
 
 def test_an_ended_session_without_an_event_log_says_so(world: World, client: TestClient) -> None:
@@ -323,6 +349,10 @@ ROUTES = {
     ("get", "/api/sessions/{session_id}/attachments/{attachment_id}"),
     ("get", "/api/sessions/{session_id}/peaks"),
     ("get", "/api/sessions/{session_id}/stream"),
+    ("get", "/api/sessions/{session_id}/listen"),
+    ("get", "/api/sessions/{session_id}/scores"),
+    ("post", "/api/sessions/{session_id}/scores"),
+    ("delete", "/api/sessions/{session_id}/scores/{score_id}"),
     ("get", "/api/stream/sessions"),
 }
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import random
+import threading
 import wave
 from functools import partial
 from typing import Any
@@ -238,6 +241,50 @@ def test_peaks_come_as_they_were_made(recorded: World, client: TestClient) -> No
     assert "not made yet" in missing.json()["error"]["message"]
     recorded.blobs.put("sessions/sess_1/peaks.json", b'{"per_second":50,"user":[0.5]}')
     assert client.get("/api/sessions/sess_1/peaks").json() == {"per_second": 50, "user": [0.5]}
+
+
+def test_peaks_as_bytes_are_made_of_the_stored_ones_and_can_begin_anywhere(
+    recorded: World, client: TestClient
+) -> None:
+    stored = b'{"per_second":50,"user":[0.25,1],"assistant":[0,0.04],"heard":[0,0]}'
+    recorded.blobs.put("sessions/sess_1/peaks.json", stored)
+    url = "/api/sessions/sess_1/peaks"
+    whole = client.get(url, params={"format": "bytes"})
+    assert whole.headers["content-type"] == "application/octet-stream"
+    assert whole.content == b"VXPK\x01\x32\x03\0\0\0\0\0\x02\0\0\0" + bytes([128, 255, 0, 51, 0, 0])
+    rest = client.get(url, params={"format": "bytes", "start": 1}).content
+    assert rest[8:] == b"\x01\0\0\0\x01\0\0\0" + bytes([255, 51, 0])
+
+
+LISTEN = "/api/sessions/sess_1/listen"
+
+
+def test_who_listens_in_hears_the_call_until_it_ends(world: World, client: TestClient) -> None:
+    world.add_session(status="live")
+    audio = base64.b64encode(b"\1\1" * 24_000).decode()
+    line = {"t": 4_000_000_000, "dir": "client", "msg": {"type": "input_audio_buffer.append", "audio": audio}}
+    log = json.dumps(line).encode() + b'\n{"t":5000000000,"dir":"gateway","msg":{"type":"gateway.x"}}\n'
+    world.blobs.append("sessions/sess_1/events.jsonl", log)
+    world.add_pcm("user", b"\1\1" * 24_000)
+    ends = threading.Timer(1.5, world.add_session, kwargs={"status": "complete"})
+    ends.start()
+    heard = client.get(LISTEN)
+    ends.join()
+    assert heard.headers["content-type"] == "audio/pcm;rate=24000;channels=2"
+    assert heard.headers["x-voxgate-start-ms"] == "4000"
+    assert len(heard.content) % 4 == 0
+    assert heard.content[:4000] == b"\1\1\0\0" * 1000
+
+
+def test_only_a_running_call_whose_sound_is_recorded_can_be_listened_to(
+    world: World, client: TestClient
+) -> None:
+    world.add_session()
+    assert client.get(LISTEN).status_code == 409
+    world.add_session(status="live", data={"recorded": {"audio": False}})
+    assert client.get(LISTEN).status_code == 404
+    world.add_session(status="live", data={"redaction": {"state": "pending"}})
+    assert client.get(LISTEN).status_code == 409
 
 
 @given(

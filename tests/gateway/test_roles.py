@@ -75,8 +75,11 @@ API: dict[tuple[str, str], tuple[set[str], Any]] = {
     ("POST", "/api/sessions/{session_id}/end"): ({ADMIN}, None),
     **{
         ("GET", f"/api/sessions/{{session_id}}/{part}"): ({ADMIN, READ}, None)
-        for part in ("events", "audio", "peaks", "stream", "attachments/{attachment_id}")
+        for part in ("events", "audio", "peaks", "stream", "listen", "attachments/{attachment_id}")
     },
+    ("GET", "/api/sessions/{session_id}/scores"): ({ADMIN, READ}, None),
+    ("POST", "/api/sessions/{session_id}/scores"): ({ADMIN}, {"name": "rating", "value": 4}),
+    ("DELETE", "/api/sessions/{session_id}/scores/{score_id}"): ({ADMIN}, None),
     ("GET", "/api/stream/sessions"): ({ADMIN, READ}, None),
 }
 
@@ -107,7 +110,7 @@ async def answer_to(
     gateway: RunningGateway, key: str | None, method: str, path: str, body: Any
 ) -> tuple[int, str]:
     """The status, and what the error says."""
-    for name in ("id", "key_id", "session_id", "attachment_id", "path:path"):
+    for name in ("id", "key_id", "session_id", "attachment_id", "score_id", "path:path"):
         path = path.replace(f"{{{name}}}", "none")
     headers = {"authorization": f"Bearer {key}"} if key else {}
     url = f"http://127.0.0.1:{gateway.port}{path}"

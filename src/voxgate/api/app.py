@@ -1,7 +1,7 @@
 """Builds the control plane: one FastAPI application whose routes all start with `/api`.
 
-A request goes through `access` (who asks), an endpoint in `account`, `sessions`, `sound` or `live`, and comes
-back as one of `shapes`; failures become JSON in `answers`.
+A request goes through `access` (who asks), an endpoint in `account`, `sessions`, `scores`, `sound`,
+`listening` or `live`, and comes back as one of `shapes`; failures become JSON in `answers`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from voxgate import __version__
-from voxgate.api import account, importing, live, sessions, sound
+from voxgate.api import account, importing, listening, live, scores, sessions, sound
 from voxgate.api.access import Control, Imports
 from voxgate.api.answers import answer_failures
 from voxgate.api.archive import Archive
@@ -48,7 +48,7 @@ def build_api(
     )
     app.state.control = Control(store, blobs, keys, sign_in, models, Archive(blobs), kept or Kept(), imports)
     answer_failures(app)
-    for part in (account, sessions, importing, sound, live):
+    for part in (account, sessions, scores, importing, sound, live, listening):
         app.include_router(part.router)
     return app
 

@@ -46,10 +46,27 @@ class Archive:
         found: bytes = self._ask("read_sound", session_id, track, stamp, start, end)
         return found + bytes(end - start - len(found))
 
-    def read_events(self, session_id: str, start: int, most: int) -> bytes:
-        """The bytes of the event log from `start` on, at most so many; none at its end."""
-        found: bytes = self._ask("read_events", session_id, start, most)
+    def read_events(self, session_id: str, start: int, most: int, *, sound: bool = True) -> bytes:
+        """The bytes of the event log from `start` on, at most so many; none at its end. Without sound, they
+        are those of a log that has its size in its place."""
+        found: bytes = self._ask("read_events", session_id, start, most, sound)
         return found
+
+    def listen(self, session_id: str, listener: str) -> tuple[float, bytes]:
+        """Where on the call's clock this listener began, and what of a running call it hears since it last
+        asked. NotFound when the call is over."""
+        while (found := self._ask("listen", session_id, listener)) is None:
+            pass
+        start_ms, sound = found
+        return start_ms, sound
+
+    def peaks(self, session_id: str, start: int, *, live: bool) -> bytes:
+        """From the one with this number on, as `recording.listening.peaks_bytes`; of a running call as far as
+        it has come."""
+        while (found := self._ask("peaks", session_id, start, live)) is None:
+            pass
+        data: bytes = found
+        return data
 
     def close(self) -> None:
         with self._lock:

@@ -12,10 +12,13 @@ from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from voxgate.core.errors import NotFound
+from voxgate.realtime.peek import without_sound
+from voxgate.recording.listening import Listener, LiveCall, peaks_of, stored_peaks
 from voxgate.recording.reading import OpenSound, read_lines
 from voxgate.store import Blobs
 
 _MOST_OPEN: Final = 16
+"""Of each kind: the one that was asked for longest ago is forgotten."""
 
 
 class _Log:
@@ -41,7 +44,9 @@ class _Answers:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
         self._sounds: OrderedDict[tuple[str, str, str], OpenSound] = OrderedDict()
-        self._logs: OrderedDict[tuple[str, int], _Log] = OrderedDict()
+        self._logs: OrderedDict[tuple[str, int, bool], _Log] = OrderedDict()
+        self._calls: OrderedDict[str, LiveCall] = OrderedDict()
+        self._listeners: OrderedDict[str, Listener] = OrderedDict()
 
     def sound(self, session_id: str, track: str, stamp: str) -> tuple[int, int, int]:
         found = self._open(session_id, track, stamp)
@@ -50,19 +55,42 @@ class _Answers:
     def read_sound(self, session_id: str, track: str, stamp: str, start: int, end: int) -> bytes:
         return self._open(session_id, track, stamp).read(start, end)
 
-    def read_events(self, session_id: str, start: int, most: int) -> bytes:
-        """Several may read the same log; each goes on where the log was left for it."""
-        log = self._logs.pop((session_id, start), None)
+    def read_events(self, session_id: str, start: int, most: int, sound: bool) -> bytes:
+        """Several may read the same log; each goes on where the log was left for it. Without sound, bytes are
+        counted as they come out here."""
+        log = self._logs.pop((session_id, start, sound), None)
         if log is None:
-            log = _Log(read_lines(self._blobs, f"sessions/{session_id}"))
+            lines = read_lines(self._blobs, f"sessions/{session_id}")
+            log = _Log(lines if sound else map(without_sound, lines))
             while log.at < start and log.read(min(most, start - log.at)):
                 pass
         data = log.read(most)
         if data:
-            self._logs[session_id, log.at] = log
-            if len(self._logs) > _MOST_OPEN:
-                self._logs.popitem(last=False)
+            _keep(self._logs, (session_id, log.at, sound), log)
         return data
+
+    def listen(self, session_id: str, listener: str) -> tuple[float, bytes] | None:
+        """Where on the call's clock the listener has begun, and what was heard since it last asked; None
+        while the log of the call is still being read."""
+        call = self._call(session_id)
+        if not call.follow():
+            return None
+        ear = self._listeners.pop(listener, None) or Listener(call)
+        _keep(self._listeners, listener, ear)
+        return ear.start_ms, ear.hear()
+
+    def peaks(self, session_id: str, start: int, live: bool) -> bytes | None:
+        """None while the log of the call is still being read."""
+        if not live:
+            with self._blobs.open(f"sessions/{session_id}/peaks.json") as file:
+                return stored_peaks(file.read(), start)
+        call = self._call(session_id)
+        return peaks_of(call, start) if call.follow() else None
+
+    def _call(self, session_id: str) -> LiveCall:
+        call = self._calls.pop(session_id, None) or LiveCall(self._blobs, f"sessions/{session_id}")
+        _keep(self._calls, session_id, call)
+        return call
 
     def _open(self, session_id: str, track: str, stamp: str) -> OpenSound:
         found = self._sounds.pop((session_id, track, stamp), None)
@@ -71,6 +99,12 @@ class _Answers:
         if len(self._sounds) > _MOST_OPEN:
             self._sounds.popitem(last=False)[1].close()
         return found
+
+
+def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any) -> None:
+    kept[key] = value
+    if len(kept) > _MOST_OPEN:
+        kept.popitem(last=False)
 
 
 def answer(answers: _Answers, question: tuple[Any, ...]) -> tuple[str, Any]:

@@ -15,8 +15,8 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
 from voxgate.api.access import Control, Controlled, Reader
-from voxgate.api.sessions import find_session, page_of_sessions
-from voxgate.api.shapes import SessionPage, Trace, trace_shape
+from voxgate.api.sessions import find_session, page_of_sessions, trace_of
+from voxgate.api.shapes import SessionPage, Trace
 from voxgate.auth.keys import ApiKey
 from voxgate.core.clock import monotonic_ns
 from voxgate.core.errors import NotFound, StoreUnavailable, Unauthenticated
@@ -83,7 +83,9 @@ class _Following:
             row = find_session(self._control, self._key, self._id, with_spans=True)
         except NotFound:  # deleted meanwhile
             return [self._end(None)]
-        trace = _event("trace", Trace.model_validate(trace_shape(row)).model_dump_json(), row["revision"])
+        trace = _event(
+            "trace", Trace.model_validate(trace_of(self._control, row)).model_dump_json(), row["revision"]
+        )
         return [trace] if row["status"] == "live" else [trace, self._end(row["status"])]
 
     def _end(self, status: str | None) -> bytes:

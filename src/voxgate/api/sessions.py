@@ -28,6 +28,7 @@ from voxgate.audio.vad import VadParameters
 from voxgate.auth.keys import ApiKey
 from voxgate.core.clock import iso_utc
 from voxgate.core.errors import NotFound, VoxgateError
+from voxgate.realtime.peek import without_sound
 from voxgate.store import REBUILD, REBUILD_FAILED, REBUILT, filter_fields
 from voxgate.store.fields import ALIASES
 from voxgate.traces.metrics import is_current
@@ -72,7 +73,8 @@ def _with_end(control: Control, row: dict[str, Any]) -> dict[str, Any]:
 
 def page_of_sessions(control: Control, key: ApiKey, project: str | None, **asked: Any) -> dict[str, Any]:
     rows, next_cursor = control.store.list_sessions(project=own_project(key, project or None), **asked)
-    items = [listed_shape(_with_end(control, row)) for row in rows]
+    scores = control.store.mean_scores([row["id"] for row in rows])
+    items = [listed_shape(_with_end(control, row)) | {"scores": scores.get(row["id"], {})} for row in rows]
     return {"items": items, "next_cursor": next_cursor}
 
 
@@ -116,7 +118,12 @@ def get_session(
     """A session with its spans in the order of their start."""
     row = find_session(control, key, session_id, with_spans=True)
     shown = {"items": row["data"].get("items") or []} if items else {}
-    return trace_shape(row) | shown
+    return trace_of(control, row) | shown
+
+
+def trace_of(control: Control, row: dict[str, Any]) -> dict[str, Any]:
+    """Of a row with its spans."""
+    return trace_shape(row) | {"scores": control.store.scores_of(row["id"])}
 
 
 @router.delete("/{session_id}", response_model=Deleted)
@@ -176,40 +183,71 @@ def rebuild_session(
     response_class=StreamingResponse,
     responses={200: {"content": {"application/x-ndjson": {}}, "description": "One event on each line."}},
 )
-def get_events(session_id: str, key: Reader, control: Controlled) -> StreamingResponse:
-    """The event log as far as it is written."""
+def get_events(
+    session_id: str,
+    key: Reader,
+    control: Controlled,
+    start: Annotated[int, Query(ge=0, description="A byte of the log where a line begins.")] = 0,
+    audio: Annotated[bool, Query(description="False: its size in the place of long audio.")] = True,
+) -> StreamingResponse:
+    """The event log as far as it is written. While the session is live, the header `x-voxgate-next-start` is
+    the `start` that brings what comes after this answer."""
     row = find_session(control, key, session_id)
     check_redacted(row)
     folder, live = f"sessions/{row['id']}", row["status"] == "live"
     size = control.blobs.size(f"{folder}/events.jsonl")
+    headers: dict[str, str] = {}
     if size is not None or live:
-        lines: Iterator[bytes] = _lines(control, row["id"], size or 0, whole_only=live)
+        end = _whole_lines(control, row["id"], start, size or 0) if live else size or 0
+        lines = _lines(control, row["id"], start, end)
+        headers = {"x-voxgate-next-start": str(max(start, end))} if live else {}
     elif control.blobs.size(f"{folder}/events.zst") is not None:
         # The first piece before the answer begins, so that a damaged log is an error and no empty answer.
-        first = control.archive.read_events(row["id"], 0, CHUNK_BYTES)
-        lines = chain((first,), _restored(control, row["id"], len(first)))
+        sound = audio or start > 0
+        first = control.archive.read_events(row["id"], start, CHUNK_BYTES, sound=sound)
+        lines = chain((first,), _restored(control, row["id"], start + len(first), sound=sound))
     else:
         raise NotFound(f"The session {session_id} has no event log.")
-    return StreamingResponse(lines, media_type="application/x-ndjson")
+    return StreamingResponse(
+        lines if audio else _without_sound(lines), media_type="application/x-ndjson", headers=headers
+    )
 
 
-def _lines(control: Control, session_id: str, size: int, *, whole_only: bool) -> Iterator[bytes]:
-    """The raw log in chunks; with `whole_only` a last line that is still being written is left out."""
-    key, rest = f"sessions/{session_id}/events.jsonl", b""
-    for start in range(0, size, CHUNK_BYTES):
+def _whole_lines(control: Control, session_id: str, start: int, size: int) -> int:
+    """Where the last line ends that is not still being written; `start` if none does."""
+    end = size
+    while end > start:
+        first = max(start, end - CHUNK_BYTES)
+        chunk = control.blobs.read_range(f"sessions/{session_id}/events.jsonl", first, end)
+        if b"\n" in chunk:
+            return first + chunk.rfind(b"\n") + 1
+        end = first
+    return start
+
+
+def _lines(control: Control, session_id: str, start: int, end: int) -> Iterator[bytes]:
+    """The raw log in chunks."""
+    for at in range(start, end, CHUNK_BYTES):
         try:
-            chunk = rest + control.blobs.read_range(key, start, min(start + CHUNK_BYTES, size))
+            last = min(at + CHUNK_BYTES, end)
+            yield control.blobs.read_range(f"sessions/{session_id}/events.jsonl", at, last)
         except NotFound:  # the log was put away meanwhile
-            yield from _restored(control, session_id, start - len(rest))
+            yield from _restored(control, session_id, at)
             return
-        cut = chunk.rfind(b"\n") + 1 if whole_only else len(chunk)
-        rest = chunk[cut:]
-        if cut:
-            yield chunk[:cut]
 
 
-def _restored(control: Control, session_id: str, start: int) -> Iterator[bytes]:
+def _restored(control: Control, session_id: str, start: int, *, sound: bool = True) -> Iterator[bytes]:
     """A log that was put away, from a byte of it on."""
-    while chunk := control.archive.read_events(session_id, start, CHUNK_BYTES):
+    while chunk := control.archive.read_events(session_id, start, CHUNK_BYTES, sound=sound):
         yield chunk
         start += len(chunk)
+
+
+def _without_sound(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        text = rest + chunk
+        end = text.rfind(b"\n") + 1
+        rest = text[end:]
+        yield without_sound(text[:end])
+    yield without_sound(rest)

@@ -13,6 +13,8 @@ SessionStatus = Literal["live", "complete", "interrupted", "failed"]
 Track = Literal["user", "assistant", "heard", "mix"]
 SoundFormat = Literal["wav", "ogg", "flac"]
 SpanType = Literal["session", "turn", "user", "response", "tool"]
+PeaksFormat = Literal["json", "bytes"]
+ScoreSource = Literal["human", "code", "judge"]
 
 
 class _Request(BaseModel):
@@ -142,6 +144,38 @@ class Excerpt(_Answer):
 
 class ListedSession(Session):
     excerpt: Excerpt | None = Field(description="Where the filter's words are; null if it has none.")
+    scores: dict[str, float] = Field(
+        default_factory=dict, description="By name; the mean where there are several."
+    )
+
+
+class Evidence(_Request):
+    """A stretch of the call that a score is about."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    span_id: str | None = None
+    start_ms: float = Field(ge=0)
+    end_ms: float = Field(ge=0)
+
+
+class Score(_Answer):
+    id: str
+    name: str
+    span_id: str | None = Field(description="The span it is about; null: the session.")
+    value: float | None
+    label: str | None
+    comment: str | None
+    evidence: list[Evidence]
+    details: dict[str, Any]
+    source: ScoreSource
+    author: str
+    created_at: str
+
+
+class ScorePage(_Answer):
+    items: list[Score]
+    next_cursor: str | None = None
 
 
 class SessionPage(_Answer):
@@ -226,6 +260,7 @@ class Trace(Session):
         default=None, description="Whether the call's `audio` and its `text` were recorded at all."
     )
     events_count: int | None
+    scores: list[Score] = Field(default_factory=list, description="Oldest first.")
 
 
 class ImportedSession(_Answer):
@@ -246,6 +281,25 @@ class ImportedSession(_Answer):
 
 class ImportAnswer(_Answer):
     items: list[ImportedSession]
+
+
+class NewScore(_Request):
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
+    span_id: str | None = Field(default=None, description="The span it is about; null: the session.")
+    value: float | None = None
+    label: str | None = Field(default=None, max_length=200, description="For example `pass` or `fail`.")
+    comment: str | None = Field(default=None, max_length=20_000)
+    evidence: list[Evidence] = Field(default_factory=list, max_length=1000)
+    details: dict[str, Any] = Field(
+        default_factory=dict, description="`expected`, `params`, `scorer_version`, `n`, `unit` and so on."
+    )
+    source: ScoreSource = "human"
+    author: str | None = Field(default=None, max_length=200, description="Null: the name of the API key.")
+    replace: bool = Field(
+        default=False, description="In place of what this author has said under this name of this span."
+    )
 
 
 class Deleted(_Answer):
@@ -275,7 +329,7 @@ def session_shape(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def listed_shape(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: row[key] for key in ListedSession.model_fields}
+    return {key: row[key] for key in ListedSession.model_fields if key != "scores"}
 
 
 def trace_shape(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from voxgate.core.clock import iso_utc
 from voxgate.export.messages import Messages
 from voxgate.export.view import SessionView
-from voxgate.traces.events import Json, obj
+from voxgate.traces.events import Json, obj, objects
 
 _TYPES: Final = {"session": "task", "turn": "task", "user": "function", "response": "llm", "tool": "tool"}
 _COUNTS: Final = {
@@ -48,8 +48,15 @@ def _row(view: SessionView, messages: Messages, span: Json, root: str, locate: L
         "tags": view.session.get("tags") or [] if span["parent_id"] is None else None,
         "metadata": _metadata(view, span),
         "metrics": _metrics(span, start_ns, end_ns),
-        "scores": {},
+        "scores": _scores(view, span),
     }
+
+
+def _scores(view: SessionView, span: Json) -> Json:
+    """Those of the span, or of the session at its root. Braintrust knows values from 0 to 1."""
+    about = {span["id"], None} if span["parent_id"] is None else {span["id"]}
+    found = [one for one in objects(view.session, "scores") if one.get("span_id") in about]
+    return {one["name"]: one["value"] for one in found if one["value"] is not None and 0 <= one["value"] <= 1}
 
 
 def _content(messages: Messages, span: Json, locate: Locate) -> tuple[Any, Any]:

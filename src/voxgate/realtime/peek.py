@@ -130,3 +130,15 @@ def lift_sound(text: bytes) -> tuple[dict[str, Any], bytes] | None:
         return None
     kind = message.get("type")
     return (message, sound) if isinstance(kind, str) and _MEMBERS.get(kind) == member else None
+
+
+_LONG_SOUND: Final = re.compile(rb'("(?:audio|delta|raw)"\s*:\s*")([A-Za-z0-9+/]{256,}={0,2})"')
+
+
+def without_sound(text: bytes) -> bytes:
+    """A message, or a line of the event log, with the size of its sound in the place of it."""
+    return _LONG_SOUND.sub(_size_of_sound, text)
+
+
+def _size_of_sound(found: re.Match[bytes]) -> bytes:
+    return b'%b[%d characters of base64]"' % (found[1], len(found[2]))

@@ -94,7 +94,7 @@ def plan_of(layout: TrackLayout, duration_ms: float) -> Plan:
         "heard": ("assistant", [(run, run.heard_frames) for run in assistant.runs]),
     }
     lanes = {
-        name: _pieces(runs, rate, layout.rate(track)) if track in present else []
+        name: pieces_of(runs, rate, layout.rate(track)) if track in present else []
         for name, (track, runs) in by_lane.items()
     }
     return Plan(
@@ -102,7 +102,8 @@ def plan_of(layout: TrackLayout, duration_ms: float) -> Plan:
     )
 
 
-def _pieces(runs: Sequence[tuple[Run, int]], rate: int, track_rate: int) -> list[Piece]:
+def pieces_of(runs: Sequence[tuple[Run, int]], rate: int, track_rate: int) -> list[Piece]:
+    """Of runs, and how many frames of each sound."""
     scale = rate / track_rate
     return [
         Piece(round(run.start_ms * rate / 1000), round(run.start_frame * scale), round(frames * scale))

@@ -14,6 +14,7 @@ from voxgate.store.migrating import Migrated, migrate, schema_version
 from voxgate.store.migrations import newest as newest_schema
 from voxgate.store.opening import check_blobs, open_blobs, open_shared
 from voxgate.store.places import filter_fields
+from voxgate.store.scores import ScoreRows
 from voxgate.store.sessions import SessionRows
 from voxgate.store.signals import REBUILD, REBUILD_FAILED, REBUILT, SignalRows
 from voxgate.store.spending import SpendingRows, Spent
@@ -44,7 +45,15 @@ __all__ = [
 
 
 class Store(
-    SessionRows, SessionStats, ViewRows, KeyRows, CredentialRows, SignalRows, LeaseRows, SpendingRows
+    SessionRows,
+    SessionStats,
+    ScoreRows,
+    ViewRows,
+    KeyRows,
+    CredentialRows,
+    SignalRows,
+    LeaseRows,
+    SpendingRows,
 ):
     """The SQL database, on a schema that fits. Every method is one transaction; threads may share it."""
 

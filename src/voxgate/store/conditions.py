@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, false, not_, or_, true
+from sqlalchemy import ColumnElement, and_, exists, false, not_, or_, true
 
-from voxgate.store.fields import FIELDS, Kind
+from voxgate.store.fields import FIELDS, SCORE, Kind
 from voxgate.store.filter import Ago, And, Compare, Filter, Has, Moment, Not, Or, Pattern, Words
 from voxgate.store.fulltext import FullText
-from voxgate.store.schema import session_search
+from voxgate.store.schema import scores, session_search
 from voxgate.store.search import SEPARATOR, first_number
 
 _OPERATORS: Final = {
@@ -60,6 +60,9 @@ class Conditions:
         return and_(true(), *found) if all_of_them != negated else or_(false(), *found)
 
     def _compare(self, node: Compare, *, negated: bool) -> ColumnElement[bool]:
+        if node.field.startswith(SCORE):
+            found = _scored(node.field, _OPERATORS[node.op](scores.c.value, node.value))
+            return not_(found) if negated else found
         column = session_search.c[FIELDS[node.field].column]
         holds = self._holds(node, column)
         if not negated:
@@ -90,7 +93,17 @@ class Conditions:
         return self.full_text.contains(column, start + text.replace(SEPARATOR, " ") + end)
 
 
+def _scored(field: str, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether one of the session's scores of this name is as asked for."""
+    of_session = scores.c.session_id == session_search.c.session_id
+    named = scores.c.name == field.removeprefix(SCORE)
+    return exists().where(of_session, named, condition).correlate(session_search)
+
+
 def _has(field: str, *, negated: bool) -> ColumnElement[bool]:
+    if field.startswith(SCORE):
+        found = _scored(field, true())
+        return not_(found) if negated else found
     column = session_search.c[FIELDS[field].column]
     if FIELDS[field].kind is Kind.LIST:
         return column == "" if negated else column != ""

@@ -115,6 +115,8 @@ _SAID: Final = (
     Field("user_said", Kind.WORDS, "words of the user", "user_said"),
     Field("assistant_said", Kind.WORDS, "words of the assistant", "assistant_said"),
 )
+SCORE: Final = "score."
+"""Before the name of a score: each name is a field."""
 FIELDS: Final = {field.name: field for field in (*_OWN, *_METRICS, *_SAID)}
 METRICS: Final = tuple(field.name for field in _METRICS)
 SPOKEN: Final = ("title", "user_said", "assistant_said", "tools")
@@ -135,6 +137,20 @@ WITHOUT_VALUE: Final = frozenset(
     if field.kind.is_measured or field.kind is Kind.LIST or name in ("user", "credential")
 )
 """Fields that a session may not have: `has:` asks for them."""
+
+
+def find_field(name: str) -> Field | None:
+    """A field by its name, one of its other names, or `score.NAME`."""
+    if name.startswith(SCORE):
+        return Field(name, Kind.NUMBER, "a score of the session or of one of its spans", "")
+    return FIELDS.get(ALIASES.get(name, name))
+
+
+def field_of(name: str) -> Field:
+    """Of one that there is."""
+    found = find_field(name)
+    assert found is not None
+    return found
 
 
 def read_number(kind: Kind, text: str) -> float | None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from voxgate.core.clock import unix_ms
-from voxgate.store.fields import FIELDS, Field, Kind, write_number, write_span
+from voxgate.store.fields import Field, Kind, field_of, write_number, write_span
 
 COMPARISONS: Final = ("=", "<", "<=", ">", ">=")
 
@@ -74,7 +74,7 @@ class Compare:
     value: Value
 
     def __str__(self) -> str:
-        kind, value = FIELDS[self.field].kind, self.value
+        kind, value = field_of(self.field).kind, self.value
         written = write_number(kind, value) if isinstance(value, float) else str(value)
         return f"{self.field}{':' if self.op == '=' else self.op}{written}"
 

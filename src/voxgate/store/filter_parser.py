@@ -8,7 +8,18 @@ import re
 from typing import Final, NoReturn
 
 from voxgate.core.errors import InvalidRequest
-from voxgate.store.fields import ALIASES, FIELDS, STATUSES, WITHOUT_VALUE, Field, Kind, read_number, read_span
+from voxgate.store.fields import (
+    ALIASES,
+    FIELDS,
+    SCORE,
+    STATUSES,
+    WITHOUT_VALUE,
+    Field,
+    Kind,
+    find_field,
+    read_number,
+    read_span,
+)
 from voxgate.store.filter import (
     ALL,
     KEYWORDS,
@@ -34,7 +45,10 @@ _SHORTEST_PREFIX: Final = 3
 """With fewer letters a prefix would be nearly every word."""
 
 _SPACE: Final = re.compile(r"\s*")
-_FIELD: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::\s*(!=|<=|>=|<|>|=)?|\s*(!=|<=|>=|<|>|=))\s*")
+_SCORE_NAME: Final = r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*"
+_FIELD: Final = re.compile(
+    rf"((?:(?i:score)\.{_SCORE_NAME})|[A-Za-z_][A-Za-z0-9_]*)(?::\s*(!=|<=|>=|<|>|=)?|\s*(!=|<=|>=|<|>|=))\s*"
+)
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"(\*?)', re.DOTALL)
 _BARE: Final = re.compile(r'[^\s()"]+')
 
@@ -122,14 +136,14 @@ class _Parser:
         if match is None:
             return self._words("text")
         self._at = match.end()
-        return self._field(match[1].lower(), match[2] or match[3] or "=", start)
+        return self._field(_field_name(match[1]), match[2] or match[3] or "=", start)
 
     def _field(self, name: str, op: str, start: int) -> Filter:
         if name == "has":
             return self._has(op, start)
         if name == "last":
             return self._last(op, start)
-        field = FIELDS.get(ALIASES.get(name, name))
+        field = find_field(name)
         if field is None:
             self._fail(start, f"there is no field {name!r}", _all_fields())
         if op != "!=" and not takes(field, op):
@@ -148,9 +162,9 @@ class _Parser:
 
     def _has(self, op: str, start: int) -> Filter:
         at = self._at
-        name = "".join(self._value(None, start)).lower()
+        name = _field_name("".join(self._value(None, start)))
         field = ALIASES.get(name, name)
-        if op != "=" or field not in WITHOUT_VALUE:
+        if op != "=" or not (field in WITHOUT_VALUE or field.startswith(SCORE)):
             self._fail(at, f"has:{name} asks for nothing", "possible: " + ", ".join(sorted(WITHOUT_VALUE)))
         return Has(field)
 
@@ -233,6 +247,12 @@ class _Parser:
         there = match[0] if match else self._text[at : at + 1]
         place = f"at character {at + 1} ({there[:40]!r})" if there else "at its end"
         raise _invalid(f"The filter is wrong {place}: {problem}{f'; {possible}' if possible else ''}.")
+
+
+def _field_name(text: str) -> str:
+    """Large or small, but for the name of a score."""
+    head, dot, rest = text.partition(".")
+    return head.lower() + dot + rest
 
 
 def _read(field: Field, op: str, pieces: list[str]) -> Value | None:

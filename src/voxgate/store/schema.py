@@ -176,6 +176,29 @@ views = Table(
     Index("views_by_key", "key_id"),
 )
 
+# What people, code and judges think of a session or one of its spans.
+scores = Table(
+    "scores",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("session_id", Text, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    # No foreign key: a trace that is built again writes its spans anew.
+    Column("span_id", Text),
+    Column("name", Text, nullable=False),
+    Column("value", Float),
+    Column("label", Text),
+    Column("comment", Text),
+    # `[{"span_id", "start_ms", "end_ms"}]`: the stretches of the call that the score is about.
+    Column("evidence", json_value(), nullable=False, default=list),
+    # What else its scorer says: expected, params, scorer_version, n, unit, direction, reason_missing.
+    Column("details", json_value(), nullable=False, default=dict),
+    Column("source", Text, nullable=False),
+    Column("author", Text, nullable=False, default=""),
+    Column("created_at", Moment, nullable=False, default=now_utc),
+    Index("scores_of_session", "session_id"),
+    Index("scores_by_name", "name", "value"),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,

@@ -14,6 +14,7 @@ from voxgate.store.migrations import (
     m0004_search,
     m0005_audio_retention,
     m0006_web_app,
+    m0007_scores,
 )
 from voxgate.store.migrations.step import Migration
 
@@ -23,6 +24,7 @@ MIGRATIONS: Final[list[Migration]] = [
     m0004_search.MIGRATION,
     m0005_audio_retention.MIGRATION,
     m0006_web_app.MIGRATION,
+    m0007_scores.MIGRATION,
 ]
 """In their order; the first one leads to version 2."""
 
