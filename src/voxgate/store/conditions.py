@@ -61,7 +61,8 @@ class Conditions:
 
     def _compare(self, node: Compare, *, negated: bool) -> ColumnElement[bool]:
         if node.field.startswith(SCORE):
-            found = _scored(node.field, _OPERATORS[node.op](scores.c.value, node.value))
+            value: Any = node.value
+            found = _scored(node.field, _OPERATORS[node.op](scores.c.value, value))
             return not_(found) if negated else found
         column = session_search.c[FIELDS[node.field].column]
         holds = self._holds(node, column)

@@ -31,6 +31,13 @@ export interface ErrorDetail {
   param: string | null;
 }
 
+/** A stretch of the call that a score is about. */
+export interface Evidence {
+  span_id?: string | null;
+  start_ms: number;
+  end_ms: number;
+}
+
 export interface Excerpt {
   speaker: "title" | "user" | "assistant" | "tool";
   parts: ExcerptPart[];
@@ -137,6 +144,8 @@ export interface ListedSession {
   errors: number | unknown[] | null;
   /** Where the filter's words are; null if it has none. */
   excerpt: Excerpt | null;
+  /** By name; the mean where there are several. */
+  scores: Record<string, number>;
 }
 
 export interface LoginRequest {
@@ -185,6 +194,24 @@ export interface NewKeyRequest {
   expires_at?: string | null;
 }
 
+export interface NewScore {
+  name: string;
+  /** The span it is about; null: the session. */
+  span_id?: string | null;
+  value?: number | null;
+  /** For example `pass` or `fail`. */
+  label?: string | null;
+  comment?: string | null;
+  evidence?: Evidence[];
+  /** `expected`, `params`, `scorer_version`, `n`, `unit` and so on. */
+  details?: Record<string, unknown>;
+  source?: "human" | "code" | "judge";
+  /** Null: the name of the API key. */
+  author?: string | null;
+  /** In place of what this author has said under this name of this span. */
+  replace?: boolean;
+}
+
 export interface Project {
   name: string;
   sessions: number;
@@ -215,6 +242,26 @@ export interface Revoked {
 export interface RotateRequest {
   /** How long the text before stays good; 0 ends it now. */
   grace_seconds?: number;
+}
+
+export interface Score {
+  id: string;
+  name: string;
+  /** The span it is about; null: the session. */
+  span_id: string | null;
+  value: number | null;
+  label: string | null;
+  comment: string | null;
+  evidence: Evidence[];
+  details: Record<string, unknown>;
+  source: "human" | "code" | "judge";
+  author: string;
+  created_at: string;
+}
+
+export interface ScorePage {
+  items: Score[];
+  next_cursor: string | null;
 }
 
 export interface SessionPage {
@@ -271,4 +318,6 @@ export interface Trace {
   /** Whether the call's `audio` and its `text` were recorded at all. */
   recorded: Recorded | null;
   events_count: number | null;
+  /** Oldest first. */
+  scores: Score[];
 }
