@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 import subprocess
 import sys
@@ -57,6 +58,24 @@ def test_a_file_can_be_put_and_stays(blobs: Blobs, tmp_path: Path) -> None:
     blobs.put_file("a/b", source)
     assert blobs.size("a/b") == 300_000
     assert source.exists()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_can_be_taken_and_its_name_may_go(
+    blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EXDEV, "another file system")
+
+    if not links:
+        monkeypatch.setattr("os.link", no_links)
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * 300_000)
+    blobs.put("a/b", b"old")
+    blobs.take_file("a/b", source)
+    source.unlink()
+    assert blobs.read_range("a/b", 0, 400_000) == b"x" * 300_000
+    assert blobs.list() == ["a/b"]
 
 
 def test_a_failed_put_keeps_the_old_bytes(

@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ _READ_BYTES: Final = 64 << 10
 
 
 _MOST_REMOVALS: Final = 20
+_NO_LINKS: Final = frozenset((errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS))
+"""A file system that makes no second name for a file, or another one than the file's."""
 
 
 class InvalidBlobKey(InvalidRequest, ValueError):
@@ -45,6 +48,9 @@ class Blobs(Protocol):
 
     def put_file(self, key: str, source: Path) -> None:
         """As `put`, from a local file of any size, which stays. Afterwards everybody sees it."""
+
+    def take_file(self, key: str, source: Path) -> None:
+        """As `put_file`, from one that nobody writes to any more: the blob may be this very file."""
 
     def open(self, key: str) -> BinaryIO:
         """Read from the start; the caller closes it."""
@@ -100,12 +106,28 @@ class FolderBlobs:
         with source.open("rb") as file:
             self._replace(key, file)
 
+    def take_file(self, key: str, source: Path) -> None:
+        try:
+            with self._replacing(key) as temporary:
+                os.link(source, temporary)
+                _fsync(temporary)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            self.put_file(key, source)
+
     def _replace(self, key: str, source: BinaryIO) -> None:
+        with self._replacing(key) as temporary:
+            _write_through(temporary, source)
+
+    @contextmanager
+    def _replacing(self, key: str) -> Iterator[Path]:
+        """The name of a file that becomes the blob once it is there."""
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
-            _write_through(temporary, source)
+            yield temporary
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -115,8 +137,11 @@ class FolderBlobs:
             return self._path(key).open("rb", buffering=_READ_BYTES)
 
     def size(self, key: str) -> int | None:
-        path = self._path(key)
-        return path.stat().st_size if path.is_file() else None
+        try:
+            found = os.stat(self._name(key))  # noqa: PTH116 - asked often
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def read_range(self, key: str, start: int, end: int) -> bytes:
         with self.open(key) as file:

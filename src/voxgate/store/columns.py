@@ -7,6 +7,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import JSON, BigInteger, Dialect, String, TypeDecorator
 from sqlalchemy.types import TypeEngine
 
@@ -28,8 +29,8 @@ class Text(TypeDecorator[str]):
         return _plain_text(dialect)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
+        if value is None or (type(value) is str and value.isascii() and "\0" not in value):
+            return value
         return str(value).encode("utf-8", "replace").decode("utf-8").replace("\0", "�")
 
 
@@ -68,6 +69,13 @@ class Seconds(TypeDecorator[int]):
 def to_json(value: Any) -> str:
     """JSON that every reader takes: a number that is not finite becomes null (it was not measured), half of a
     surrogate pair, which is no character, a question mark."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # such a half, an integer of more than 64 bits, a key that is no text
+        return _to_json_slowly(value)
+
+
+def _to_json_slowly(value: Any) -> str:
     try:
         text = _dump(value)
     except ValueError:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     String,
+    bindparam,
     cast,
     column,
     delete,
@@ -37,6 +38,8 @@ from voxgate.store.words import words
 _NEW_LINE: Final = "\ue000"
 """A word that nobody can look for: a phrase does not go on from one line to the next."""
 _session_fts: Final = table("session_fts", column("rowid"), *(column(name) for name in SPOKEN))
+_FORGET: Final = delete(_session_fts).where(_session_fts.c.rowid == bindparam("wanted"))
+_INSERT: Final = insert(_session_fts)
 
 
 class FullText(Protocol):
@@ -59,9 +62,9 @@ class FullText(Protocol):
 
 class SqliteFullText:
     def index(self, connection: Connection, number: int, lines: Iterable[Line]) -> None:
-        connection.execute(delete(_session_fts).where(_session_fts.c.rowid == number))
+        connection.execute(_FORGET, {"wanted": number})
         texts = {name: " ".join(found) for name, found in _columns(lines).items()}
-        connection.execute(insert(_session_fts).values(rowid=number, **texts))
+        connection.execute(_INSERT, {"rowid": number, **texts})
 
     def found(self, wanted: Sequence[Words], *, all_of_them: bool) -> ColumnElement[bool]:
         query = (" AND " if all_of_them else " OR ").join(self._term(one) for one in wanted)

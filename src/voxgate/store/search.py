@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from voxgate.core.clock import unix_ms, unix_seconds
 from voxgate.store.excerpts import lines_of, write_lines
@@ -31,6 +31,16 @@ LARGEST_MS: Final = (1 << 42) - 1
 _LIVE_SECONDS: Final = 5
 """The words of a running call are indexed so often."""
 
+# Statements that are always the same: making one anew takes several times as long as executing it.
+_OF_SESSION: Final = select(session_search).where(session_search.c.session_id == bindparam("wanted"))
+_AT: Final = select(session_search.c.number).where(session_search.c.number == bindparam("wanted"))
+_INSERT: Final = insert(session_search)
+_UPDATE: Final = update(session_search).where(session_search.c.number == bindparam("wanted"))
+_INDEXED_AT: Final = select(session_words.c.indexed_at).where(session_words.c.number == bindparam("wanted"))
+_WORDS: Final = select(session_words.c.text).where(session_words.c.number == bindparam("wanted"))
+_INSERT_WORDS: Final = insert(session_words)
+_UPDATE_WORDS: Final = update(session_words).where(session_words.c.number == bindparam("wanted"))
+
 
 def save_search(
     connection: Connection, session: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]
@@ -44,20 +54,17 @@ def save_search(
         found = None  # it has another place in lists now
     if found is None:
         number = _free_number(connection, start_ms, session["id"])
-        connection.execute(insert(session_search).values(number=number, **values))
+        connection.execute(_INSERT, {"number": number, **values})
     else:
         number = found.number
         changed = {name: value for name, value in values.items() if getattr(found, name) != value}
         if changed:
-            connection.execute(
-                update(session_search).where(session_search.c.number == number).values(changed)
-            )
+            connection.execute(_UPDATE, {"wanted": number, **changed})
     _save_words(connection, number, session, spans)
 
 
 def _saved(connection: Connection, session_id: str) -> Row[Any] | None:
-    query = select(session_search).where(session_search.c.session_id == session_id)
-    return connection.execute(query).one_or_none()
+    return connection.execute(_OF_SESSION, {"wanted": session_id}).one_or_none()
 
 
 def _values(session: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -109,10 +116,7 @@ def _start_ms(started_at: str | datetime) -> int:
 def _free_number(connection: Connection, start_ms: int, session_id: str) -> int:
     digest = blake2b(session_id.encode("utf-8", "replace"), digest_size=4).digest()
     within = int.from_bytes(digest) & ((1 << NUMBER_BITS) - 1)
-    taken = select(session_search.c.number)
-    while connection.execute(
-        taken.where(session_search.c.number == (start_ms << NUMBER_BITS | within))
-    ).first():
+    while connection.execute(_AT, {"wanted": start_ms << NUMBER_BITS | within}).first():
         within = (within + 1) & ((1 << NUMBER_BITS) - 1)
     return start_ms << NUMBER_BITS | within
 
@@ -123,8 +127,7 @@ def _free_number(connection: Connection, start_ms: int, session_id: str) -> int:
 def _save_words(
     connection: Connection, number: int, session: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]
 ) -> None:
-    query = select(session_words.c.indexed_at).where(session_words.c.number == number)
-    indexed_at = connection.execute(query).scalar_one_or_none()
+    indexed_at = connection.execute(_INDEXED_AT, {"wanted": number}).scalar_one_or_none()
     now = unix_seconds()
     if session["status"] == "live" and indexed_at is not None and now < indexed_at + _LIVE_SECONDS:
         return
@@ -132,11 +135,9 @@ def _save_words(
     text = write_lines(lines)
     if indexed_at is None:
         if lines:
-            connection.execute(insert(session_words).values(number=number, text=text, indexed_at=now))
+            connection.execute(_INSERT_WORDS, {"number": number, "text": text, "indexed_at": now})
             full_text(connection).index(connection, number, lines)
         return
-    before = select(session_words.c.text).where(session_words.c.number == number)
-    if connection.execute(before).scalar_one() != text:
-        changed = update(session_words).where(session_words.c.number == number)
-        connection.execute(changed.values(text=text, indexed_at=now))
+    if connection.execute(_WORDS, {"wanted": number}).scalar_one() != text:
+        connection.execute(_UPDATE_WORDS, {"wanted": number, "text": text, "indexed_at": now})
         full_text(connection).index(connection, number, lines)

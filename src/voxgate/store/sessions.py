@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, or_, select
+from sqlalchemy import Connection, and_, bindparam, delete, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from voxgate.store.cursors import decode_cursor, encode_cursor
@@ -38,6 +38,7 @@ SESSION_KEYS = (
     "audio_deleted_at",
     "data",
 )
+_SEARCHED = frozenset(SESSION_KEYS) - {"audio_deleted_at"}
 SPAN_KEYS = (
     "id",
     "parent_id",
@@ -57,6 +58,9 @@ SPAN_KEYS = (
 
 # What a session shows to callers: its own fields, what was derived from `data`, the counter of its saves.
 _SHOWN = [sessions.c[name] for name in (*SESSION_KEYS, "metrics", "errors", "revision")]
+_SESSION = select(*_SHOWN).where(sessions.c.id == bindparam("wanted"))
+_REVISION = select(sessions.c.revision).where(sessions.c.id == bindparam("wanted"))
+_SPANS_OF = select(spans.c.id).where(spans.c.session_id == bindparam("wanted"))
 _BUMP = (("revision", sessions.c.revision + 1),)
 
 
@@ -103,9 +107,8 @@ class SessionRows:
 
     def session_revision(self, session_id: str) -> int | None:
         """A number that grows with every save; None for a session that is not there."""
-        query = select(sessions.c.revision).where(sessions.c.id == session_id)
         with self._database.reading() as connection:
-            return connection.execute(query).scalar_one_or_none()
+            return connection.execute(_REVISION, {"wanted": session_id}).scalar_one_or_none()
 
     def delete_session(self, session_id: str) -> bool:
         """Also its spans and what it is found by; False if it was not there. Blobs are deleted by the
@@ -165,7 +168,7 @@ def _make_searchable(connection: Connection, session_id: str) -> None:
 
 
 def _save_session(connection: Connection, row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """All that is saved of the session now; None if the row has not all of it."""
+    """What is saved of the session now; None if the row lacks some of what it is searched by."""
     values = {key: row[key] for key in SESSION_KEYS if _is_given(row, key)}
     if "data" in values:
         values["metrics"] = values["data"].get("metrics") or {}
@@ -174,11 +177,11 @@ def _save_session(connection: Connection, row: Mapping[str, Any]) -> dict[str, A
     if "tags" in values:
         values["tags"] = edited_tags(connection, row["id"], values["tags"])
     upsert(connection, sessions, [values], also_set=_BUMP)
-    return values if all(key in values for key in SESSION_KEYS) else None
+    return values if _SEARCHED.issubset(values) else None
 
 
 def _read_session(connection: Connection, session_id: str) -> dict[str, Any] | None:
-    row = connection.execute(select(*_SHOWN).where(sessions.c.id == session_id)).one_or_none()
+    row = connection.execute(_SESSION, {"wanted": session_id}).one_or_none()
     return None if row is None else to_dict(row)
 
 
@@ -212,8 +215,7 @@ def _span_values(session_id: str, position: int, row: Mapping[str, Any]) -> dict
 
 def _delete_other_spans(connection: Connection, session_id: str, kept: set[str]) -> set[str]:
     """Those that stay."""
-    query = select(spans.c.id).where(spans.c.session_id == session_id)
-    there = set(connection.execute(query).scalars())
+    there = set(connection.execute(_SPANS_OF, {"wanted": session_id}).scalars())
     gone = sorted(there - kept)
     # In slices: a database takes only so many parameters in one statement.
     for start in range(0, len(gone), 500):

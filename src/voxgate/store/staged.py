@@ -67,6 +67,9 @@ class StagedBlobs:
         self._clear_before(key)
         self.remote.put_file(key, source)
 
+    def take_file(self, key: str, source: Path) -> None:
+        self.put_file(key, source)
+
     def open(self, key: str) -> BinaryIO:
         try:
             return self.local.open(key)
