@@ -185,8 +185,8 @@ class CountingBlobs(FolderBlobs):
             self._die()
         return result
 
-    def put_file(self, key: str, source: Path) -> None:
-        self._counted(lambda: super(CountingBlobs, self).put_file(key, source))
+    def take_file(self, key: str, source: Path) -> None:
+        self._counted(lambda: super(CountingBlobs, self).take_file(key, source))
 
     def delete_prefix(self, prefix: str) -> int:
         return self._counted(lambda: super(CountingBlobs, self).delete_prefix(prefix))
@@ -275,8 +275,8 @@ class DamagingBlobs(FolderBlobs):
         super().__init__(root)
         self._name = name
 
-    def put_file(self, key: str, source: Path) -> None:
-        super().put_file(key, source)
+    def take_file(self, key: str, source: Path) -> None:
+        super().take_file(key, source)
         if key.endswith(self._name):
             path = self.root / key
             data = bytearray(path.read_bytes())
@@ -287,8 +287,8 @@ class DamagingBlobs(FolderBlobs):
 class OtherSound(FolderBlobs):
     """One sample of the sound is another than before, in a file that is right in itself."""
 
-    def put_file(self, key: str, source: Path) -> None:
-        super().put_file(key, source)
+    def take_file(self, key: str, source: Path) -> None:
+        super().take_file(key, source)
         if key.endswith("user.flac"):
             with closing(FlacTrack(self.open(key))) as track:
                 pcm = bytearray(track.read(0, track.size))
@@ -326,11 +326,11 @@ def test_what_does_not_read_back_as_it_was_replaces_nothing(
 class FullDisk(FolderBlobs):
     failures = 5
 
-    def put_file(self, key: str, source: Path) -> None:
+    def take_file(self, key: str, source: Path) -> None:
         if self.failures:
             self.failures -= 1
             raise OSError(28, "No space left on device")
-        super().put_file(key, source)
+        super().take_file(key, source)
 
 
 class AbsentStore:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.recording.logs import FORMATS, PREFIX, STEPS, RecordedCall, message, recorded
 
-from voxgate.recording.compact import read_compact, write_compact, zstd
+from voxgate.recording.compact import prove_compact, read_compact, write_compact, zstd
 from voxgate.recording.tracks import DamagedRecording, FlacWriter, StoredTrack, open_track
 from voxgate.recording.wirelog import CLIENT, SERVER
 
@@ -45,10 +45,23 @@ def tracks_of(call: RecordedCall) -> Iterator[dict[Any, StoredTrack]]:
 
 
 def compacted(lines: list[bytes], tracks: Mapping[Any, StoredTrack]) -> bytes:
-    target = io.BytesIO()
-    for _ in write_compact(lines, tracks, target):
+    return compacted_and_end(lines, tracks)[0]
+
+
+def compacted_and_end(lines: list[bytes], tracks: Mapping[Any, StoredTrack]) -> tuple[bytes, bytes]:
+    target, ends = io.BytesIO(), list[bytes]()
+
+    def write() -> Iterator[int]:
+        ends.append((yield from write_compact(lines, tracks, target)))
+
+    for _ in write():
         pass
-    return target.getvalue()
+    return target.getvalue(), ends[0]
+
+
+def prove(lines: list[bytes], data: bytes, tracks: Mapping[Any, StoredTrack], end: bytes) -> None:
+    for _ in prove_compact(io.BytesIO(b"".join(lines)), io.BytesIO(data), tracks, end):
+        pass
 
 
 def restored(data: bytes, tracks: Mapping[Any, StoredTrack]) -> list[bytes]:
@@ -134,6 +147,28 @@ def test_a_log_that_was_cut_anywhere_is_damaged(stored: tuple[bytes, dict[Any, S
         with pytest.raises(DamagedRecording):
             before.extend(read_compact(io.BytesIO(data[:cut]), tracks))
         assert before == whole[: len(before)]
+
+
+def test_a_log_that_gives_its_lines_back_is_proven_and_no_other_one(tmp_path: Path) -> None:
+    call = RecordedCall(tmp_path)
+    talk(call, FORMATS[2], 1)
+    call.finish()
+    lines, chance = call.lines, random.Random(3)
+    with tracks_of(call) as tracks:
+        data, end = compacted_and_end(lines, tracks)
+        prove(lines, data, tracks, end)
+        others = [[*lines[:-1], lines[-1][:-1]], lines[:-1], [*lines, b"x\n"]]
+        for number in chance.sample(range(len(lines)), 20):
+            other = bytearray(lines[number])
+            other[chance.randrange(len(other))] ^= 1
+            others.append([*lines[:number], bytes(other), *lines[number + 1 :]])
+        for changed in others:
+            with pytest.raises(DamagedRecording):
+                prove(changed, data, tracks, end)
+        with pytest.raises(DamagedRecording):
+            prove(lines, compacted(lines[:-1], tracks), tracks, end)
+        with pytest.raises(DamagedRecording):
+            prove(lines, data, tracks, end.replace(b'"lines":', b'"lines":1'))
 
 
 @settings(max_examples=200, deadline=None)

@@ -13,17 +13,17 @@ import contextlib
 import fcntl
 import logging
 import os
-import tempfile
+import secrets
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal
+from typing import Any, Final, Literal, NoReturn
 
 from voxgate.core.errors import NotFound, StoreUnavailable
-from voxgate.recording.compact import read_compact, write_compact
+from voxgate.recording.compact import prove_compact, write_compact
 from voxgate.recording.tracks import FlacTrack, FlacWriter, StoredTrack, open_track
 from voxgate.store import Blobs, Store
 from voxgate.traces.tracks import TRACKS, Track
@@ -31,9 +31,8 @@ from voxgate.traces.tracks import TRACKS, Track
 _SLICE_SECONDS: Final = 0.01
 """Running calls have to wait so long at most."""
 _LOOK_SECONDS: Final = 1.0
-_STEP_BYTES: Final = 1 << 19
-"""Of sound: some ms of encoding."""
-_LINES_PER_STEP: Final = 256
+_STEP_BYTES: Final = 1 << 17
+"""Of sound: a ms or two of encoding."""
 _MOST_ATTEMPTS: Final = 3
 _PAUSE_SECONDS: Final = 30.0
 _MARK: Final = ".todo"
@@ -126,10 +125,11 @@ class Compactor:
         now = time.monotonic()
         if now < self._next_look:
             return False
-        for mark in sorted(self._folder.glob(f"*{_MARK}")):
-            session_id = mark.name.removesuffix(_MARK)
-            rests = now < self._pauses.get(session_id, (0, 0.0))[1]
-            if not rests and self._is_ours(session_id) and (lock := _lock(mark)) is not None:
+        for name in sorted(os.listdir(self._folder)):  # noqa: PTH208 - after a backlog there are hundreds
+            session_id = name.removesuffix(_MARK)
+            if session_id == name or now < self._pauses.get(session_id, (0, 0.0))[1]:
+                continue
+            if self._is_ours(session_id) and (lock := _lock(self._mark(session_id))) is not None:
                 self._work = _Work(session_id, lock, self._put_away(session_id))
                 return True
         self._next_look = now + _LOOK_SECONDS
@@ -162,7 +162,11 @@ class Compactor:
             self._give_up(work, error)
             return
         logger.warning("session %s is put away later: %s", work.session_id, error)
-        self._pauses[work.session_id] = attempts, time.monotonic() + _PAUSE_SECONDS
+        pause = _PAUSE_SECONDS
+        if attempts == 1 and isinstance(error, NotFound):
+            # Perhaps it was deleted, with the rest: that is seen at the beginning.
+            pause = self._next_look = 0.0
+        self._pauses[work.session_id] = attempts, time.monotonic() + pause
         self._end()
 
     def _give_up(self, work: _Work, error: Exception) -> None:
@@ -193,12 +197,12 @@ class Compactor:
     def _put_away(self, session_id: str) -> Steps:
         prefix = f"sessions/{session_id}"
         log, stored = f"{prefix}/events.jsonl", f"{prefix}/events.zst"
-        self._check_there(session_id)
+        rates = self._rates(session_id)
         if self._blobs.size(log) is not None:
-            rates = self._rates(session_id)
             for name, rate in rates.items():
                 yield from self._put_track_away(session_id, name, rate)
             yield from self._put_log_away(session_id, rates)
+            self._check_there(session_id)
             yield from self._wait_for(self._sync, prefix)
             self._blobs.delete_prefix(log)
         if self._blobs.size(stored) is not None:
@@ -209,7 +213,7 @@ class Compactor:
     def _rates(self, session_id: str) -> dict[Track, int]:
         row = self._store.get_session(session_id, with_spans=False)
         if row is None:
-            raise _Deleted
+            self._delete(session_id)
         tracks = row["data"].get("tracks") or {}
         return {
             name: int(tracks[name]["rate"])
@@ -229,7 +233,7 @@ class Compactor:
                 logger.info("session %s keeps its raw sound: %s", session_id, error)
                 self._blobs.delete_prefix(f"{key}.flac")
                 return
-            yield from self._put(session_id, f"{key}.flac", path)
+            yield from self._wait_for(self._blobs.take_file, f"{key}.flac", path)
             with closing(FlacTrack(self._blobs.open(f"{key}.flac"))) as flac:
                 yield from _compare_tracks(raw, flac)
 
@@ -243,23 +247,22 @@ class Compactor:
             }
             path = stack.enter_context(self._scratch())
             with self._blobs.open(f"{prefix}/events.jsonl") as raw, path.open("wb") as target:
-                for _ in write_compact(raw, tracks, target):
-                    yield "worked"
-            yield from self._put(session_id, f"{prefix}/events.zst", path)
+                end = yield from _worked(write_compact(raw, tracks, target))
+            yield from self._wait_for(self._blobs.take_file, f"{prefix}/events.zst", path)
             raw = stack.enter_context(self._blobs.open(f"{prefix}/events.jsonl"))
             stored = stack.enter_context(self._blobs.open(f"{prefix}/events.zst"))
-            yield from _compare_lines(raw, read_compact(stored, tracks))
-
-    def _put(self, session_id: str, key: str, path: Path) -> Steps:
-        yield from self._wait_for(self._blobs.put_file, key, path)
-        self._check_there(session_id)
+            yield from _worked(prove_compact(raw, stored, tracks, end))
 
     def _check_there(self, session_id: str) -> None:
         """What is deleted must not come back: whoever deletes a session deletes its blobs again after its
-        row. So either this sees that the row is gone, or what it wrote before is deleted then."""
+        row. So either this sees that the row is gone, after the last that is put, or what was put before is
+        deleted then."""
         if self._store.session_revision(session_id) is None:
-            self._blobs.delete_prefix(f"sessions/{session_id}/")
-            raise _Deleted
+            self._delete(session_id)
+
+    def _delete(self, session_id: str) -> NoReturn:
+        self._blobs.delete_prefix(f"sessions/{session_id}/")
+        raise _Deleted
 
     def _sync(self, prefix: str) -> None:
         for name in ("user.flac", "assistant.flac", "events.zst"):
@@ -277,12 +280,13 @@ class Compactor:
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
-        descriptor, name = tempfile.mkstemp(prefix="making-", dir=self._folder)
+        path = self._folder / f"making-{secrets.token_hex(8)}"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         try:
-            yield Path(name)
+            yield path
         finally:
-            Path(name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             os.close(descriptor)
 
 
@@ -302,14 +306,14 @@ def _compare_tracks(raw: StoredTrack, stored: StoredTrack) -> Steps:
         yield "worked"
 
 
-def _compare_lines(raw: BinaryIO, restored: Iterator[bytes]) -> Steps:
-    for number, line in enumerate(restored):
-        if raw.read(len(line)) != line:
-            raise NotTheSame(f"line {number} of the event log would come back as another one")
-        if not number % _LINES_PER_STEP:
+def _worked(steps: Iterator[Any]) -> Generator[Literal["worked"], None, Any]:
+    """What a generator returns that gives something from time to time."""
+    try:
+        while True:
+            next(steps)
             yield "worked"
-    if raw.read(1):
-        raise NotTheSame("the end of the event log would not come back")
+    except StopIteration as ended:
+        return ended.value
 
 
 def _lock(mark: Path) -> int | None:

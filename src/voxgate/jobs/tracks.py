@@ -36,7 +36,13 @@ class TrackWriter:
     def write(self, chunks: Sequence[AudioChunk]) -> None:
         pieces: dict[Track, list[bytes]] = {}
         for chunk in chunks:
-            pieces.setdefault(chunk.track, []).append(self._decode(chunk.track, chunk))
+            track = chunk.track
+            if track not in pieces:
+                pieces[track] = []
+            if (decoder := self._decoders.get(track)) is None:
+                decoder = self._decoders[track] = TrackDecoder(self._layout.rate(track))
+            chunk_format = chunk.format
+            pieces[track].append(decoder.feed(chunk_format.kind, chunk_format.rate, chunk.data, chunk.frames))
         for track, data in pieces.items():
             self._append(track, b"".join(data))
 
@@ -44,12 +50,6 @@ class TrackWriter:
         """Writes what a resampler held back."""
         for track, decoder in self._decoders.items():
             self._append(track, decoder.flush())
-
-    def _decode(self, track: Track, chunk: AudioChunk) -> bytes:
-        decoder = self._decoders.get(track)
-        if decoder is None:
-            decoder = self._decoders[track] = TrackDecoder(self._layout.rate(track))
-        return decoder.feed(chunk.format.kind, chunk.format.rate, chunk.data, chunk.frames)
 
     def _append(self, track: Track, data: bytes) -> None:
         if data:

@@ -315,8 +315,8 @@ class FrameDecoder:
             skipped = min(self._skip, len(data))
             self._skip -= skipped
             data = data[skipped:]
-        if (whole := self._take_whole(data)) is not None:
-            return [whole]
+        if (text := self.whole_text(data)) is not None:
+            return [Message(TEXT, text, data if self._keep_frames else b"")]
         messages: list[Message] = []
         if not self._buffer:
             if (at := self._drain(data, messages)) < len(data):
@@ -327,17 +327,17 @@ class FrameDecoder:
             del self._buffer[: self._drain(self._buffer, messages)]
         return messages
 
-    def _take_whole(self, data: bytes) -> Message | None:
-        """The message, where one frame and nothing else came: what a client says mostly does."""
-        if self._opcode or self._buffer:
+    def whole_text(self, data: bytes) -> bytes | None:
+        """The text, where one frame and nothing else came: what a client says mostly does. None otherwise:
+        then nothing has been taken."""
+        if self._opcode or self._buffer or self._skip or self._broken:
             return None
         frame = find_text(data, 0)
         if frame is None or frame[2] != len(data):
             return None
         self._torn = False
         mask, begin, _ = frame
-        payload = self._unmask(data[begin:], mask) if mask else data[begin:]
-        return Message(TEXT, payload, data if self._keep_frames else b"")
+        return self._unmask(data[begin:], mask) if mask else data[begin:]
 
     def _drain(self, buffer: bytes | bytearray, messages: list[Message]) -> int:
         """Takes the whole frames; where the rest begins."""

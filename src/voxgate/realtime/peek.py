@@ -44,7 +44,8 @@ _BEGIN: Final = re.compile(rb'"(audio|delta)"\s*:\s*"')
 _SOUND_BEGINS_BYTES: Final = 1024
 _MOST_AROUND_BYTES: Final = 4096
 _MEMBERS: Final = {kind.decode(): member.decode() for kind, member in _SOUND.items()}
-_WRITTEN: Final = {name: (name.decode(), b'"%s"' % name) for name in _SOUND.values()}
+_USUAL_BEGINS: Final = ((b"audio", b'"audio":"'), (b"delta", b'"delta":"'))
+"""Where nobody put white space."""
 
 
 def kind_of(text: bytes) -> bytes | None:
@@ -107,29 +108,38 @@ def _look_closely(text: bytes) -> _Found | None:
     return (kind[1], start, end) if _SOUND.get(kind[1]) == before[1] else None
 
 
+def begin_of_sound(text: bytes) -> tuple[bytes, int] | None:
+    """The name of the member that may be sound, and where its text begins; None where there is none in the
+    first KB."""
+    for name, begin in _USUAL_BEGINS:
+        if (at := text.find(begin, 0, _SOUND_BEGINS_BYTES)) >= 0:
+            return name, at + len(begin)
+    found = _BEGIN.search(text, 0, _SOUND_BEGINS_BYTES)
+    return (found[1], found.end()) if found is not None else None
+
+
 def lift_sound(text: bytes) -> tuple[dict[str, Any], bytes] | None:
     """The message with nothing in the sound's place, and the decoded sound; None unless it is surely one of
     those. Only what is around the sound is decoded as JSON: without escapes a name stands there as it is."""
-    begin = _BEGIN.search(text, 0, _SOUND_BEGINS_BYTES)
-    if begin is None:
+    if (begin := begin_of_sound(text)) is None:
         return None
-    start = begin.end()
+    name, start = begin
     end = text.find(b'"', start)
     if end < 0 or start + len(text) - end > _MOST_AROUND_BYTES:
         return None
     around = text[:start] + text[end:]
-    member, written = _WRITTEN[begin[1]]
-    if b"\\" in around or around.count(written) != 1:
+    if b"\\" in around or around.count(b'"%b"' % name) != 1:
         return None
     try:
         message: Any = orjson.loads(around)
-        sound = pybase64.b64decode(memoryview(text)[start:end], validate=True)
+        sound = pybase64.b64decode(text[start:end], validate=True)
     except (orjson.JSONDecodeError, binascii.Error, ValueError):
         return None
-    if not isinstance(message, dict) or message.get(member) != "":
+    if not isinstance(message, dict):
         return None
     kind = message.get("type")
-    return (message, sound) if isinstance(kind, str) and _MEMBERS.get(kind) == member else None
+    member = _MEMBERS.get(kind) if isinstance(kind, str) else None
+    return (message, sound) if member is not None and message.get(member) == "" else None
 
 
 _LONG_SOUND: Final = re.compile(rb'("(?:audio|delta|raw)"\s*:\s*")([A-Za-z0-9+/]{256,}={0,2})"')

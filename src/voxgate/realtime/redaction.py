@@ -12,6 +12,8 @@ from typing import Any, Final
 REDACTED: Final = "[redacted]"
 _SECRETS: Final = ("authorization", "headers")
 _HOLDERS: Final = ("session", "response")
+REDACTED_MEMBERS: Final = frozenset((*_HOLDERS, "error", "reason", "item", "arguments"))
+"""A message without any of these is never redacted by `redact`."""
 
 _NAMES: Final = (
     r"[\w-]*(?:token(?!s)|passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?key|private[_-]?key"

@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import BinaryIO, Final
 
 import numpy as np
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from voxgate.audio.g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
 from voxgate.audio.pcm import SAMPLE_BYTES, to_bytes, to_samples
-from voxgate.realtime.peek import base64_bytes
+from voxgate.realtime.peek import base64_bytes, begin_of_sound
 from voxgate.recording.eventlog import read_event
 from voxgate.recording.tracks import DamagedRecording, StoredTrack, Window
 from voxgate.traces import AudioChunk, TrackLayout
@@ -38,6 +38,7 @@ _HEAD: Final = {"format": "voxgate.events", "version": VERSION}
 _LEVEL: Final = 6
 """Higher ones take several times as long for less than a twentieth."""
 _LINES_AT_ONCE: Final = 256
+_PROOF_BYTES: Final = 1 << 18
 _LONGEST_LINE: Final = 256 << 20
 """More than the largest message in base64."""
 
@@ -48,7 +49,6 @@ _SOUND: Final = re.compile(
     rb"~([ua])([pml])(\d{1,12}) (\d{1,9})(?: @(\d{1,15}))?(?: -([A-Za-z0-9+/]+={0,2}))? "
 )
 _SOUND_BEGINS: Final = re.compile(rb'"(audio|delta)"\s*:\s*"')
-_SOUND_BEGINS_BYTES: Final = 1024
 _SENDERS: Final[dict[bytes, tuple[Track, bytes, bytes]]] = {
     b"audio": ("user", b'"dir":"client"', b'"input_audio_buffer.append"'),
     b"delta": ("assistant", b'"dir":"server"', b'audio.delta"'),
@@ -61,13 +61,15 @@ _FORMAT_EVENTS: Final = frozenset((
 _MINUS_ZERO: Final = 0x7F
 """Of mu-law: it sounds like 0xFF, so a track does not tell them apart."""
 _KINDS: Final = b"=-~."
+_IS_WHOLE, _HAS_NO_BREAK = _KINDS[0], _KINDS[1]
 
 Tracks = Mapping[Track, StoredTrack]
 
 
-def write_compact(lines: Iterable[bytes], tracks: Tracks, target: BinaryIO) -> Iterator[int]:
+def write_compact(lines: Iterable[bytes], tracks: Tracks, target: BinaryIO) -> Generator[int, None, bytes]:
     """Writes the log to `target`; gives the number of lines from time to time, so that others may have their
-    turn. `lines` have their line breaks; only the last one may be without."""
+    turn, and at last the line that it ends with. `lines` have their line breaks; only the last one may be
+    without."""
     with zstd.ZstdFile(target, "w", options=_OPTIONS) as file:
         file.write(orjson.dumps(_HEAD) + b"\n")
         compactor = _Compactor(tracks)
@@ -81,8 +83,9 @@ def write_compact(lines: Iterable[bytes], tracks: Tracks, target: BinaryIO) -> I
                 file.write(b"".join(written))
                 written.clear()
                 yield count
-        end = {"lines": count, "bytes": size, "sha256": digest.hexdigest()}
-        file.write(b"".join(written) + b"." + orjson.dumps(end) + b"\n")
+        end = b"." + orjson.dumps({"lines": count, "bytes": size, "sha256": digest.hexdigest()}) + b"\n"
+        file.write(b"".join(written) + end)
+    return end
 
 
 def read_compact(source: BinaryIO, tracks: Tracks) -> Iterator[bytes]:
@@ -95,7 +98,7 @@ def read_compact(source: BinaryIO, tracks: Tracks) -> Iterator[bytes]:
         if line[:1] == b".":
             _check_end(line, {"lines": count, "bytes": size, "sha256": digest.hexdigest()})
             return
-        restored = _restored(line, windows, positions)
+        restored = b"".join(_restored(line, windows, positions))
         digest.update(restored)
         size, count = size + len(restored), count + 1
         yield restored
@@ -118,24 +121,31 @@ class _Place:
     def __init__(self, track: StoredTrack) -> None:
         self.window = Window(track)
         self.format: AudioFormat | None = None
+        self.coding = b""
         self._rate = track.rate
-        self._first_frame = 0
+        self._is_as_it_came = False
+        self._scale = 1
+        self._first_byte = 0
         self._bytes = 0
 
     @property
     def at(self) -> int | None:
         """The byte of the track; None where the track has sound of this format resampled."""
-        if self.format is None or self.format.rate != self._rate:
-            return None
-        return self._first_frame * SAMPLE_BYTES + self._bytes * SAMPLE_BYTES // self.format.sample_bytes
+        return self._first_byte + self._bytes * self._scale if self._is_as_it_came else None
 
     def begin(self, chunk_format: AudioFormat) -> None:
         """In the format of the chunk that comes now."""
-        if self.format is not None and chunk_format != self.format:
-            samples = self._bytes // self.format.sample_bytes
-            self._first_frame += samples * self._rate // self.format.rate
+        before = self.format
+        if chunk_format == before:
+            return
+        if before is not None:
+            samples = self._bytes // before.sample_bytes
+            self._first_byte += samples * self._rate // before.rate * SAMPLE_BYTES
             self._bytes = 0
         self.format = chunk_format
+        self.coding = _CODINGS[chunk_format.kind]
+        self._is_as_it_came = chunk_format.rate == self._rate
+        self._scale = SAMPLE_BYTES // chunk_format.sample_bytes
 
     def go_on(self, size: int) -> None:
         self._bytes += size
@@ -148,23 +158,23 @@ class _Compactor:
     def __init__(self, tracks: Tracks) -> None:
         self._layout = TrackLayout()
         self._places = {name: _Place(track) for name, track in tracks.items()}
-        self._is_known: dict[Track, bool] = {}
-        """Whether no event since the track's last chunk may have changed its format."""
+        self._known: dict[Track, _Place] = {}
+        """Where no event since the track's last chunk may have changed its format."""
         self._next: dict[Track, int] = {}
 
     def line(self, line: bytes) -> bytes:
         return self._known_sound(line) or self._read(line) or _whole(line)
 
     def _known_sound(self, line: bytes) -> bytes | None:
-        begin = _SOUND_BEGINS.search(line, 0, _SOUND_BEGINS_BYTES)
-        if begin is None:
+        if (found := begin_of_sound(line)) is None:
             return None
-        track, direction, kind = _SENDERS[begin[1]]
-        start, place = begin.end(), self._places.get(track)
-        end = line.find(b'"', start)
-        if place is None or not self._is_known.get(track) or end < 0:
+        member, start = found
+        track, direction, kind = _SENDERS[member]
+        place = self._known.get(track)
+        if place is None or (end := line.find(b'"', start)) < 0:
             return None
-        if direction not in line[:start] or (kind not in line[:start] and kind not in line[end:]):
+        head = line[:start]
+        if direction not in head or (kind not in head and kind not in line[end:]):
             return None
         return self._without_sound(line, track, place, start, end)
 
@@ -175,7 +185,7 @@ class _Compactor:
         for chunk in self._layout.feed(event):
             return self._unknown_sound(line, chunk)
         if event.type in _FORMAT_EVENTS:
-            self._is_known.clear()
+            self._known.clear()
         return None
 
     def _unknown_sound(self, line: bytes, chunk: AudioChunk) -> bytes | None:
@@ -183,7 +193,8 @@ class _Compactor:
         if place is None:
             return None
         place.begin(chunk.format)
-        self._is_known[chunk.track] = place.at is not None
+        if place.at is not None:
+            self._known[chunk.track] = place
         found = None
         if begin is not None and place.at is not None:
             end = line.find(b'"', begin.end())
@@ -195,14 +206,14 @@ class _Compactor:
     def _without_sound(self, line: bytes, track: Track, place: _Place, start: int, end: int) -> bytes | None:
         """The line without what is between the two places, if that is the track's sound at its place."""
         at, size = place.at, base64_bytes(line, start, end)
-        if at is None or place.format is None or not line.endswith(b"\n"):
+        if at is None or not line.endswith(b"\n"):
             return None
-        coding = _CODINGS[place.format.kind]
-        stored = place.window.read(at, _stored_size(coding, size))
-        zeros = b""
+        coding, zeros = place.coding, b""
         if coding == b"p":
+            stored = place.window.read(at, size)
             encoded = pybase64.b64encode(stored)
         else:
+            stored = place.window.read(at, _stored_size(coding, size))
             encoded, zeros = _companded(coding, line[start:end], stored)
         if len(encoded) != end - start or not line.startswith(encoded, start):
             return None
@@ -303,21 +314,67 @@ def _check_end(line: bytes, found: dict[str, int | str]) -> None:
         raise DamagedRecording("The log is not what was put away: its lines or its tracks were changed.")
 
 
-def _restored(line: bytes, windows: Mapping[Track, Window], positions: dict[bytes, int]) -> bytes:
-    if line[:1] == b"=":
-        return line[1:]
-    if line[:1] == b"-":
-        return line[1:-1]
+def _restored(line: bytes, windows: Mapping[Track, Window], positions: dict[bytes, int]) -> tuple[bytes, ...]:
+    """The line as it was, in pieces."""
+    kind = line[0]
+    if kind == _IS_WHOLE:
+        return (line[1:],)
+    if kind == _HAS_NO_BREAK:
+        return (line[1:-1],)
     head = _SOUND.match(line)
     if head is None:
         raise DamagedRecording("The log has a line that is none.")
-    letter, coding, size = head[1], head[2], _stored_size(head[2], int(head[3]))
-    at = positions.get(letter, 0) if head[5] is None else int(head[5])
+    letter, coding, count, place, moved, zeros = head.groups()
+    size = _stored_size(coding, int(count))
+    at = positions.get(letter, 0) if moved is None else int(moved)
     positions[letter] = at + size
     window = windows.get(_NAMES[letter])
     stored = window.read(at, size) if window is not None else b""
     if len(stored) != size:
         raise DamagedRecording(f"The track {_NAMES[letter]} is shorter than its log says.")
-    encoded = pybase64.b64encode(_sound(coding, stored, head[6]))
-    rest, place = line[head.end() :], int(head[4])
-    return rest[:place] + encoded + rest[place:]
+    begin = head.end()
+    middle = begin + int(place)
+    return line[begin:middle], pybase64.b64encode(_sound(coding, stored, zeros)), line[middle:]
+
+
+# Proof
+
+
+def prove_compact(raw: BinaryIO, source: BinaryIO, tracks: Tracks, end: bytes) -> Iterator[int]:
+    """That the log in `source` gives back the lines in `raw`, byte by byte, and ends with `end`, as
+    `write_compact` said. Gives the number of lines from time to time; DamagedRecording if it is not so. What
+    `end` says of the lines was said of these very bytes, so it need not be summed up again."""
+    expected = _Expected(raw)
+    windows = {name: Window(track) for name, track in tracks.items()}
+    positions: dict[bytes, int] = {}
+    for number, line in enumerate(_stored_lines(source)):
+        if line[:1] == b".":
+            if line != end or not expected.is_over():
+                raise DamagedRecording("The end of the log would not come back.")
+            return
+        for piece in _restored(line, windows, positions):
+            if not expected.goes_on_with(piece):
+                raise DamagedRecording(f"Line {number} of the log would come back as another one.")
+        if not number % _LINES_AT_ONCE:
+            yield number
+    raise DamagedRecording("The log has no end.")
+
+
+class _Expected:
+    """Compares pieces with what a file holds, in large steps."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._data = b""
+        self._at = 0
+
+    def goes_on_with(self, piece: bytes) -> bool:
+        if self._at + len(piece) > len(self._data):
+            self._data = self._data[self._at :] + self._file.read(max(len(piece), _PROOF_BYTES))
+            self._at = 0
+        is_same = self._data.startswith(piece, self._at)
+        self._at += len(piece)
+        return is_same
+
+    def is_over(self) -> bool:
+        return self._at == len(self._data) and not self._file.read(1)

@@ -23,7 +23,7 @@ import pybase64
 from voxgate.realtime import frames
 from voxgate.realtime.frames import FrameDecoder, Message
 from voxgate.realtime.peek import lift_sound
-from voxgate.realtime.redaction import REDACTED, ArgumentDeltas, redact, without_keys
+from voxgate.realtime.redaction import REDACTED, REDACTED_MEMBERS, ArgumentDeltas, redact, without_keys
 from voxgate.recording.masks import apply_mask
 from voxgate.recording.wirelog import CLIENT, FACT, SERVER, WireRecord
 from voxgate.traces.events import Event
@@ -34,6 +34,9 @@ Entry = tuple[bytes, Event]
 _SHORTEST_SECRET: Final = 8
 _DIRECTIONS: Final = {CLIENT: "client", SERVER: "server", FACT: "gateway"}
 _HEADS: Final = {direction: b',"dir":"%s",' % direction.encode() for direction in _DIRECTIONS.values()}
+_SOUND_HEADS: Final = {
+    direction: b'{"t":%%d,"dir":"%b","msg":' % direction.encode() for direction in _DIRECTIONS.values()
+}
 _MESSAGE_LINE: Final = re.compile(rb'\{"t":(\d{1,18}),"dir":"(client|server)","msg":')
 
 
@@ -57,19 +60,38 @@ class EventLogBuilder:
         decoder = self._decoders.get(kind)
         if decoder is None:
             return []
-        direction, arguments = _DIRECTIONS[kind], self._arguments
-        messages: Iterable[Message] = decoder.feed(data)
-        if self._secrets:
-            messages = map(self._without_secrets, messages)
-        entries = (_entry(t_ns, direction, message, arguments) for message in messages)
-        return [entry for entry in entries if entry is not None]
+        direction = _DIRECTIONS[kind]
+        if (text := decoder.whole_text(data)) is not None:
+            return [self._text(t_ns, direction, text)]
+        found = (self._entry(t_ns, direction, message) for message in decoder.feed(data))
+        return [entry for entry in found if entry is not None]
 
-    def _without_secrets(self, message: Message) -> Message:
-        payload = message.payload
+    def _entry(self, t_ns: int, direction: str, message: Message) -> Entry | None:
+        opcode, payload, _ = message
+        if opcode == frames.TEXT:
+            return self._text(t_ns, direction, payload)
+        if opcode in (frames.PING, frames.PONG):
+            return None
+        if self._secrets:
+            payload = self._without_secrets(payload)
+        if opcode == frames.CLOSE:
+            closed = frames.decode_close(payload)
+            close = {"code": closed.code, "reason": without_keys(closed.reason)}
+            return _line(t_ns, direction, b"close", orjson.dumps(close)), Event(t_ns, direction, close=close)
+        mark = b',"broken":true' if opcode == frames.BROKEN else b',"binary":true'
+        return _raw_entry(t_ns, direction, payload, mark)
+
+    def _text(self, t_ns: int, direction: str, text: bytes) -> Entry:
+        if self._secrets:
+            text = self._without_secrets(text)
+        entry = _sound_entry(t_ns, direction, text)
+        return entry if entry is not None else _text_entry(t_ns, direction, text, self._arguments)
+
+    def _without_secrets(self, payload: bytes) -> bytes:
         for secret in self._secrets:
             if secret in payload:
                 payload = payload.replace(secret, REDACTED.encode())
-        return message if payload is message.payload else Message(message.opcode, payload)
+        return payload
 
     def _fact(self, record: WireRecord) -> Entry:
         entry = _text_entry(record.t_ns, "gateway", record.data)
@@ -94,30 +116,15 @@ def read_event(line: bytes) -> Event | None:
     return _read_sound(line) or _read_event(line)
 
 
-def _entry(t_ns: int, direction: str, message: Message, arguments: ArgumentDeltas) -> Entry | None:
-    if message.opcode == frames.TEXT:
-        return _sound_entry(t_ns, direction, message.payload) or _text_entry(
-            t_ns, direction, message.payload, arguments
-        )
-    if message.opcode in (frames.PING, frames.PONG):
-        return None
-    if message.opcode == frames.CLOSE:
-        closed = frames.decode_close(message.payload)
-        close = {"code": closed.code, "reason": without_keys(closed.reason)}
-        return _line(t_ns, direction, b"close", orjson.dumps(close)), Event(t_ns, direction, close=close)
-    mark = b',"broken":true' if message.opcode == frames.BROKEN else b',"binary":true'
-    return _raw_entry(t_ns, direction, message.payload, mark)
-
-
 def _sound_entry(t_ns: int, direction: str, text: bytes) -> Entry | None:
     """Nearly all messages: here the sound is decoded once, for all who need it."""
     lifted = lift_sound(text)
     if lifted is None:
         return None
     message, sound = lifted
-    if redact(message) is not None:
+    if not REDACTED_MEMBERS.isdisjoint(message) and redact(message) is not None:
         return None
-    line = _line(t_ns, direction, b"msg", _on_one_line(text))
+    line = b"".join((_SOUND_HEADS[direction] % t_ns, _on_one_line(text), b"}\n"))
     return line, Event(t_ns, direction, message, None, None, sound)
 
 

@@ -77,9 +77,10 @@ class FlacTrack:
     def _read(self, first: int, frames: int) -> bytes:
         if first != self._at:
             self._sound.seek(first)
-        data = bytes(self._sound.buffer_read(frames, "int16"))
-        self._at = first + len(data) // SAMPLE_BYTES
-        return data
+        buffer = bytearray(frames * SAMPLE_BYTES)
+        found = self._sound.buffer_read_into(buffer, "int16")
+        self._at = first + found
+        return bytes(memoryview(buffer)[: found * SAMPLE_BYTES])
 
     def close(self) -> None:
         self._sound.close()
@@ -98,6 +99,11 @@ def open_track(blobs: Blobs, prefix: str, name: str, rate: int) -> StoredTrack:
     return FlacTrack(blobs.open(f"{prefix}/{name}.flac"))
 
 
+class _UnsyncedFile(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
+    def flush(self) -> None:
+        """It would wait for the disk when it is closed: that is for whoever puts the file where it stays."""
+
+
 class FlacWriter:
     """Writes a mono FLAC file of 16-bit samples; `with` closes it, which makes it whole. A rate that FLAC
     does not take is a ValueError of the first `write`; what comes later is the disk's, an OSError."""
@@ -105,7 +111,7 @@ class FlacWriter:
     def __init__(self, path: Path, rate: int) -> None:
         self._rate = rate
         self._begun = False
-        self._sound = soundfile.SoundFile(
+        self._sound = _UnsyncedFile(
             path, "w", rate, 1, format="FLAC", subtype="PCM_16", compression_level=FLAC_LEVEL
         )
 

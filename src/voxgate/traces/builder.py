@@ -48,9 +48,9 @@ class TraceBuilder:
     def feed(self, event: Event) -> list[AudioChunk]:
         """Takes the next event; gives the audio it carries, for whoever keeps the tracks."""
         self.session.see(event)
-        chunks = self.layout.feed(event)
         if event.sound is not None and event.dir == CLIENT:
-            return chunks  # nobody else wants to know
+            return self.layout.user_sound(event)  # nobody else wants to know
+        chunks = self.layout.feed(event)
         if event.msg is not None:
             handlers = self._handlers.get((event.dir, event.type))
             for handle in self._unknown(event) if handlers is None else handlers:

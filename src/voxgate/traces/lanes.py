@@ -50,17 +50,18 @@ class UserLane:
         return self._end(self.runs[-1]) if self.runs else 0.0
 
     def add(self, frames: int, t_ms: float) -> None:
-        if self.runs and t_ms - self.end_ms <= _GAP_MS:
-            self.runs[-1].frames += frames
-            self._catch_up(t_ms)
-            return
+        if runs := self.runs:
+            last = runs[-1]
+            if t_ms - (last.start_ms + last.frames * 1000 / self.rate) <= _GAP_MS:
+                last.frames += frames
+                if len(runs) > 1:
+                    self._catch_up(t_ms)
+                return
         self._starts.append(self.frames)
         self.runs.append(Run(self.frames, frames, t_ms))
 
     def _catch_up(self, t_ms: float) -> None:
         """A stall whose backlog came in a burst was no pause of the speaker: the audio clock ran on."""
-        if len(self.runs) < 2:
-            return
         before, last = self.runs[-2:]
         gap_ms = last.start_ms - self._end(before)
         if self._end(last) - t_ms >= gap_ms:

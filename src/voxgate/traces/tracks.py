@@ -17,6 +17,7 @@ from voxgate.traces.lanes import AssistantLane, UserLane
 Track = Literal["user", "assistant"]
 TRACKS: tuple[Track, ...] = ("user", "assistant")
 
+_APPEND = "input_audio_buffer.append"
 _NOT_RECORDED = re.compile(r"\[not recorded: (\d{1,12}) bytes\]")
 """In the place of sound that is not to be recorded (`realtime.screening`)."""
 
@@ -39,15 +40,21 @@ class _FrameCounter:
     def __init__(self, first: AudioFormat) -> None:
         self.rate = first.rate
         self._format = first
+        self._is_plain = True
+        self._sample_bytes = first.sample_bytes
         self._bytes = 0
         self._counted = 0
 
     def count(self, chunk_format: AudioFormat, size: int) -> int:
-        if chunk_format is not self._format and chunk_format != self._format:
-            self._format, self._bytes, self._counted = chunk_format, 0, 0
+        if chunk_format is not self._format:
+            if chunk_format != self._format:
+                self._bytes = self._counted = 0
+            self._format, self._is_plain = chunk_format, chunk_format.rate == self.rate
+            self._sample_bytes = chunk_format.sample_bytes
         self._bytes += size
-        samples = self._bytes // chunk_format.sample_bytes
-        total = samples * self.rate // chunk_format.rate
+        total = self._bytes // self._sample_bytes
+        if not self._is_plain:
+            total = total * self.rate // chunk_format.rate
         frames = total - self._counted
         self._counted = total
         return frames
@@ -94,6 +101,16 @@ class TrackLayout:
             self._gateway(event, event.msg)
         return self._server(event, event.msg) if event.dir == SERVER else []
 
+    def user_sound(self, event: Event) -> list[AudioChunk]:
+        """The same of an event of the client that has its sound already: nearly all events are such."""
+        counter, sound, msg = self._counters.get("user"), event.sound, event.msg
+        if counter is None or not sound or not self.recorded or msg is None or msg.get("type") != _APPEND:
+            return self.feed(event)
+        t_ns, chunk_format = event.t_ns, self.input_format
+        frames = counter.count(chunk_format, len(sound))
+        self.user.add(frames, t_ns / 1e6)
+        return [AudioChunk("user", chunk_format, sound, t_ns, None, frames)]
+
     def close(self, t_ms: float) -> None:
         """The call ended then: what waits to be played is not heard any more."""
         self.assistant.close(t_ms)
@@ -107,7 +124,7 @@ class TrackLayout:
 
     def _client(self, event: Event, msg: Json) -> list[AudioChunk]:
         match event.type:
-            case "input_audio_buffer.append":
+            case "input_audio_buffer.append":  # also `user_sound`
                 return self._user_chunk(event, msg)
             case "session.update":
                 # The provider reads in order: what is appended after this is in the new format already.
