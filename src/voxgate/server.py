@@ -25,7 +25,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from voxgate.api.access import Imports
+from voxgate.api.access import Imports, Transcribing
 from voxgate.api.app import build_api
 from voxgate.api.sessions import END_SIGNAL
 from voxgate.auth.credentials import Gatekeeper, Minter
@@ -142,6 +142,7 @@ def build_worker(
         imports=Imports(
             settings.data_dir / "uploads", settings.wire_dir, settings.database_url, settings.prices
         ),
+        transcribing=Transcribing(settings.transcription_of_projects, router.transcribers),
     )
     app = ForwardedHeaders(CrossOrigin(_compose(endpoints, api), settings.cors_origins), proxies)
     return Worker(settings, store, gateway, app, place, revoked, last_signal)

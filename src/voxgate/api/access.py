@@ -19,6 +19,7 @@ from voxgate.auth.keys import ApiKey, KeyRing
 from voxgate.auth.web import COOKIE, CSRF_HEADER, WebSignIn, check_own_page
 from voxgate.core.errors import Forbidden, Unauthenticated
 from voxgate.core.prices import PriceSettings
+from voxgate.core.projects import TranscriptionSettings
 from voxgate.store import Blobs, Kept, Store
 
 
@@ -33,6 +34,15 @@ class Imports:
 
 
 @dataclass(frozen=True)
+class Transcribing:
+    """Who writes down what nobody has: what each project wants, and whether a model can be asked (an error if
+    not)."""
+
+    wanted: Mapping[str, TranscriptionSettings] = field(default_factory=dict)
+    check: Callable[[str], object] = lambda _: None
+
+
+@dataclass(frozen=True)
 class Control:
     """What the endpoints work with; one for the application."""
 
@@ -44,6 +54,7 @@ class Control:
     archive: Archive
     kept: Kept = field(default_factory=Kept)
     imports: Imports | None = None
+    transcribing: Transcribing = field(default_factory=Transcribing)
     # One encoding at a time in a worker: the others wait without taking a thread, and find it done.
     encoding: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     importing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))

@@ -14,7 +14,8 @@ from fastapi.routing import APIRoute
 
 from voxgate import __version__
 from voxgate.api import account, importing, listening, live, scores, sessions, sound
-from voxgate.api.access import Control, Imports
+from voxgate.api import transcribing as words
+from voxgate.api.access import Control, Imports, Transcribing
 from voxgate.api.answers import answer_failures
 from voxgate.api.archive import Archive
 from voxgate.api.shapes import ErrorBody
@@ -32,6 +33,7 @@ def build_api(
     models: Callable[[], list[dict[str, Any]]],
     kept: Kept | None = None,
     imports: Imports | None = None,
+    transcribing: Transcribing | None = None,
 ) -> FastAPI:
     app = FastAPI(
         title="Voxgate",
@@ -46,9 +48,19 @@ def build_api(
         generate_unique_id_function=_operation_id,
         responses={"4XX": {"model": ErrorBody, "description": "What was wrong, and with which field."}},
     )
-    app.state.control = Control(store, blobs, keys, sign_in, models, Archive(blobs), kept or Kept(), imports)
+    app.state.control = Control(
+        store=store,
+        blobs=blobs,
+        keys=keys,
+        sign_in=sign_in,
+        models=models,
+        archive=Archive(blobs),
+        kept=kept or Kept(),
+        imports=imports,
+        transcribing=transcribing or Transcribing(),
+    )
     answer_failures(app)
-    for part in (account, sessions, scores, importing, sound, live, listening):
+    for part in (account, sessions, scores, importing, words, sound, live, listening):
         app.include_router(part.router)
     return app
 

@@ -29,6 +29,7 @@ from voxgate.auth.keys import ApiKey
 from voxgate.core.clock import iso_utc
 from voxgate.core.errors import NotFound, VoxgateError
 from voxgate.realtime.peek import without_sound
+from voxgate.recording.later import read_later
 from voxgate.store import REBUILD, REBUILD_FAILED, REBUILT, filter_fields
 from voxgate.store.fields import ALIASES
 from voxgate.traces.metrics import is_current
@@ -199,7 +200,7 @@ def get_events(
     headers: dict[str, str] = {}
     if size is not None or live:
         end = _whole_lines(control, row["id"], start, size or 0) if live else size or 0
-        lines = _lines(control, row["id"], start, end)
+        lines = _lines(control, row["id"], start, end, live=live)
         headers = {"x-voxgate-next-start": str(max(start, end))} if live else {}
     elif control.blobs.size(f"{folder}/events.zst") is not None:
         # The first piece before the answer begins, so that a damaged log is an error and no empty answer.
@@ -225,8 +226,8 @@ def _whole_lines(control: Control, session_id: str, start: int, size: int) -> in
     return start
 
 
-def _lines(control: Control, session_id: str, start: int, end: int) -> Iterator[bytes]:
-    """The raw log in chunks."""
+def _lines(control: Control, session_id: str, start: int, end: int, *, live: bool) -> Iterator[bytes]:
+    """The raw log in chunks, and what came after the call."""
     for at in range(start, end, CHUNK_BYTES):
         try:
             last = min(at + CHUNK_BYTES, end)
@@ -234,6 +235,8 @@ def _lines(control: Control, session_id: str, start: int, end: int) -> Iterator[
         except NotFound:  # the log was put away meanwhile
             yield from _restored(control, session_id, at)
             return
+    if not live:
+        yield read_later(control.blobs, f"sessions/{session_id}")[max(start - end, 0) :]
 
 
 def _restored(control: Control, session_id: str, start: int, *, sound: bool = True) -> Iterator[bytes]:

@@ -324,6 +324,25 @@ class Rebuilding(_Answer):
     )
 
 
+class TranscribeRequest(_Request):
+    """Without a model: what the settings of the session's project say."""
+
+    model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    language: str | None = Field(default=None, description="Of what is said, as `en`.")
+    prompt: str | None = Field(default=None, description="Words that the model may not know, such as names.")
+
+
+class Transcribed(BaseModel):
+    id: str
+    status: Literal["transcribed", "transcribing", "nothing"] = Field(
+        description="`transcribing`: it takes longer than this answer waits; `nothing`: nothing is without"
+        " words."
+    )
+    transcription: dict[str, Any] | None = Field(
+        description="As in the trace: how many `items` have words of ours, and which have `failed`."
+    )
+
+
 def session_shape(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: row[key] for key in Session.model_fields}
 

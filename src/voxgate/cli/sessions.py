@@ -151,11 +151,51 @@ def rebuild(
         raise typer.Exit(1)
 
 
-def _with_progress(session_ids: list[str]) -> Iterable[str]:
+@app.command(
+    epilog="Example:  voxgate sessions transcribe sess_…    or    "
+    "voxgate sessions transcribe --q 'last:7d' --model gpt-4o-mini-transcribe"
+)
+def transcribe(
+    session_ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...")] = None,
+    project: Annotated[str | None, typer.Option(help="All calls of this project.")] = None,
+    q: Annotated[str | None, typer.Option(help="All calls that the filter finds.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Who transcribes; else as the project's settings say.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="Of what is said, as `en`.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Words that the model may not know.")] = None,
+) -> None:
+    """Have written down what users said where the provider gave no words. Providers take money for it."""
+    named = project is not None or q is not None
+    if bool(session_ids) == named:
+        raise InvalidRequest("Name the calls by their ids, or by --project and --q.")
+    client, failed = Client(), 0
+    body = {"model": model, "language": language, "prompt": prompt}
+    for session_id in _with_progress(session_ids or _found(client, project, q), "Transcribing"):
+        try:
+            status = _words(client.call("POST", f"/api/sessions/{session_id}/transcribe", body))
+        except ApiError as error:
+            status = str(error)
+            failed += 1
+        typer.echo(f"{session_id} {status}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _words(answer: dict[str, Any]) -> str:
+    found = answer["transcription"]
+    if answer["status"] != "transcribed" or found is None:
+        return str(answer["status"])
+    failures = [one["error"].get("message", "") for one in found["failed"]]
+    reasons = "; ".join(dict.fromkeys(failures))
+    return f"{found['items']} utterances" + (f", {len(failures)} failed: {reasons}" if failures else "")
+
+
+def _with_progress(session_ids: list[str], what: str = "Rebuilding") -> Iterable[str]:
     """How many are done and how long the rest takes, where somebody looks."""
     console = Console(stderr=True)
     hidden = not console.is_terminal
-    return progress.track(session_ids, "Rebuilding", console=console, transient=True, disable=hidden)
+    return progress.track(session_ids, what, console=console, transient=True, disable=hidden)
 
 
 def _found(client: Client, project: str | None, q: str | None) -> list[str]:

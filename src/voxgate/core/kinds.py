@@ -15,6 +15,9 @@ class Kind(StrEnum):
     COMPATIBLE = "compatible"
 
 
+FILE_TRANSCRIBERS: Final = frozenset({Kind.OPENAI, Kind.AZURE, Kind.COMPATIBLE})
+"""Those that have OpenAI's `POST /audio/transcriptions`."""
+
 _HOSTS: Final = {"api.openai.com": Kind.OPENAI, "api.x.ai": Kind.XAI}
 _AZURE_OPENAI_HOSTS: Final = (".openai.azure.com", ".openai.azure.us")
 _AZURE_HOSTS: Final = (

@@ -25,10 +25,10 @@ from pydantic import (
 )
 
 from voxgate.core.errors import SettingsError
-from voxgate.core.kinds import Kind, check_options, kind_of_url
+from voxgate.core.kinds import FILE_TRANSCRIBERS, Kind, check_options, kind_of_url
 from voxgate.core.networks import network_text
 from voxgate.core.prices import PriceSettings
-from voxgate.core.projects import Days, OriginPattern, ProjectSettings
+from voxgate.core.projects import Days, OriginPattern, ProjectSettings, TranscriptionSettings
 
 CONFIG_NAME: Final = "voxgate.toml"
 ENV_PREFIX: Final = "VOXGATE_"
@@ -243,6 +243,36 @@ class Settings(_Section):
                     known = ", ".join([*self.providers, LOCAL])
                     raise ValueError(f"routes.{number}.providers: unknown provider {name!r}; known: {known}")
         return self
+
+    @model_validator(mode="after")
+    def _check_transcription(self) -> Settings:
+        for name, wanted in self.transcription_of_projects.items():
+            if not self.transcribers(wanted.model):
+                raise ValueError(f"projects.{name}.transcribe: {self.no_transcriber(wanted.model)}")
+        return self
+
+    def transcribers(self, model: str) -> list[str]:
+        """The providers that a model is asked of to transcribe what was recorded, in order."""
+        route = self.route_for(model)
+        names = [name for name in route.providers if name != LOCAL] if route is not None else []
+        return [name for name in names if self.providers[name].kind in FILE_TRANSCRIBERS]
+
+    def no_transcriber(self, model: str) -> str:
+        """Why there is none."""
+        route = self.route_for(model)
+        if route is None:
+            return f'no route serves the model {model!r}; add one: [[routes]] with model = "{model}"'
+        return (
+            f"the model {model!r} is served by {', '.join(route.providers)}, where files cannot be"
+            " transcribed;"
+            f" providers of these kinds can: {', '.join(sorted(FILE_TRANSCRIBERS))}"
+        )
+
+    @property
+    def transcription_of_projects(self) -> dict[str, TranscriptionSettings]:
+        """Of those that want it."""
+        found = {name: project.transcribe for name, project in self.projects.items()}
+        return {name: wanted for name, wanted in found.items() if wanted is not None}
 
     def route_for(self, model: str) -> RouteSettings | None:
         """The first route whose pattern matches. The model `local` needs none."""

@@ -4,12 +4,10 @@ network or the endpoint does, and does not try again: whoever asks decides that.
 
 from __future__ import annotations
 
-import email.utils
 import gzip
 import http.client
 import logging
 import ssl
-import time
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.error import HTTPError, URLError
@@ -19,11 +17,11 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from voxgate import __version__
+from voxgate.core.retries import retry_after_seconds
 from voxgate.export.target import OtlpTarget
 
 _LATER: Final = frozenset({429, 502, 503, 504})
 """The statuses after which a client shall try again (OTLP specification, OTLP/HTTP Response)."""
-_LONGEST_WAIT: Final = 3600.0
 _ANSWER_BYTES: Final = 64 << 10
 _SHOWN: Final = 300
 
@@ -96,18 +94,5 @@ def _declined(error: HTTPError) -> Outcome:
     shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_SHOWN]
     message = f"{error.code} {error.reason}" + (f": {shown}" if shown else "")
     if error.code in _LATER:
-        return Outcome("later", message, _wait_seconds(error.headers.get("retry-after")))
+        return Outcome("later", message, retry_after_seconds(error.headers.get("retry-after")))
     return Outcome("refused", message)
-
-
-def _wait_seconds(value: str | None) -> float | None:
-    """`Retry-After` in seconds or as a date (RFC 9110, section 10.2.3); None for nothing that is either."""
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return min(float(value), _LONGEST_WAIT)
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return min(max(0.0, moment.timestamp() - time.time()), _LONGEST_WAIT)

@@ -8,9 +8,11 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 
+from voxgate.core.prices import PriceTable
 from voxgate.core.settings import Settings
 from voxgate.export.outbox import Outbox
 from voxgate.jobs.compaction import Compactor
+from voxgate.jobs.dictation import Dictation
 from voxgate.jobs.indexing import Indexing
 from voxgate.jobs.machines import Machine, machine_id
 from voxgate.jobs.memory import collect_rarely
@@ -18,9 +20,13 @@ from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.recorder import Recorder
 from voxgate.jobs.redaction import Redactions
 from voxgate.jobs.retention import Retention
+from voxgate.jobs.scribes import Scribes
 from voxgate.jobs.shares import Share
 from voxgate.jobs.sharing import Sharing
-from voxgate.store import Kept, Store, open_blobs, open_shared
+from voxgate.jobs.transcription_marks import Marks
+from voxgate.jobs.transcriptions import Parts, Transcriptions
+from voxgate.providers.routes import Router
+from voxgate.store import Blobs, Kept, Store, open_blobs, open_shared
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +53,8 @@ def run_recorder(
             redactions = Redactions(
                 settings.redaction_of_projects, scratch, settings.provider_keys(os.environ)
             )
+            rebuilder = Rebuilder(store, blobs, share.has, redactions, compactor)
+            transcriptions = _transcriptions(settings, store, blobs, share, rebuilder, redactions, outbox)
             retention = Retention(store, blobs, kept, sound_kept, compactor=compactor, scratch=scratch)
             recorder = Recorder(
                 wire_dir=settings.wire_dir,
@@ -55,14 +63,44 @@ def run_recorder(
                 share=share,
                 retention=retention if share.is_first else None,
                 compactor=compactor,
-                rebuilder=Rebuilder(store, blobs, share.has, redactions, compactor),
+                rebuilder=rebuilder,
+                transcriptions=transcriptions,
                 redactions=redactions,
                 indexing=Indexing(store),
-                on_finished=_into(outbox) if outbox is not None else lambda _: None,
+                on_finished=transcriptions.add,
                 sharing=_sharing(settings, store, share),
             )
             ready()
             recorder.run(stop, at_once)
+            transcriptions.close()
+
+
+def _transcriptions(
+    settings: Settings,
+    store: Store,
+    blobs: Blobs,
+    share: Share,
+    rebuilder: Rebuilder,
+    redactions: Redactions,
+    outbox: Outbox | None,
+) -> Transcriptions:
+    """A session is exported when it has all the words it will get."""
+    dictation = Dictation(settings.provider_keys(os.environ))
+    parts = Parts(
+        store=store,
+        blobs=blobs,
+        marks=Marks(settings.data_dir / "transcribe"),
+        scribes=Scribes(blobs, dictation),
+        rebuilder=rebuilder,
+        router=Router(settings, os.environ),
+        prices=PriceTable(settings.prices),
+        wanted=settings.transcription_of_projects,
+        redactions=redactions,
+        is_ours=share.has,
+        on_done=_into(outbox) if outbox is not None else lambda _: None,
+        holder=machine_id(settings.data_dir) if settings.machines_share else None,
+    )
+    return Transcriptions(parts)
 
 
 def _sharing(settings: Settings, store: Store, share: Share) -> Sharing | None:

@@ -8,7 +8,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from voxgate.core.errors import NotFound, StoreUnavailable
 from voxgate.jobs.closing import close_trace, row_of
@@ -29,6 +29,14 @@ _MADE_OF_THE_CALL: Final = ("heard.ogg", "heard.flac", "mix.ogg", "mix.flac", "h
 logger = logging.getLogger(__name__)
 
 
+class _Wish(NamedTuple):
+    session_id: str
+    then: Callable[[bool], None]
+    """Told whether it was done."""
+    is_inner: bool = False
+    """Whether nobody but us was asked."""
+
+
 class Rebuilder:
     """`step` does a bounded piece."""
 
@@ -47,18 +55,22 @@ class Rebuilder:
         self._compactor = compactor
         self._store = store
         self._blobs = blobs
-        self._asked: deque[str] = deque()
+        self._asked: deque[_Wish] = deque()
         self._last_signal: int | None = None
         self._next_look = 0.0
-        self._work: tuple[str, Iterator[None]] | None = None
+        self._work: tuple[_Wish, Iterator[None]] | None = None
+
+    def ask(self, session_id: str, then: Callable[[bool], None]) -> None:
+        """From within this process; `then` is told whether it was done."""
+        self._asked.append(_Wish(session_id, then, is_inner=True))
 
     def step(self) -> bool:
         """Whether there was anything to do."""
         try:
             self._look()
             if self._work is None and self._asked:
-                session_id = self._asked.popleft()
-                self._work = session_id, self._rebuild(session_id)
+                wish = self._asked.popleft()
+                self._work = wish, self._rebuild(wish.session_id)
             return self._work is not None and self._advance(*self._work)
         except StoreUnavailable as error:
             logger.warning("rebuilding waits for the database: %s", error)
@@ -75,32 +87,35 @@ class Rebuilder:
         for signal_id, kind, target in self._store.signals_after(self._last_signal):
             self._last_signal = signal_id
             if kind == REBUILD and self._is_ours(target):
-                self._asked.append(target)
+                self._asked.append(_Wish(target, self._answer(target)))
 
-    def _advance(self, session_id: str, work: Iterator[None]) -> bool:
+    def _answer(self, session_id: str) -> Callable[[bool], None]:
+        return lambda is_done: self._store.add_signal(REBUILT if is_done else REBUILD_FAILED, session_id)
+
+    def _advance(self, wish: _Wish, work: Iterator[None]) -> bool:
         deadline = time.monotonic() + _SLICE_SECONDS
         try:
             while time.monotonic() < deadline:
                 if next(work, work) is work:
-                    self._end(session_id, REBUILT)
+                    self._work = None
+                    wish.then(True)
                     return True
         except StoreUnavailable:
             self._work = None
-            self._asked.appendleft(session_id)
+            self._asked.appendleft(wish)
             raise
         except NotFound:
             # Its blobs are on another machine, whose recorder was asked as well; or it was just deleted.
-            logger.info("session %s cannot be rebuilt here: it has no event log", session_id)
+            logger.info("session %s cannot be rebuilt here: it has no event log", wish.session_id)
             self._work = None
+            if wish.is_inner:
+                wish.then(False)
         except Exception:
             # Whatever it is, the trace stays as it was, and the others go on.
-            logger.exception("session %s cannot be rebuilt", session_id)
-            self._end(session_id, REBUILD_FAILED)
+            logger.exception("session %s cannot be rebuilt", wish.session_id)
+            self._work = None
+            wish.then(False)
         return True
-
-    def _end(self, session_id: str, how: str) -> None:
-        self._work = None
-        self._store.add_signal(how, session_id)
 
     def _rebuild(self, session_id: str) -> Generator[None, None, None]:
         prefix = f"sessions/{session_id}"
@@ -112,14 +127,7 @@ class Rebuilder:
             redaction is not None and self._compactor is not None and not self._compactor.release(session_id)
         ):
             yield  # another recorder is just putting it away
-        for number, line in enumerate(read_lines(self._blobs, prefix)):
-            event = read_event(line)
-            if event is not None:
-                builder.feed(event)
-                if redaction is not None:
-                    redaction.see(event, builder.layout)
-            if not number % _LINES_PER_STEP:
-                yield
+        yield from self._read(builder, redaction, prefix)
         closed = yield from close_trace(builder, self._blobs, prefix, redaction)
         for key in closed.keys:
             while not self._blobs.sync(key):
@@ -129,9 +137,21 @@ class Rebuilder:
         if self._store.session_revision(session_id) is None:  # deleted meanwhile: nothing may be left
             self._blobs.delete_prefix(f"{prefix}/")
             return
+        if redaction is not None:
+            redaction.add_former(closed.trace, row["data"].get("redaction"))
         self._store.save_trace(row_of(closed.trace), [span.to_json() for span in closed.trace.spans])
         if redaction is not None and self._compactor is not None:
             self._compactor.add(session_id)
+
+    def _read(self, builder: TraceBuilder, redaction: Redaction | None, prefix: str) -> Iterator[None]:
+        for number, line in enumerate(read_lines(self._blobs, prefix)):
+            event = read_event(line)
+            if event is not None:
+                builder.feed(event)
+                if redaction is not None:
+                    redaction.see(event, builder.layout)
+            if not number % _LINES_PER_STEP:
+                yield
 
     def _is_released(self, session_id: str) -> bool:
         return self._compactor is None or self._compactor.release(session_id)

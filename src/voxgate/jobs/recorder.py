@@ -25,6 +25,7 @@ from voxgate.jobs.redaction import Redactions
 from voxgate.jobs.retention import Retention
 from voxgate.jobs.shares import WHOLE, Share
 from voxgate.jobs.sharing import Sharing
+from voxgate.jobs.transcriptions import Transcriptions
 from voxgate.recording.wirelog import LOCK_NAME, remove_left_folders, wire_logs, writer_is_alive
 from voxgate.store import Blobs, Store
 
@@ -76,6 +77,7 @@ class Recorder:
         poll_ms: float = 50,
         retention: Retention | None = None,
         compactor: Compactor | None = None,
+        transcriptions: Transcriptions | None = None,
         rebuilder: Rebuilder | None = None,
         indexing: Indexing | None = None,
         redactions: Redactions | None = None,
@@ -93,7 +95,9 @@ class Recorder:
         self._setbacks: dict[Path, _Setback] = {}
         self._next_tidying = 0.0
         self._compactor = compactor
-        self._beside = [work for work in (retention, rebuilder, indexing, compactor) if work is not None]
+        self._transcriptions = transcriptions
+        beside = (transcriptions, retention, rebuilder, indexing, compactor)
+        self._beside = [work for work in beside if work is not None]
         self._on_finished = on_finished
         self._sharing = sharing
         self._next_find = 0.0
@@ -147,6 +151,8 @@ class Recorder:
     def _begin(self, path: Path) -> SessionRecording:
         if self._compactor is not None:
             self._compactor.forget(path.stem)
+        if self._transcriptions is not None:
+            self._transcriptions.forget(path.stem)
         return SessionRecording(path, self._store, self._blobs, self._finished, self._redactions)
 
     def _finished(self, session_id: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from voxgate.core.patterns import Rules, replaced
 from voxgate.jobs.scratch import scratch_folder
 from voxgate.jobs.tracks import CallMixer
+from voxgate.recording.later import LATER
 from voxgate.recording.reading import LOG
 from voxgate.recording.redacting import LogCleaner, redact_log, silence_tracks
 from voxgate.recording.soundless import restore_raw
@@ -24,13 +25,13 @@ from voxgate.traces.summary import title_of
 from voxgate.traces.tracks import TRACKS
 
 PENDING: Final = "pending"
-_CLEANED: Final = ("items", "errors", "events", "config", "close", "error")
+_CLEANED: Final = ("items", "errors", "events", "config", "close", "error", "transcription")
 """Of a trace's data: what may repeat words."""
 _CUTS: Final = frozenset((2000, 20_000))
 """Texts of these lengths were cut by the trace, perhaps within what is to be found …"""
 _CUT_TAIL: Final = 200
 """… so their ends go."""
-_KEPT: Final = frozenset((LOG, "lanes.json", "peaks.json", *(f"{name}.pcm" for name in TRACKS)))
+_KEPT: Final = frozenset((LOG, LATER, "lanes.json", "peaks.json", *(f"{name}.pcm" for name in TRACKS)))
 
 
 class Redactions:
@@ -100,6 +101,13 @@ class Redaction:
             "found": words.counts,
             "silenced_ms": self._outcome.silenced_ms if self._outcome is not None else {},
         }
+
+    def add_former(self, trace: Trace, former: Json | None) -> None:
+        """What an earlier one has found is not there to be found again."""
+        ours = trace.data["redaction"]
+        for part in ("found", "silenced_ms"):
+            for name, count in ((former or {}).get(part) or {}).items():
+                ours[part][name] = round(ours[part].get(name, 0) + count, 3)
 
 
 def _delete_made_of_it(blobs: Blobs, prefix: str) -> None:

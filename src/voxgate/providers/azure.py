@@ -2,13 +2,17 @@
 
     …/openai/v1/realtime?model=DEPLOYMENT                              GA
     …/openai/realtime?api-version=VERSION&deployment=DEPLOYMENT        beta, deprecated in April 2026
+    …/openai/v1/audio/transcriptions, …/openai/deployments/DEPLOYMENT/audio/transcriptions?api-version=VERSION
 
-Source: request heads of the official SDKs and a recorded call of the first form, July 2026.
+Source: request heads of the official SDKs and a recorded call of the first form, July 2026; for the last
+line the vendor's documents, untried.
 """
 
 from __future__ import annotations
 
-from voxgate.providers.facts import Facts, Form, api_key
+from urllib.parse import quote
+
+from voxgate.providers.facts import Facts, Form, api_key, files_below
 from voxgate.realtime.dialects import Dialect
 
 
@@ -23,4 +27,12 @@ def form(base: str, api_version: str | None) -> Form:
     return Form(f"{root}/openai/realtime", "deployment", version, Dialect.BETA)
 
 
-FACTS = Facts(form=form, key=api_key, key_variable="AZURE_OPENAI_API_KEY")
+def files(base: str, api_version: str | None, model: str) -> Form:
+    """Where speech in files is transcribed, in the same two forms."""
+    if form(base, api_version).dialect is Dialect.GA:
+        return files_below(f"{base.removesuffix('/openai/v1')}/openai/v1", api_version, model)
+    root = base.removesuffix("/openai")
+    return files_below(f"{root}/openai/deployments/{quote(model)}", api_version, model)
+
+
+FACTS = Facts(form=form, files=files, key=api_key, key_variable="AZURE_OPENAI_API_KEY")

@@ -30,6 +30,12 @@ def below(base: str) -> Form:
     return Form(f"{base}/realtime")
 
 
+def files_below(base: str, api_version: str | None, model: str) -> Form:
+    """OpenAI's form of the same, for files of sound."""
+    parameters = (("api-version", api_version),) if api_version else ()
+    return Form(f"{base}/audio/transcriptions", parameters=parameters)
+
+
 def bearer(key: str) -> Header:
     return "Authorization", f"Bearer {key}"
 
@@ -50,6 +56,8 @@ class Facts:
     """Where its key is looked for if settings do not say."""
     models: tuple[str, ...] = ()
     """Those it is known to serve: what a route's pattern stands for in `GET /v1/models`."""
+    files: Callable[[str, str | None, str], Form] | None = None
+    """The form of `POST …/audio/transcriptions`, from the same and the model; None: it has none."""
     transcribes: bool = True
     """Whether it has transcription sessions (`?intent=transcription`)."""
     not_forwarded: frozenset[str] = frozenset({"api-version"})

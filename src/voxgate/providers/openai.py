@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from voxgate.providers.facts import Facts, below
+from voxgate.providers.facts import Facts, below, files_below
 
 REALTIME_MODELS: Final = (
     "gpt-realtime-2.1",
@@ -38,4 +38,4 @@ ALIASES: Final[Mapping[str, str]] = {
 """Name or pattern → the live model that serves it. Not to `gpt-realtime` and `gpt-realtime-mini`: their end
 is announced for 20 January 2027."""
 
-FACTS: Final = Facts(form=lambda base, _: below(base), models=REALTIME_MODELS)
+FACTS: Final = Facts(form=lambda base, _: below(base), files=files_below, models=REALTIME_MODELS)

@@ -67,6 +67,18 @@ class Upstream:
         return f"{'wss' if self.tls else 'ws'}://{self.authority}{self.target}"
 
 
+@dataclass(frozen=True, slots=True)
+class Transcriber:
+    """Where files of sound become words: `POST …/audio/transcriptions`."""
+
+    provider: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    model: str
+    """By the provider's own name for it."""
+    priced_as: tuple[str, ...]
+
+
 class Router:
     """Knows all providers. `local` is the embedded provider, where it runs."""
 
@@ -125,6 +137,22 @@ class Router:
         """InvalidModel, with the field that named it, unless this is one model that a route serves."""
         if _is_pattern(model) or self._resolve(model)[0] is None:
             raise self._no_route(model, param)
+
+    def transcribers(self, model: str) -> list[Transcriber]:
+        """Who is asked to transcribe files of sound, in order; with those of whom no key is known left out.
+        InvalidModel when nobody could be asked, UpstreamRefused when nobody has a key."""
+        names = self._settings.transcribers(model)
+        if not names or _is_pattern(model):
+            raise InvalidModel(f"Nothing can be transcribed: {self._settings.no_transcriber(model)}.")
+        route = self._settings.route_for(model)
+        live, keys = (route and route.upstream_model) or model, {}
+        for name in names:
+            if (key := self._key_of(self._providers[name])) is not None:
+                keys[name] = key
+        if not keys:
+            missing = "; ".join(f"{name}: set {_key_variable(self._providers[name])}" for name in names)
+            raise UpstreamRefused(f"No provider that could transcribe with {model!r} has a key ({missing}).")
+        return [_transcriber(name, self._providers[name], live, key) for name, key in keys.items()]
 
     def _no_route(self, model: str, param: str | None = None) -> InvalidModel:
         listed = ", ".join(entry["id"] for entry in self.models(aliases=False))
@@ -241,6 +269,21 @@ def _upstream(
         refused=facts.refused,
         translator=facts.translator,
         secret=key,
+    )
+
+
+def _transcriber(name: str, provider: ProviderSettings, model: str, key: str) -> Transcriber:
+    facts, base, known_as = facts_of(provider), urlsplit(provider.base_url), provider.name_of(model)
+    if facts.files is None:
+        raise InvalidModel(f"{name} transcribes no files.")
+    form = facts.files(base.path.rstrip("/"), provider.api_version, known_as)
+    query = f"?{urlencode(form.parameters, quote_via=quote)}" if form.parameters else ""
+    return Transcriber(
+        provider=name,
+        url=f"{base.scheme}://{base.netloc}{form.path}{query}",
+        headers=dict([facts.key(key)] if key else []),
+        model=known_as,
+        priced_as=(f"{provider.kind}/{known_as}",) if facts.own_prices else (known_as, model),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final, Self
 from voxgate.core.errors import NotFound
 from voxgate.recording.compact import read_compact
 from voxgate.recording.eventlog import read_event
+from voxgate.recording.later import read_later
 from voxgate.recording.sound import CallSound, Plan, plan_of, read_plan
 from voxgate.recording.tracks import FlacTrack, StoredTrack, open_track
 from voxgate.store import Blobs
@@ -29,11 +30,12 @@ def read_lines(blobs: Blobs, prefix: str) -> Iterator[bytes]:
         file = blobs.open(f"{prefix}/{LOG}")
     except NotFound:
         yield from _restored_lines(blobs, prefix)
-        return
-    with file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield line
+    else:
+        with file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield line
+    yield from read_later(blobs, prefix).splitlines(keepends=True)
 
 
 def _restored_lines(blobs: Blobs, prefix: str) -> Iterator[bytes]:

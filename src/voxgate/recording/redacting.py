@@ -18,6 +18,7 @@ from voxgate.audio.pcm import SAMPLE_BYTES
 from voxgate.core.patterns import mark_of
 from voxgate.realtime.screening import Screen
 from voxgate.recording.eventlog import read_event
+from voxgate.recording.later import LATER
 from voxgate.recording.reading import LOG, read_lines
 from voxgate.recording.tracks import open_track
 from voxgate.recording.utterances import Stretch, Utterances, stream_key
@@ -72,6 +73,7 @@ def redact_log(blobs: Blobs, prefix: str, cleaner: LogCleaner, folder: Path) -> 
                 yield
     if cleaner.changed:
         blobs.put_file(f"{prefix}/{LOG}", scratch)
+        blobs.delete_prefix(f"{prefix}/{LATER}")
     return cleaner.changed
 
 
@@ -164,6 +166,8 @@ class LogCleaner:
     def _message(self, event: Event, message: dict[str, Any]) -> dict[str, Any]:
         if event.dir == "gateway" and event.type == "gateway.opened":
             return message  # the request and the credential: no words of the call
+        if event.dir == "gateway" and event.type == "gateway.transcribed":
+            return {**message, **self._words.cleaned({key: message.get(key) for key in ("text", "error")})}
         key = stream_key(event, message)
         if key is not None and key in self._pieces:
             piece = next(self._pieces[key], "")

@@ -14,6 +14,7 @@ import orjson
 
 from voxgate.core.errors import NotFound
 from voxgate.realtime.screening import Screen
+from voxgate.recording.later import LATER
 from voxgate.recording.reading import COMPACT_LOG, LOG, read_lines
 from voxgate.recording.tracks import DamagedRecording, open_track
 from voxgate.store import Blobs
@@ -65,7 +66,7 @@ def restore_raw(blobs: Blobs, prefix: str, layout: TrackLayout, folder: Path) ->
                 yield
     for name in [*made, LOG]:  # the log last: until then the one that was put away counts
         blobs.put_file(f"{prefix}/{name}", folder / name)
-    for name in [COMPACT_LOG, *(f"{track}.flac" for track in TRACKS)]:
+    for name in [COMPACT_LOG, LATER, *(f"{track}.flac" for track in TRACKS)]:
         blobs.delete_prefix(f"{prefix}/{name}")
 
 

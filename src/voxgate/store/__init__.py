@@ -16,16 +16,30 @@ from voxgate.store.opening import check_blobs, open_blobs, open_shared
 from voxgate.store.places import filter_fields
 from voxgate.store.scores import ScoreRows
 from voxgate.store.sessions import SessionRows
-from voxgate.store.signals import REBUILD, REBUILD_FAILED, REBUILT, SignalRows
+from voxgate.store.signals import (
+    NOT_TRANSCRIBED,
+    REBUILD,
+    REBUILD_FAILED,
+    REBUILT,
+    TRANSCRIBE,
+    TRANSCRIBED,
+    SignalRows,
+)
 from voxgate.store.spending import SpendingRows, Spent
 from voxgate.store.stats import Asked, SessionStats
 from voxgate.store.views import ViewRows
 
 __all__ = [
+    "NOT_TRANSCRIBED",
     "REBUILD",
     "REBUILD_FAILED",
     "REBUILT",
+<<<<<<< HEAD
     "Asked",
+=======
+    "TRANSCRIBE",
+    "TRANSCRIBED",
+>>>>>>> 0472795 (Words where the provider gave none: utterances are transcribed after the call)
     "Blobs",
     "FolderBlobs",
     "InvalidBlobKey",

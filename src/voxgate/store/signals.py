@@ -13,6 +13,10 @@ KEPT_SECONDS = 24 * 3600
 REBUILD = "rebuild_session"
 REBUILT = "session_rebuilt"
 REBUILD_FAILED = "session_not_rebuilt"
+TRANSCRIBE = "transcribe_session"
+"""Its target is JSON: `session_id`, and what is `wanted`."""
+TRANSCRIBED = "session_transcribed"
+NOT_TRANSCRIBED = "session_not_transcribed"
 _LOCK = 0x766F787369676E  # of PostgreSQL
 
 

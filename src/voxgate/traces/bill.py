@@ -51,7 +51,7 @@ class Bill:
 
 def bill_of(session: SessionState, conversation: Conversation, responses: Responses) -> Bill:
     prices, all_responses = session.prices, responses.all
-    transcripts = {key: one for key, one in conversation.transcripts.items() if one.completed_ns is not None}
+    transcripts = {key: one for key, one in conversation.transcripts.items() if one.is_whole}
     price = _price(prices.get("price"))
     told = {key: cost_of(one.usage, price) for key, one in all_responses.items() if flat_usage(one.usage)}
     words = {
@@ -83,6 +83,8 @@ def _price(shown: object) -> Price | None:
 
 
 def _transcriber(prices: Json, transcript: Transcript) -> Price | None:
+    if transcript.is_ours:  # after the call, perhaps long after it: it has its own
+        return _price(transcript.price)
     return _price(listed_as(obj(prices, "transcription"), transcript.model or ""))
 
 

@@ -91,6 +91,7 @@ class TraceBuilder:
             "gateway.error": session.on_gateway_error,
             "gateway.lost": session.on_lost,
             "gateway.closed": session.on_closed,
+            "gateway.transcribed": self.conversation.on_transcribed,
         }
         return {(GATEWAY, name): (handle,) for name, handle in facts.items()}
 

@@ -60,10 +60,18 @@ class Transcript:
     model: str | None = None
     """Who transcribed it."""
     error: Json | None = None
+    is_ours: bool = False
+    """Whether the gateway had it made after the call, from the stored sound."""
+    price: Json = field(default_factory=dict)
+    """Of ours, as it was then."""
 
     @property
     def text(self) -> str:
         return " ".join(part.strip() for _, part in sorted(self.parts.items()) if part.strip())
+
+    @property
+    def is_whole(self) -> bool:
+        return self.completed_ns is not None or self.is_ours
 
 
 @dataclass(slots=True)
@@ -99,6 +107,8 @@ class Conversation:
         self.items: dict[str, Item] = {}
         self.order: list[str] = []
         self.transcripts: dict[str, Transcript] = {}
+        self.untranscribed: dict[str, Json] = {}
+        """Items that the gateway could not have transcribed after the call, and why."""
         self._session = session
         self._layout = layout
         self._users: dict[str, UserItem] = {}
@@ -325,6 +335,25 @@ class Conversation:
         transcript, _ = self._transcript(msg)
         item_id = string(msg, "item_id")
         transcript.error = self._session.error(event, "transcription", obj(msg, "error"), item_id=item_id)
+
+    def on_transcribed(self, event: Event, msg: Json) -> None:
+        """What the gateway had transcribed after the call. The provider's own words count before it."""
+        item_id, text = name_of(msg, "item_id"), string(msg, "text")
+        known = self.transcripts.get(item_id or "")
+        if item_id is None or (known is not None and known.completed_ns is not None):
+            return
+        if text is not None:
+            self.untranscribed.pop(item_id, None)
+            self.transcripts[item_id] = Transcript(
+                parts={0: text},
+                usage=obj(msg, "usage"),
+                model=name_of(msg, "model"),
+                error=known.error if known is not None else None,
+                is_ours=True,
+                price=obj(msg, "price"),
+            )
+        elif known is None or not known.is_ours:
+            self.untranscribed[item_id] = obj(msg, "error")
 
     def _transcript(self, msg: Json) -> tuple[Transcript, int]:
         item_id = string(msg, "item_id") or ""

@@ -169,7 +169,7 @@ def _ghost_interruption_rate(facts: Facts) -> Result:
 
 def _is_ghost(user: UserItem, facts: Facts) -> bool | None:
     transcript = facts.conversation.transcripts.get(user.item_id or "")
-    written = transcript is not None and transcript.completed_ns is not None
+    written = transcript is not None and transcript.is_whole
     if transcript is not None and written and turntaking.is_backchannel(transcript.text):
         return True
     if facts.sound is not None and is_paced(user, facts.layout) and user.ended_ns is not None:
@@ -382,7 +382,7 @@ def _said(facts: Facts) -> list[Said]:
         for user in turn.users:
             transcript = facts.conversation.transcripts.get(user.item_id or "")
             if user.kind == "speech" and user.ended_ns is not None:
-                written = transcript is not None and transcript.completed_ns is not None
+                written = transcript is not None and transcript.is_whole
                 text = transcript.text if transcript is not None and written else None
                 found.append(Said(*_window(user, facts.layout), text))
     return found

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from voxgate.traces.assembly import Assembly
-from voxgate.traces.conversation import Turn, UserItem
+from voxgate.traces.conversation import Transcript, Turn, UserItem
 from voxgate.traces.events import Json, string
 from voxgate.traces.interruptions import is_interrupted
 from voxgate.traces.lanes import Run
@@ -106,7 +106,8 @@ def _user_span(one: Assembly, user: UserItem) -> Span:
         "vad": user.vad,
         "audio_start_ms": user.audio_start_ms,
         "audio_end_ms": user.audio_end_ms,
-        "transcription_model": one.session.transcription_model if user.kind == "speech" else None,
+        "transcription_model": _transcription_model(one, user, transcript),
+        "transcribed_by": "voxgate" if transcript is not None and transcript.is_ours else None,
     }
     return Span(
         id=one.id("user", user.item_id or user.number),
@@ -123,6 +124,12 @@ def _user_span(one: Assembly, user: UserItem) -> Span:
         metrics=user_metrics(user, transcript, one.layout, one.sound),
         attachments=_user_clip(one, user),
     )
+
+
+def _transcription_model(one: Assembly, user: UserItem, transcript: Transcript | None) -> str | None:
+    if transcript is not None and transcript.is_ours:
+        return transcript.model
+    return one.session.transcription_model if user.kind == "speech" else None
 
 
 def _user_times(one: Assembly, user: UserItem) -> tuple[float, float | None]:

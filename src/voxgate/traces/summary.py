@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from voxgate.traces.assembly import Assembly
+from voxgate.traces.conversation import Conversation
 from voxgate.traces.events import Json, name_of, obj, string
 from voxgate.traces.metrics import Measured
 from voxgate.traces.model import Span, round_ms
@@ -94,6 +95,7 @@ def data_of(one: Assembly, found: Measured) -> Json:
         "voice": _voice(session),
         "turn_detection": session.turn_detection or None,
         "transcription_model": session.transcription_model,
+        "transcription": _transcription(one.conversation),
         "formats": {
             "input": {"type": layout.input_format.kind, "rate": layout.input_format.rate},
             "output": {"type": layout.output_format.kind, "rate": layout.output_format.rate},
@@ -117,6 +119,15 @@ def data_of(one: Assembly, found: Measured) -> Json:
         "messages": session.messages,
         "items": [item.to_json() for item in one.conversation.items.values()],
     }
+
+
+def _transcription(conversation: Conversation) -> Json | None:
+    """What the gateway had transcribed after the call; None if nothing."""
+    ours = [one for one in conversation.transcripts.values() if one.is_ours]
+    failed = [{"item_id": item_id, "error": error} for item_id, error in conversation.untranscribed.items()]
+    if not ours and not failed:
+        return None
+    return {"by": "voxgate", "model": ours[-1].model if ours else None, "items": len(ours), "failed": failed}
 
 
 def _voice(session: SessionState) -> Any:
