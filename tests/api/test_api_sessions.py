@@ -344,6 +344,7 @@ ROUTES = {
     ("delete", "/api/sessions/{session_id}"),
     ("post", "/api/sessions/{session_id}/end"),
     ("post", "/api/sessions/{session_id}/rebuild"),
+    ("post", "/api/sessions/{session_id}/transcribe"),
     ("get", "/api/sessions/{session_id}/events"),
     ("get", "/api/sessions/{session_id}/audio"),
     ("get", "/api/sessions/{session_id}/attachments/{attachment_id}"),

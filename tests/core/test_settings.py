@@ -102,6 +102,45 @@ def test_a_wrong_value_is_named_with_its_key_and_line(
         assert word in message
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            '[projects.shop]\ntranscribe = "whisper-1"\n',
+            "line 2: projects.shop.transcribe: no route serves the model 'whisper-1'",
+        ),
+        (
+            '[[routes]]\nmodel = "w"\nproviders = ["x"]\n[projects.shop.transcribe]\nmodel = "w"\n'
+            '[providers.x]\nbase_url = "https://api.x.ai/v1"\n',
+            "projects.shop.transcribe: the model 'w' is served by x, where files cannot be transcribed",
+        ),
+        (
+            '[projects.shop]\naudio = false\ntranscribe = "gpt-4o-transcribe"\n',
+            "line 3: projects.shop.transcribe: there is nothing to transcribe while audio is false",
+        ),
+        ('[projects.shop.transcribe]\nmodel = "gpt-4o-transcribe"\nlanguage = "?"\n', "line 3"),
+    ],
+)
+def test_a_project_that_nobody_can_transcribe_stops_the_start(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    assert expected in failure(tmp_path / "voxgate.toml", text)
+
+
+def test_a_project_may_name_a_model_or_say_more(tmp_path: Path) -> None:
+    (tmp_path / "voxgate.toml").write_text(
+        '[projects.a]\ntranscribe = "gpt-4o-transcribe"\n'
+        '[projects.b.transcribe]\nmodel = "gpt-4o-transcribe"\nlanguage = "de"\n[projects.c]\n'
+    )
+    settings = load_settings({}, {}, tmp_path / "voxgate.toml")
+    wanted = settings.transcription_of_projects
+    assert {name: (one.model, one.language) for name, one in wanted.items()} == {
+        "a": ("gpt-4o-transcribe", None),
+        "b": ("gpt-4o-transcribe", "de"),
+    }
+    assert Settings.model_validate(settings.model_dump(mode="json")).transcription_of_projects == wanted
+
+
 def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     assert "VOXGATE_PORT" in failure(tmp_path / "v.toml", "", VOXGATE_PORT="many")
 

@@ -71,6 +71,7 @@ API: dict[tuple[str, str], tuple[set[str], Any]] = {
     ("POST", "/api/sessions/import"): ({ADMIN}, None),
     ("GET", "/api/sessions/{session_id}"): ({ADMIN, READ}, None),
     ("POST", "/api/sessions/{session_id}/rebuild"): ({ADMIN}, None),
+    ("POST", "/api/sessions/{session_id}/transcribe"): ({ADMIN}, {}),
     ("DELETE", "/api/sessions/{session_id}"): ({ADMIN}, None),
     ("POST", "/api/sessions/{session_id}/end"): ({ADMIN}, None),
     **{

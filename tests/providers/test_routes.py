@@ -77,3 +77,56 @@ def test_a_provider_gets_the_parameters_that_it_is_configured_to_get() -> None:
     house = {**HOUSE, "query_parameters": ["Tenant", "api-key", "model"]}
     (upstream,) = router(providers={"house": house}, routes=[OLD]).upstreams("old", query)
     assert upstream.target == "/v1/realtime?model=new%2Fone&tenant=t&Voice=marin"
+
+
+@pytest.mark.parametrize(
+    ("provider", "url", "key"),
+    [
+        ({"base_url": "http://house:9000/v1/"}, "http://house:9000/v1/audio/transcriptions", ("", "")),
+        (
+            {"base_url": "https://api.openai.com/v1", "api_key": "k"},
+            "https://api.openai.com/v1/audio/transcriptions",
+            ("Authorization", "Bearer k"),
+        ),
+        (
+            {"base_url": "https://r.openai.azure.com", "api_key": "k", "models": {"w": "my deployment"}},
+            "https://r.openai.azure.com/openai/v1/audio/transcriptions",
+            ("api-key", "k"),
+        ),
+        (
+            {
+                "base_url": "https://r.openai.azure.com/openai",
+                "api_version": "2025-04-01-preview",
+                "api_key": "k",
+                "models": {"w": "my deployment"},
+            },
+            "https://r.openai.azure.com/openai/deployments/my%20deployment"
+            "/audio/transcriptions?api-version=2025-04-01-preview",
+            ("api-key", "k"),
+        ),
+    ],
+)
+def test_files_are_transcribed_where_each_kind_of_provider_does_it(
+    provider: dict[str, Any], url: str, key: tuple[str, str]
+) -> None:
+    routes = [{"model": "w", "providers": ["p"]}]
+    (found,) = router(providers={"p": provider}, routes=routes).transcribers("w")
+    assert (found.url, found.model) == (url, provider.get("models", {}).get("w", "w"))
+    assert dict(found.headers) == ({key[0]: key[1]} if key[0] else {})
+
+
+def test_who_has_no_key_or_no_such_endpoint_is_not_asked_to_transcribe() -> None:
+    providers = {"xai": {"base_url": "https://api.x.ai/v1", "api_key": "k"}, "house": HOUSE}
+    routes = [
+        {"model": "both", "providers": ["openai", "xai", "local", "house"]},
+        {"model": "none", "providers": ["xai", "local"]},
+        {"model": "poor", "providers": ["openai"]},
+    ]
+    asked = router(providers=providers, routes=routes)
+    assert [one.provider for one in asked.transcribers("both")] == ["house"]
+    with pytest.raises(InvalidModel, match="served by xai, local, where files cannot be transcribed"):
+        asked.transcribers("none")
+    with pytest.raises(InvalidModel, match="no route serves the model 'unknown'"):
+        asked.transcribers("unknown")
+    with pytest.raises(UpstreamRefused, match="set OPENAI_API_KEY"):
+        asked.transcribers("poor")

@@ -188,7 +188,8 @@ def _words(answer: dict[str, Any]) -> str:
         return str(answer["status"])
     failures = [one["error"].get("message", "") for one in found["failed"]]
     reasons = "; ".join(dict.fromkeys(failures))
-    return f"{found['items']} utterances" + (f", {len(failures)} failed: {reasons}" if failures else "")
+    noun = "utterance" if found["items"] == 1 else "utterances"
+    return f"{found['items']} {noun}" + (f", {len(failures)} failed: {reasons}" if failures else "")
 
 
 def _with_progress(session_ids: list[str], what: str = "Rebuilding") -> Iterable[str]:

@@ -34,7 +34,10 @@ class Mark:
         """The answers so far."""
         self._path = path
         self._descriptor = descriptor
-        for line in path.read_bytes().splitlines():
+        text = path.read_bytes()
+        whole = text.rfind(b"\n") + 1
+        os.ftruncate(descriptor, whole)  # a kill may have cut the last line off: it is asked for again
+        for line in text[:whole].splitlines():
             self._take(line)
 
     def add(self, fact: dict[str, Any]) -> None:
@@ -60,10 +63,7 @@ class Mark:
         self.done()
 
     def _take(self, line: bytes) -> None:
-        try:
-            found = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            return  # its end was cut off: it is asked for again
+        found = orjson.loads(line)
         if "wanted" in found:
             self.wanted = TranscriptionSettings.model_validate(found["wanted"])
         else:

@@ -35,10 +35,10 @@ _LOOK_SECONDS: Final = 0.5
 _PAUSE_SECONDS: Final = 10.0
 _MOST_SESSIONS: Final = 16
 """At once; what they say is not in memory, only where it is."""
-_MOST_ATTEMPTS: Final = 8
+_MOST_ATTEMPTS: Final = 10
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 120.0
-"""With eight attempts a provider may be away for four minutes."""
+"""With ten attempts a provider may be away for six minutes."""
 _LEASE_SECONDS: Final = 60
 _NO_USAGE: Final = {"input_tokens": 0, "output_tokens": 0}
 """Of what was not asked for."""

@@ -34,12 +34,9 @@ __all__ = [
     "REBUILD",
     "REBUILD_FAILED",
     "REBUILT",
-<<<<<<< HEAD
-    "Asked",
-=======
     "TRANSCRIBE",
     "TRANSCRIBED",
->>>>>>> 0472795 (Words where the provider gave none: utterances are transcribed after the call)
+    "Asked",
     "Blobs",
     "FolderBlobs",
     "InvalidBlobKey",

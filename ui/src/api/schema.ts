@@ -321,3 +321,20 @@ export interface Trace {
   /** Oldest first. */
   scores: Score[];
 }
+
+/** Without a model: what the settings of the session's project say. */
+export interface TranscribeRequest {
+  model?: string | null;
+  /** Of what is said, as `en`. */
+  language?: string | null;
+  /** Words that the model may not know, such as names. */
+  prompt?: string | null;
+}
+
+export interface Transcribed {
+  id: string;
+  /** `transcribing`: it takes longer than this answer waits; `nothing`: nothing is without words. */
+  status: "transcribed" | "transcribing" | "nothing";
+  /** As in the trace: how many `items` have words of ours, and which have `failed`. */
+  transcription: Record<string, unknown> | null;
+}
