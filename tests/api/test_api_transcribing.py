@@ -40,7 +40,7 @@ def fulfil(world: World, kind: str, orders: list[dict[str, Any]]) -> threading.T
     def work() -> None:
         while not orders:
             found = [target for _, name, target in world.store.signals_after(0) if name == TRANSCRIBE]
-            orders += map(json.loads, found)
+            orders.extend(map(json.loads, found))
             time.sleep(0.01)
         add(world, transcription=OURS)
         world.store.add_signal(kind, "sess_1")

@@ -110,8 +110,10 @@ def test_a_wrong_value_is_named_with_its_key_and_line(
             "line 2: projects.shop.transcribe: no route serves the model 'whisper-1'",
         ),
         (
-            '[[routes]]\nmodel = "w"\nproviders = ["x"]\n[projects.shop.transcribe]\nmodel = "w"\n'
-            '[providers.x]\nbase_url = "https://api.x.ai/v1"\n',
+            (
+                '[[routes]]\nmodel = "w"\nproviders = ["x"]\n[projects.shop.transcribe]\nmodel = "w"\n'
+                '[providers.x]\nbase_url = "https://api.x.ai/v1"\n'
+            ),
             "projects.shop.transcribe: the model 'w' is served by x, where files cannot be transcribed",
         ),
         (

@@ -100,8 +100,10 @@ def test_a_provider_gets_the_parameters_that_it_is_configured_to_get() -> None:
                 "api_key": "k",
                 "models": {"w": "my deployment"},
             },
-            "https://r.openai.azure.com/openai/deployments/my%20deployment"
-            "/audio/transcriptions?api-version=2025-04-01-preview",
+            (
+                "https://r.openai.azure.com/openai/deployments/my%20deployment"
+                "/audio/transcriptions?api-version=2025-04-01-preview"
+            ),
             ("api-key", "k"),
         ),
     ],
