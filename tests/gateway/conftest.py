@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 
 from voxgate.core.settings import Settings
+from voxgate.gateway import relay
 from voxgate.gateway.serving import GatewayServer
 from voxgate.recording.wirelog import FACT, WireLogReader, WireRecord, wire_logs
 from voxgate.server import Worker, build_worker
@@ -80,9 +81,13 @@ StartGateway = Callable[..., AbstractAsyncContextManager[RunningGateway]]
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
-    """Both event loops: their transports differ in small ways."""
-    return "asyncio", {"use_uvloop": request.param}
+def anyio_backend(request: pytest.FixtureRequest) -> Iterator[tuple[str, dict[str, bool]]]:
+    """Both event loops, since their transports differ in small ways; and with asyncio the relay in Python,
+    with uvloop the compiled one, if it was built."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not request.param:
+            patch.setattr(relay, "_compiled", None)
+        yield "asyncio", {"use_uvloop": request.param}
 
 
 @contextlib.asynccontextmanager

@@ -108,8 +108,8 @@ async def test_a_client_of_today_is_soon_relayed_unseen(start_gateway: StartGate
             for number in range(25):
                 assert await told(socket, type="ping", number=number) == {"type": "ping", "number": number}
             (running,) = gateway.worker.gateway.calls.all()
-            assert running.client.reader == running.client.splice
-            assert running.upstream.reader == running.upstream.splice
+            assert running.client.splices
+            assert running.upstream.splices
             odd = '{ "type" : "odd",  "x":1.0}'
             await socket.send(odd)
             assert await socket.recv() == odd

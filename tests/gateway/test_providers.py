@@ -158,7 +158,7 @@ async def test_a_client_of_azure_voice_live_is_relayed_unseen(
             async with connect(f"ws://127.0.0.1:{gateway.port}{query}", additional_headers=sent) as socket:
                 heard = await play_client(socket, said(steps, "sent"))
                 (running,) = gateway.worker.gateway.calls.all()
-                assert running.client.reader == running.client.splice
+                assert running.client.splices
                 assert heard.texts == [json.dumps(event) for event in said(steps, "received")]
             assert provider.calls[0].header("openai-beta") is None
             assert provider.calls[0].messages == [json.dumps(event) for event in said(steps, "sent")]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from voxgate.core.errors import Draining, Overloaded, SessionEnded, VoxgateError
 from voxgate.gateway.metrics import Metrics
-from voxgate.gateway.relay import Call, Leg
+from voxgate.gateway.relay import Call, Leg, is_compiled
 
 _POLL_SECONDS: Final = 0.02
 
@@ -37,6 +37,7 @@ class Calls:
         self._told: set[str] = set()
         """Those that the gateway ends now: their last bytes may take a moment."""
         metrics.gauge("voxgate_calls_running", "Calls that this worker relays now.", lambda: self.running)
+        metrics.gauge("voxgate_relay_compiled", "Whether the relay's compiled part was built.", is_compiled)
         metrics.gauge("voxgate_draining", "Whether this worker takes no new calls.", lambda: self.draining)
         self._messages = _Relayed(self, lambda leg: leg.follower.messages)
         metrics.counted(

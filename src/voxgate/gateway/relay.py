@@ -24,6 +24,7 @@ from voxgate.gateway import farewell
 from voxgate.gateway.farewell import Farewell, flush_and_close, say_farewell
 from voxgate.gateway.glance import Glance
 from voxgate.gateway.sockets import SocketTransport
+from voxgate.gateway.splicing import compiled_splice
 from voxgate.realtime.frames import (
     TEXT,
     Close,
@@ -97,7 +98,7 @@ class Leg(asyncio.Protocol):
     def join(self, peer: asyncio.Transport) -> None:
         """From now on what is received goes to `peer`."""
         self.peer = peer
-        self._read_by(self._from_memory_or_not(self.splice))
+        self._read_by(self._from_memory_or_not(_splicer(self)))
 
     def mediate(self, take: Callable[[bytes], None], glance: Glance | None = None) -> None:
         """From now on `take` is given what is received, and nothing goes on by itself but what passes at a
@@ -108,7 +109,7 @@ class Leg(asyncio.Protocol):
     def relay(self) -> None:
         """The opposite."""
         self._take = self._glance = None
-        self._read_by(self._from_memory_or_not(self.splice))
+        self._read_by(self._from_memory_or_not(_splicer(self)))
 
     def _from_memory_or_not(self, reader: Callable[[], None]) -> Callable[[], None] | None:
         """Only between two sockets may what is sent lie in the log's memory: a TLS transport may keep it for
@@ -124,6 +125,11 @@ class Leg(asyncio.Protocol):
             self.transport.set_protocol(self)  # it has looked up what reads
 
     @property
+    def splices(self) -> bool:
+        """Whether its bytes go from socket to socket unseen."""
+        return self._take is None and self.reader is not None
+
+    @property
     def at_boundary(self) -> bool:
         """Whether what this side sent on ends with a whole message."""
         return self._take is not None or self.follower.at_boundary
@@ -135,25 +141,28 @@ class Leg(asyncio.Protocol):
 
     def splice(self) -> None:
         """The way of nearly every byte: from the socket into the log's own memory, and from there to the
-        other socket. It is one long function, because its length is the price of a relayed message; what is
-        out of the ordinary it leaves to others."""
-        log = self._log
-        room = log.buffer()
-        receive, send = self._receive, self._send  # local names: a call of what is in a slot is slow
+        other socket. Where `_splice.c` was built it does this instead, and comes back here, or to `spliced`,
+        with what is out of the ordinary."""
+        room = self._log.buffer()
         try:
-            size = receive(room)
+            size = self._receive(room)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
             self.transport.fail(error)
             return
-        if not size:
+        if size:
+            self.spliced(room[:size])
+        else:
             self.transport.end_of_file()
-            return
-        follower = self.follower
+
+    def spliced(self, data: memoryview) -> None:
+        """The rest of `splice`, for what was received into the log's memory."""
+        log, follower, size = self._log, self.follower, len(data)
         if follower.oversized:
             return
-        data = room[:size] if not log.gaps else self._mend(room[:size])
+        if log.gaps:
+            data = self._mend(data)
         self.received_bytes += size
         passed = follower.feed(data)
         if passed != size:
@@ -162,7 +171,7 @@ class Leg(asyncio.Protocol):
         peer, sent = self.peer, 0
         if peer.clear:
             try:
-                sent = send(data)
+                sent = self._send(data)
             except OSError:
                 pass  # `write` meets it again
         if sent != size:
@@ -274,6 +283,18 @@ class Leg(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._on_lost(self, exc)
+
+
+_compiled: Any = compiled_splice(Leg)
+
+
+def is_compiled() -> bool:
+    return _compiled is not None
+
+
+def _splicer(leg: Leg) -> Callable[[], None]:
+    reader: Callable[[], None] = leg.splice if _compiled is None else _compiled.reader(leg)
+    return reader
 
 
 class Call:

@@ -40,7 +40,7 @@ a trace comes a little later is not felt."""
 _BEHIND_BYTES: Final = 1 << 20
 """When so much of a call waits to be read, the recorder steps aside no more: else it may never catch up."""
 
-_PORTION_BYTES: Final = 1 << 20
+_PORTION_BYTES: Final = 256 << 10
 _SMALL_BYTES: Final = 64 << 10
 _GATHER_SECONDS: Final = 0.12
 """A call whose log was read to its end is left alone so long: opening files for each message would cost more

@@ -241,6 +241,9 @@ class Spool:
     counts as abandoned only when nobody is left to write it.
     """
 
+    # Not for the memory: `gateway/_splice.c` knows where slots are.
+    __slots__ = ("__dict__", "armed", "end", "fill", "full", "view")
+
     def __init__(self, wire_dir: Path, worker_id: str, *, buffer_bytes: int = 256 << 20) -> None:
         self._folder = wire_dir / worker_id
         self._folder.mkdir(parents=True, exist_ok=True)

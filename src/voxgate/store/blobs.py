@@ -24,6 +24,9 @@ from voxgate.core.errors import InvalidRequest, NotFound
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _READ_BYTES: Final = 64 << 10
 """At once: the lines of an event log are longer than what files read by default."""
+_WRITE_BYTES: Final = 128 << 10
+"""At once. Many kernels take the core from nobody in the middle of a system call: a megabyte would keep
+whatever shares the core, such as a call, waiting for a millisecond and more."""
 
 
 _MOST_REMOVALS: Final = 20
@@ -236,7 +239,7 @@ def _append(path: str, data: bytes) -> None:
     try:
         rest = memoryview(data)
         while rest:
-            rest = rest[os.write(descriptor, rest) :]
+            rest = rest[os.write(descriptor, rest[:_WRITE_BYTES]) :]
     finally:
         os.close(descriptor)
 

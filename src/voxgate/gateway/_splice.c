@@ -1,0 +1,232 @@
+/* `Leg.splice` for what nearly every read of a call is: whole text messages, recorded, to a peer that takes them.
+
+   It does the same to the same objects, whose slots it reads and writes in place, and leaves everything else, before it
+   has changed anything, to the Python that it stands for: `Leg.splice` before bytes were received, `Leg.spliced` after.
+   Between two messages of hundreds of calls the interpreter's own code and data are no longer in the processor's cache;
+   that, not the work, is what a relayed message costs in Python (docs/decisions/0016). */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum { WHOLE_TEXT = 0x81, LONGEST_HEADER = 14 };
+
+/* What `recording.spool.ENTRY` packs: five numbers of these sizes and a kind, without padding, little-endian. */
+enum { ENTRY_BYTES = 4 + 4 + 8 + 8 + 1 + 4 };
+
+static Py_ssize_t record_bytes, chunk_bytes;
+
+/* Where the slots of a class lie in its objects. */
+static struct {
+    PyTypeObject *type;
+    Py_ssize_t log, follower, transport, peer, kind, watched, received_bytes;
+} leg_;
+static struct {
+    PyTypeObject *type;
+    Py_ssize_t plain, remaining, largest_message, messages, ended;
+} follower_;
+static struct {
+    PyTypeObject *type;
+    Py_ssize_t fd, reading, clear;
+} socket_;
+static struct {
+    PyTypeObject *type;
+    Py_ssize_t spool, number, offset, origin_ns, gaps;
+} log_;
+static struct {
+    PyTypeObject *type;
+    Py_ssize_t view, end, fill, full, armed;
+} spool_;
+
+/* The object in a slot, borrowed; NULL where it was never set. */
+#define SLOT(object, offset) (*(PyObject **)((char *)(object) + (offset)))
+#define IS_A(object, class) ((object) != NULL && Py_TYPE(object) == (class).type)
+
+static int number_in(PyObject *object, Py_ssize_t offset, long long *value) {
+    PyObject *found = SLOT(object, offset);
+    if (found == NULL || !PyLong_Check(found)) {
+        PyErr_SetString(PyExc_TypeError, "a slot of the relay holds no number");
+        return -1;
+    }
+    *value = PyLong_AsLongLong(found);
+    return *value == -1 && PyErr_Occurred() ? -1 : 0;
+}
+
+static int set_number(PyObject *object, Py_ssize_t offset, long long value) {
+    PyObject *number = PyLong_FromLongLong(value), *before = SLOT(object, offset);
+    if (number == NULL) return -1;
+    SLOT(object, offset) = number;
+    Py_XDECREF(before);
+    return 0;
+}
+
+/* `FrameFollower.feed`, where it only meets whole text messages: how many of them begin in the bytes, and how much of
+   the last is still to come. False where there is anything else. */
+static int only_text(const unsigned char *bytes, Py_ssize_t size, long long largest, long long *remaining,
+                     long long *messages) {
+    long long at = *remaining;
+    *messages = 0;
+    while (at < size - LONGEST_HEADER) {
+        if (bytes[at] != WHOLE_TEXT) return 0;
+        int second = bytes[at + 1];
+        long long length = second & 0x7F, payload = at + 2;
+        if (length == 126) {
+            length = bytes[at + 2] << 8 | bytes[at + 3];
+            payload = at + 4;
+        } else if (length == 127) {
+            return 0;
+        }
+        if (length > largest) return 0;
+        ++*messages;
+        at = payload + length + (second & 0x80 ? 4 : 0);
+    }
+    *remaining = at - size;
+    return at >= size;
+}
+
+static PyObject *receive_failed(PyObject *transport) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) Py_RETURN_NONE;
+    PyObject *error = PyObject_CallFunction(PyExc_OSError, "is", errno, strerror(errno));
+    return error == NULL ? NULL : PyObject_CallMethod(transport, "fail", "N", error);
+}
+
+static PyObject *left_to_python(PyObject *leg, PyObject *view, Py_ssize_t at, Py_ssize_t size) {
+    PyObject *data = PySequence_GetSlice(view, at, at + size);
+    return data == NULL ? NULL : PyObject_CallMethod(leg, "spliced", "N", data);
+}
+
+/* `WireLog.commit` */
+static int commit(PyObject *log, PyObject *spool, unsigned char *entry, long long end, long long kind, Py_ssize_t size) {
+    long long number, fill, offset, origin_ns;
+    if (number_in(log, log_.number, &number) || number_in(spool, spool_.fill, &fill) ||
+        number_in(log, log_.offset, &offset) || number_in(log, log_.origin_ns, &origin_ns))
+        return -1;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const uint64_t t_ns = (uint64_t)((long long)now.tv_sec * 1000000000LL + now.tv_nsec - origin_ns);
+    const uint32_t call = (uint32_t)number, turn = (uint32_t)fill, bytes = (uint32_t)size;
+    const uint64_t place = (uint64_t)offset;
+    memcpy(entry, &call, 4);
+    memcpy(entry + 4, &turn, 4);
+    memcpy(entry + 8, &place, 8);
+    memcpy(entry + 16, &t_ns, 8);
+    entry[24] = (unsigned char)kind;
+    memcpy(entry + 25, &bytes, 4);
+    return set_number(spool, spool_.end, end + ENTRY_BYTES + size) ||
+           set_number(log, log_.offset, offset + record_bytes + size);
+}
+
+static PyObject *splice(PyObject *leg, PyObject *Py_UNUSED(nothing)) {
+    PyObject *log = SLOT(leg, leg_.log), *follower = SLOT(leg, leg_.follower);
+    PyObject *transport = SLOT(leg, leg_.transport), *peer = SLOT(leg, leg_.peer);
+    if (!IS_A(log, log_) || !IS_A(follower, follower_) || !IS_A(transport, socket_) || !IS_A(peer, socket_))
+        return PyObject_CallMethod(leg, "splice", NULL);
+    PyObject *spool = SLOT(log, log_.spool), *gaps = SLOT(log, log_.gaps);
+    PyObject *view = IS_A(spool, spool_) ? SLOT(spool, spool_.view) : NULL;
+    if (view == NULL || !PyMemoryView_Check(view) || gaps == NULL || !PyDict_Check(gaps) || PyDict_GET_SIZE(gaps) ||
+        SLOT(spool, spool_.full) != Py_False || SLOT(transport, socket_.reading) != Py_True)
+        return PyObject_CallMethod(leg, "splice", NULL);
+    const Py_buffer *memory = PyMemoryView_GET_BUFFER(view);
+    long long end, from, to, kind, remaining, largest, counted, received, messages;
+    if (number_in(spool, spool_.end, &end) || number_in(transport, socket_.fd, &from) ||
+        number_in(peer, socket_.fd, &to) || number_in(leg, leg_.kind, &kind) ||
+        number_in(follower, follower_.remaining, &remaining) || number_in(follower, follower_.messages, &counted) ||
+        number_in(follower, follower_.largest_message, &largest) || number_in(leg, leg_.received_bytes, &received))
+        return NULL;
+    if (memory->readonly || end < 0 || end + ENTRY_BYTES + chunk_bytes > memory->len)
+        return PyObject_CallMethod(leg, "splice", NULL); /* which turns to another segment */
+
+    unsigned char *entry = (unsigned char *)memory->buf + end, *room = entry + ENTRY_BYTES;
+    const ssize_t size = recv((int)from, room, (size_t)chunk_bytes, 0);
+    if (size < 0) return receive_failed(transport);
+    if (size == 0) return PyObject_CallMethod(transport, "end_of_file", NULL);
+    if (SLOT(follower, follower_.plain) != Py_True || SLOT(follower, follower_.ended) != Py_False ||
+        SLOT(leg, leg_.watched) != Py_False || !only_text(room, size, largest, &remaining, &messages))
+        return left_to_python(leg, view, end + ENTRY_BYTES, size);
+
+    ssize_t sent = SLOT(peer, socket_.clear) == Py_True ? send((int)to, room, (size_t)size, MSG_NOSIGNAL) : 0;
+    if (sent < 0) sent = 0; /* `write` meets it again */
+    if (set_number(leg, leg_.received_bytes, received + size) ||
+        set_number(follower, follower_.remaining, remaining) ||
+        set_number(follower, follower_.messages, counted + messages))
+        return NULL;
+    if (commit(log, spool, entry, end, kind, size)) return NULL;
+    if (sent != size) {
+        PyObject *rest = PySequence_GetSlice(view, end + ENTRY_BYTES + sent, end + ENTRY_BYTES + size);
+        PyObject *written = rest == NULL ? NULL : PyObject_CallMethod(peer, "write", "N", rest);
+        if (written == NULL) return NULL;
+        Py_DECREF(written);
+    }
+    if (SLOT(spool, spool_.armed) != Py_False) Py_RETURN_NONE;
+    return PyObject_CallMethod(spool, "arm", NULL);
+}
+
+static PyMethodDef spliced = {"splice", splice, METH_NOARGS, "Reads the leg's socket once."};
+
+static PyObject *reader(PyObject *Py_UNUSED(module), PyObject *leg) {
+    if (!IS_A(leg, leg_)) {
+        PyErr_SetString(PyExc_TypeError, "not a leg of a call");
+        return NULL;
+    }
+    return PyCFunction_New(&spliced, leg);
+}
+
+static int find_slot(PyTypeObject *type, const char *name, Py_ssize_t *offset) {
+    PyObject *found = PyObject_GetAttrString((PyObject *)type, name);
+    if (found == NULL) return -1;
+    const int is_slot = Py_TYPE(found) == &PyMemberDescr_Type && ((PyMemberDescrObject *)found)->d_member->type == T_OBJECT_EX;
+    if (is_slot) *offset = ((PyMemberDescrObject *)found)->d_member->offset;
+    else PyErr_Format(PyExc_TypeError, "%s.%s is no slot", type->tp_name, name);
+    Py_DECREF(found);
+    return is_slot ? 0 : -1;
+}
+
+static PyObject *configure(PyObject *Py_UNUSED(module), PyObject *args) {
+    Py_ssize_t entry_bytes;
+    if (!PyArg_ParseTuple(args, "O!O!O!O!O!nnn", &PyType_Type, &leg_.type, &PyType_Type, &follower_.type, &PyType_Type,
+                          &socket_.type, &PyType_Type, &log_.type, &PyType_Type, &spool_.type, &entry_bytes,
+                          &record_bytes, &chunk_bytes))
+        return NULL;
+    if (entry_bytes != ENTRY_BYTES) {
+        PyErr_Format(PyExc_ValueError, "an entry has %zd bytes, not %d", entry_bytes, ENTRY_BYTES);
+        return NULL;
+    }
+    if (find_slot(leg_.type, "_log", &leg_.log) || find_slot(leg_.type, "follower", &leg_.follower) ||
+        find_slot(leg_.type, "transport", &leg_.transport) || find_slot(leg_.type, "peer", &leg_.peer) ||
+        find_slot(leg_.type, "_kind", &leg_.kind) || find_slot(leg_.type, "watched", &leg_.watched) ||
+        find_slot(leg_.type, "received_bytes", &leg_.received_bytes) ||
+        find_slot(follower_.type, "_plain", &follower_.plain) ||
+        find_slot(follower_.type, "_remaining", &follower_.remaining) ||
+        find_slot(follower_.type, "largest_message", &follower_.largest_message) ||
+        find_slot(follower_.type, "messages", &follower_.messages) ||
+        find_slot(follower_.type, "ended", &follower_.ended) || find_slot(socket_.type, "_fd", &socket_.fd) ||
+        find_slot(socket_.type, "_reading", &socket_.reading) || find_slot(socket_.type, "clear", &socket_.clear) ||
+        find_slot(log_.type, "_spool", &log_.spool) || find_slot(log_.type, "_number", &log_.number) ||
+        find_slot(log_.type, "_offset", &log_.offset) || find_slot(log_.type, "_origin_ns", &log_.origin_ns) ||
+        find_slot(log_.type, "gaps", &log_.gaps) || find_slot(spool_.type, "view", &spool_.view) ||
+        find_slot(spool_.type, "end", &spool_.end) || find_slot(spool_.type, "fill", &spool_.fill) ||
+        find_slot(spool_.type, "full", &spool_.full) || find_slot(spool_.type, "armed", &spool_.armed))
+        return NULL;
+    Py_INCREF(leg_.type);
+    Py_INCREF(follower_.type);
+    Py_INCREF(socket_.type);
+    Py_INCREF(log_.type);
+    Py_INCREF(spool_.type);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"configure", configure, METH_VARARGS, "The classes whose slots are read, and the sizes of the log's headers."},
+    {"reader", reader, METH_O, "What reads a leg's socket."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_splice", NULL, -1, functions, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__splice(void) { return PyModule_Create(&module); }

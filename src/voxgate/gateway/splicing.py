@@ -1,0 +1,22 @@
+"""The compiled part of the relay, `_splice.c`. It does what `Leg.splice` does, and that does it where it was
+not built: without a C compiler, and elsewhere than on Linux."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from voxgate.gateway.sockets import SocketTransport
+from voxgate.realtime.frames import FrameFollower
+from voxgate.recording.spool import CHUNK, ENTRY, Spool, WireLog
+from voxgate.recording.wirelog import RECORD
+
+
+def compiled_splice(leg: type) -> Any:
+    """The module, with `reader(leg)`; None where it was not built."""
+    try:
+        module = importlib.import_module("voxgate.gateway._splice")
+    except ImportError:
+        return None
+    module.configure(leg, FrameFollower, SocketTransport, WireLog, Spool, ENTRY.size, RECORD.size, CHUNK)
+    return module
