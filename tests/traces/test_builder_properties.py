@@ -10,121 +10,11 @@ from typing import Any
 import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.traces.calls import Call, outline, pcm, recording
+from tests.traces.any_events import ANY_EVENT, a_long_call, has_nan, two_answers_at_once
+from tests.traces.calls import outline, recording
 
 from voxgate.recording.eventlog import read_events
 from voxgate.traces import Event, TraceBuilder, build_trace
-
-IDS = st.sampled_from(["a", "b", "resp_1", "resp_2", "item_1", "call_1", ""])
-SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(-5, 10**19), st.floats(), st.text(max_size=4), IDS, st.just("AAAA")
-)
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(IDS, inner, max_size=3)),
-    max_leaves=6,
-)
-PARTS = st.lists(
-    st.fixed_dictionaries(
-        {"type": st.sampled_from(["input_text", "input_audio", "input_image", "output_audio"])},
-        optional={"text": VALUES, "transcript": VALUES, "image_url": VALUES},
-    ),
-    max_size=2,
-)
-ITEM_TYPES = ["message", "function_call", "function_call_output", "mcp_call", "mcp_approval_request"]
-ITEMS = st.fixed_dictionaries(
-    {"type": st.sampled_from([*ITEM_TYPES, "mcp_approval_response", "odd"])},
-    optional={
-        "id": IDS,
-        "role": st.sampled_from(["user", "assistant", "system"]),
-        "content": st.one_of(PARTS, VALUES),
-        "call_id": IDS,
-        "name": VALUES,
-        "arguments": VALUES,
-        "output": VALUES,
-        "error": VALUES,
-        "approval_request_id": IDS,
-        "approve": VALUES,
-    },
-)
-FORMATS = st.sampled_from(
-    [{"type": "audio/pcmu"}, {"type": "audio/pcm", "rate": 16_000}, "g711_alaw", {}, None, 7]
-)
-SESSIONS = st.fixed_dictionaries(
-    {},
-    optional={
-        "audio": st.fixed_dictionaries(
-            {"input": st.fixed_dictionaries({}, optional={"format": FORMATS, "turn_detection": VALUES})},
-            optional={"output": st.fixed_dictionaries({}, optional={"format": FORMATS, "voice": VALUES})},
-        ),
-        "input_audio_format": FORMATS,
-        "tools": VALUES,
-        "model": VALUES,
-        "id": VALUES,
-        "instructions": VALUES,
-    },
-)
-RESPONSES = st.fixed_dictionaries(
-    {"id": IDS},
-    optional={
-        "status": st.sampled_from(["completed", "cancelled", "failed", "incomplete", "odd", 3]),
-        "status_details": st.one_of(VALUES, st.just({"reason": "turn_detected"})),
-        "output": st.lists(ITEMS, max_size=2),
-        "usage": st.dictionaries(st.sampled_from(["input_tokens", "input_token_details", "seconds"]), VALUES),
-        "conversation": st.sampled_from(["none", "auto"]),
-        "metadata": VALUES,
-    },
-)
-FIELDS = {
-    "item_id": IDS,
-    "response_id": IDS,
-    "call_id": IDS,
-    "item": ITEMS,
-    "response": RESPONSES,
-    "session": SESSIONS,
-    "delta": SCALARS,
-    "audio": st.sampled_from(["AAAA", "AAA=", "!", "", "AAAAAAAA"]),
-    "transcript": VALUES,
-    "text": VALUES,
-    "audio_start_ms": SCALARS,
-    "audio_end_ms": SCALARS,
-    "content_index": SCALARS,
-    "previous_item_id": st.one_of(IDS, st.just("root")),
-    "error": st.one_of(VALUES, st.just({"code": "input_audio_buffer_commit_empty"})),
-    "event_id": IDS,
-    "usage": VALUES,
-    "price": st.one_of(VALUES, st.just({"text_input": 4.0, "minute": 0.1})),
-    "transcription": VALUES,
-    "arguments": VALUES,
-    "name": VALUES,
-    "rate_limits": VALUES,
-    "tags": VALUES,
-    "code": SCALARS,
-    "side": VALUES,
-    "started_at": VALUES,
-}
-
-
-def known_types() -> list[str]:
-    return sorted({name for _, name in TraceBuilder()._handlers})
-
-
-TYPES = st.one_of(
-    st.sampled_from(
-        [*known_types(), "session.update", "input_audio_buffer.append", "conversation.item.truncate"]
-    ),
-    st.sampled_from(["response.cancel", "response.audio.delta", "conversation.item.truncated", "odd"]),
-    VALUES,
-)
-MESSAGES = st.builds(
-    lambda kind, fields: {"type": kind, **fields}, TYPES, st.fixed_dictionaries({}, optional=FIELDS)
-)
-DIRECTIONS = st.sampled_from(["client", "server", "server", "gateway"])
-ANY_EVENT = st.one_of(
-    st.builds(Event, st.integers(0, 10**12), DIRECTIONS, MESSAGES),
-    st.builds(Event, st.integers(0, 10**12), DIRECTIONS, st.none(), st.binary(max_size=4)),
-    st.builds(Event, st.integers(0, 10**12), DIRECTIONS, close=st.just({"code": 1000, "reason": ""})),
-)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -139,41 +29,39 @@ def test_no_events_whatever_stop_a_trace_from_being_built(events: list[Event]) -
     ids = [span.id for span in trace.spans]
     assert len(ids) == len(set(ids))
     assert all(span.parent_id in ids for span in trace.spans[1:])
-    assert builder.snapshot(live=False).to_json() == trace.to_json() or _has_nan(trace.to_json())
+    assert builder.snapshot(live=False).to_json() == trace.to_json() or has_nan(trace.to_json())
 
 
-def _has_nan(value: Any) -> bool:
-    """NaN is not equal to itself, so a trace that quotes one is not either."""
-    return "NaN" in repr(value) or "nan" in repr(value)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.one_of(ANY_EVENT, st.sampled_from(a_long_call())), max_size=40), st.sets(st.integers(0, 40))
+)
+def test_a_trace_that_grew_is_the_one_that_is_put_together_at_once(
+    events: list[Event], looks: set[int]
+) -> None:
+    assert_grows_as_a_whole(events, looks)
 
 
-def a_long_call() -> list[Event]:
-    call = (
-        Call()
-        .gateway(5, "gateway.prices", price={"text_input": 4.0})
-        .session()
-        .append(0, pcm(6000))
-        .speech("u1", 500, 1000)
-        .transcript(1100, "u1", "first words")
-    )
-    call.created(1150, "r1").words(1200, "r1", "a1", "an answer").audio(1210, "r1", "a1", pcm(3000))
-    call.speech("u2", 2000, 2500).cancelled(2010, "r1", "turn_detected")
-    call.client(2020, "conversation.item.truncate", item_id="a1", audio_end_ms=800).created(2600, "r2")
-    call.call_tool(2700, "r2", "call_1", "look", "{}").done(2800, "r2", usage={"input_tokens": 5})
-    call.tool_result(2900, "call_1", "ok").client(2910, "response.create").created(3000, "r3")
-    return call.audio(3100, "r3", "a3", pcm(700)).done(3200, "r3").close(4500).events
-
-
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sets(st.integers(0, 200)))
 def test_looking_at_a_trace_while_it_grows_does_not_change_it(looks: set[int]) -> None:
     events = a_long_call()
-    builder = TraceBuilder()
+    assert_grows_as_a_whole(events, looks)
+    assert_grows_as_a_whole(events[:-1], looks)
+
+
+def assert_grows_as_a_whole(events: list[Event], looks: set[int]) -> None:
+    """Looked at after some of the events, and after the last."""
+    builder, grown = TraceBuilder("sess_1"), {}
     for index, event in enumerate(events):
         builder.feed(event)
-        if index in looks:
-            builder.snapshot()
-    assert builder.snapshot().to_json() == build_trace(events).to_json()
+        if index in looks or index == len(events) - 1:
+            grown = builder.snapshot().to_json()
+            again = TraceBuilder("sess_1")
+            for one in events[: index + 1]:
+                again.feed(one)
+            whole = again.snapshot().to_json()
+            assert grown == whole or has_nan(whole)
 
 
 @settings(max_examples=60, deadline=None)
@@ -235,20 +123,6 @@ def _may_swap(first: Event, second: Event) -> bool:
     return (one is not None and one[0] in late) or (other is not None and other[0] == "limits")
 
 
-def _two_answers_at_once() -> list[Event]:
-    call = Call().session().append(0, pcm(3000)).speech("u1", 500, 1000)
-    call.client(1010, "response.create", response={"conversation": "none", "metadata": {"for": "notes"}})
-    call.created(1100, "r1").created(1110, "r2", metadata={"for": "notes"}).transcript(
-        1120, "u1", "first words"
-    )
-    for n in range(6):
-        call.words(1200 + 10 * n, "r1", "a1", f"one{n} ").audio(1201 + 10 * n, "r1", "a1", pcm(100, start=n))
-        call.words(1202 + 10 * n, "r2", "a2", f"two{n} ").audio(1203 + 10 * n, "r2", "a2", pcm(50, start=n))
-        call.server(None, "rate_limits.updated", rate_limits=[])
-    call.speech("u2", 2000, 2500).transcript(2600, "u2", "second words")
-    return call.done(2700, "r2").done(2800, "r1").close(9000).events
-
-
 def _said(events: list[Event]) -> Any:
     """What of a trace does not depend on the order."""
     trace = build_trace(events)
@@ -278,7 +152,7 @@ def _said(events: list[Event]) -> Any:
 def test_events_in_another_order_that_the_protocol_allows_say_the_same(
     delays: list[tuple[str, int, int]],
 ) -> None:
-    events = _two_answers_at_once()
+    events = two_answers_at_once()
     times = [event.t_ns for event in events]
     for kind, nth, hops in delays:
         of_kind = [index for index, event in enumerate(events) if kind in event.type]
@@ -289,7 +163,7 @@ def test_events_in_another_order_that_the_protocol_allows_say_the_same(
             events[index : index + 2] = events[index + 1], events[index]
     for event, t_ns in zip(events, times, strict=True):
         event.t_ns = t_ns
-    assert _said(events) == _said(_two_answers_at_once())
+    assert _said(events) == _said(two_answers_at_once())
 
 
 def _lines(events: list[Event]) -> list[bytes]:
@@ -300,7 +174,7 @@ def _lines(events: list[Event]) -> list[bytes]:
 @given(data=st.data())
 def test_the_event_log_gives_the_trace_that_was_built_while_the_call_ran(data: st.DataObject) -> None:
     """Cut off anywhere, also in the middle of a line."""
-    events = data.draw(st.sampled_from([a_long_call(), _two_answers_at_once()]))
+    events = data.draw(st.sampled_from([a_long_call(), two_answers_at_once()]))
     log = b"".join(_lines(events))
     log = log[: data.draw(st.integers(0, len(log)))]
     kept = list(read_events(log.splitlines(keepends=True)))

@@ -5,7 +5,7 @@ of what is kept. Of a running call only the trace is clean; its sound and its ev
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from voxgate.recording.wording import Words
 from voxgate.store import Blobs
 from voxgate.traces import Event, Trace, TraceBuilder, TrackLayout
 from voxgate.traces.events import Json
+from voxgate.traces.model import Span
 from voxgate.traces.summary import title_of
 from voxgate.traces.tracks import TRACKS
 
@@ -57,6 +58,13 @@ class _Outcome:
     silenced_ms: dict[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class _Cleaned:
+    raw: Span
+    clean: Span
+    counts: dict[str, int]
+
+
 class Redaction:
     def __init__(self, rules: Rules, scratch: Path) -> None:
         self._rules = rules
@@ -64,6 +72,8 @@ class Redaction:
         self._utterances = Utterances()
         self._pieces: set[str] = set()
         self._outcome: _Outcome | None = None
+        self._cleaned: dict[str, _Cleaned] = {}
+        """By the spans' ids."""
 
     def see(self, event: Event, layout: TrackLayout) -> None:
         """Every event, after the layout has seen it."""
@@ -84,14 +94,13 @@ class Redaction:
                 _delete_made_of_it(blobs, prefix)
             yield from redact_log(blobs, prefix, cleaner, folder)
         self._outcome = _Outcome(stretches, _lengths(stretches, layout))
+        self._cleaned.clear()
 
     def clean(self, trace: Trace) -> None:
-        """Its words, in place."""
+        """Its words: other spans stand in the place of its own. Those that were seen before are not looked
+        through again."""
         words = Words(self._rules, self._pieces)
-        for span in trace.spans:
-            span.input = _shortened(words.cleaned(span.input))
-            span.output = _shortened(words.cleaned(_with_heard(words, span.output)))
-            span.error = words.cleaned(span.error)
+        trace.spans[:] = [self._clean_span(span, words) for span in trace.spans]
         trace.summary["title"] = words.cleaned(title_of(trace.spans))
         for name in _CLEANED:
             if name in trace.data:
@@ -108,6 +117,21 @@ class Redaction:
         for part in ("found", "silenced_ms"):
             for name, count in ((former or {}).get(part) or {}).items():
                 ours[part][name] = round(ours[part].get(name, 0) + count, 3)
+
+    def _clean_span(self, span: Span, words: Words) -> Span:
+        known = self._cleaned.get(span.id)
+        if known is None or known.raw is not span:
+            own = Words(self._rules, self._pieces)
+            clean = replace(
+                span,
+                input=_shortened(own.cleaned(span.input)),
+                output=_shortened(own.cleaned(_with_heard(own, span.output))),
+                error=own.cleaned(span.error),
+            )
+            known = self._cleaned[span.id] = _Cleaned(span, clean, own.counts)
+        for rule, count in known.counts.items():
+            words.counts[rule] = words.counts.get(rule, 0) + count
+        return known.clean
 
 
 def _delete_made_of_it(blobs: Blobs, prefix: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from voxgate.store.blobs import Blobs, FolderBlobs, InvalidBlobKey
+from voxgate.store.changes import WATCHED, Change, ChangeRows
 from voxgate.store.credentials import CredentialRows
 from voxgate.store.database import Database
 from voxgate.store.kept import Kept
@@ -36,8 +37,10 @@ __all__ = [
     "REBUILT",
     "TRANSCRIBE",
     "TRANSCRIBED",
+    "WATCHED",
     "Asked",
     "Blobs",
+    "Change",
     "FolderBlobs",
     "InvalidBlobKey",
     "Kept",
@@ -57,6 +60,7 @@ __all__ = [
 
 class Store(
     SessionRows,
+    ChangeRows,
     SessionStats,
     ScoreRows,
     ViewRows,

@@ -69,10 +69,21 @@ sessions = Table(
     Column("audio_deleted_at", Moment),
     # Counts every save of the session or its spans: a live stream sees a change without reading the trace.
     Column("revision", BigInteger, nullable=False, default=1),
+    # The revision at which its spans and `data` were saved as a whole; what came after is `session_changes`.
+    Column("whole_revision", BigInteger),
     Index("sessions_newest", "started_at", "id"),
     Index("sessions_by_end_of_retention", "delete_after"),
     Index("sessions_by_end_of_audio_retention", "audio_deleted_at", "audio_delete_after"),
     Index("sessions_with_sound", "audio_deleted_at", "started_at"),
+)
+
+# How a running call's trace went on since its last whole save: from revision `number - 1` to `number`.
+session_changes = Table(
+    "session_changes",
+    metadata,
+    Column("session_id", Text, ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
 )
 
 session_tags = Table(

@@ -10,12 +10,14 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, delete, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from voxgate.store.changes import changes_between, forget_changes, forget_old_changes
 from voxgate.store.cursors import decode_cursor, encode_cursor
 from voxgate.store.database import Database, changed_rows, to_dict, upsert
 from voxgate.store.kept import Kept
 from voxgate.store.schema import session_search, sessions, spans
 from voxgate.store.search import LAYOUT, save_search
 from voxgate.store.tagging import edit_tags, edited_tags
+from voxgate.traces.changes import applied
 
 SESSION_KEYS = (
     "id",
@@ -61,7 +63,8 @@ _SHOWN = [sessions.c[name] for name in (*SESSION_KEYS, "metrics", "errors", "rev
 _SESSION = select(*_SHOWN).where(sessions.c.id == bindparam("wanted"))
 _REVISION = select(sessions.c.revision).where(sessions.c.id == bindparam("wanted"))
 _SPANS_OF = select(spans.c.id).where(spans.c.session_id == bindparam("wanted"))
-_BUMP = (("revision", sessions.c.revision + 1),)
+_WHOLE = (("revision", sessions.c.revision + 1), ("whole_revision", sessions.c.revision + 1))
+_TOLD = (("whole_revision", sessions.c.revision),)
 
 
 class SessionRows:
@@ -72,24 +75,34 @@ class SessionRows:
     def save_session(self, row: Mapping[str, Any]) -> None:
         """Insert, or update the given fields; others keep their values. `started_at` is RFC 3339 text."""
         with self._database.writing() as connection:
+            _settle(connection, row["id"])
             _save_session(connection, row)
             _make_searchable(connection, row["id"])
 
     def save_spans(self, session_id: str, spans: Sequence[Mapping[str, Any]]) -> None:
         """Insert or update these spans of a saved session; others stay."""
         with self._database.writing() as connection:
+            _settle(connection, session_id)
             _save_spans(connection, session_id, spans)
-            bump = sessions.update().where(sessions.c.id == session_id)
-            connection.execute(bump.values(revision=sessions.c.revision + 1))
+            connection.execute(sessions.update().where(sessions.c.id == session_id).values(dict(_WHOLE)))
             _make_searchable(connection, session_id)
 
     def save_trace(
-        self, row: Mapping[str, Any], spans: Sequence[Mapping[str, Any]], unchanged: Set[str] = frozenset()
+        self,
+        row: Mapping[str, Any],
+        spans: Sequence[Mapping[str, Any]],
+        unchanged: Set[str] = frozenset(),
+        *,
+        is_told: bool = False,
     ) -> None:
         """A whole trace in one transaction: afterwards the session has exactly these spans. `unchanged` are
-        the ids of those that were saved like this before: they are written only if they are not there."""
+        the ids of those that were saved like this before: they are written only if they are not there.
+        `is_told`: it is what the changes come to that were saved, so who follows it sees nothing new."""
         with self._database.writing() as connection:
-            saved = _save_session(connection, row)
+            if "data" not in row:
+                _settle(connection, row["id"])
+            (forget_old_changes if is_told else forget_changes)(connection, row["id"])
+            saved = _save_session(connection, row, is_told=is_told)
             there = _delete_other_spans(connection, row["id"], {span["id"] for span in spans})
             _save_spans(connection, row["id"], spans, there & unchanged)
             if session := saved or _read_session(connection, row["id"]):
@@ -99,11 +112,7 @@ class SessionRows:
         """The session's fields, `metrics` and `errors` (a number) of its data, `revision`, and `spans` in the
         order of their start, which is where the reading takes its time."""
         with self._database.reading() as connection:
-            session = _read_session(connection, session_id)
-            if session is None:
-                return None
-            spans = _read_spans(connection, session_id) if with_spans else []
-        return {**session, "spans": spans}
+            return _read_whole(connection, session_id, with_spans=with_spans)
 
     def session_revision(self, session_id: str) -> int | None:
         """A number that grows with every save; None for a session that is not there."""
@@ -122,6 +131,7 @@ class SessionRows:
         found: list[str] = []
         for session_id in ids:  # a transaction each, so that nobody waits for long
             with self._database.writing() as connection:
+                _settle(connection, session_id)
                 if edit_tags(connection, session_id, add, remove):
                     _make_searchable(connection, session_id)
                     found.append(session_id)
@@ -167,7 +177,48 @@ def _make_searchable(connection: Connection, session_id: str) -> None:
         save_search(connection, session, _read_spans(connection, session_id))
 
 
-def _save_session(connection: Connection, row: Mapping[str, Any]) -> dict[str, Any] | None:
+def _read_whole(connection: Connection, session_id: str, *, with_spans: bool) -> dict[str, Any] | None:
+    session = _read_session(connection, session_id)
+    if session is None:
+        return None
+    changes = _changes_of(connection, session_id, session)
+    if not changes:
+        return {**session, "spans": _read_spans(connection, session_id) if with_spans else []}
+    if with_spans:
+        grown = applied({**session, "spans": _read_spans(connection, session_id)}, changes)
+    else:
+        parts = (
+            {name: one for name, one in each.items() if name not in ("spans", "gone")} for each in changes
+        )
+        grown = applied({**session, "spans": []}, parts)
+    return {**grown, "metrics": grown["data"].get("metrics") or {}, "errors": _error_count(grown["data"])}
+
+
+def _changes_of(connection: Connection, session_id: str, session: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What came after its last whole save; nothing where something else was saved meanwhile, by a Voxgate
+    that knows of no changes."""
+    query = select(sessions.c.whole_revision).where(sessions.c.id == session_id)
+    if session["status"] != "live" or (whole := connection.execute(query).scalar_one()) is None:
+        return []
+    return changes_between(connection, session_id, whole, session["revision"]) or []
+
+
+def _settle(connection: Connection, session_id: str) -> None:
+    """Before something else is saved: what the changes come to becomes what is saved."""
+    session = _read_session(connection, session_id)
+    if session is None or not _changes_of(connection, session_id, session):
+        return
+    whole = _read_whole(connection, session_id, with_spans=True)
+    if whole is not None:
+        _save_session(connection, whole, is_told=True)
+        _delete_other_spans(connection, session_id, {span["id"] for span in whole["spans"]})
+        _save_spans(connection, session_id, whole["spans"])
+        forget_changes(connection, session_id)
+
+
+def _save_session(
+    connection: Connection, row: Mapping[str, Any], *, is_told: bool = False
+) -> dict[str, Any] | None:
     """What is saved of the session now; None if the row lacks some of what it is searched by."""
     values = {key: row[key] for key in SESSION_KEYS if _is_given(row, key)}
     if "data" in values:
@@ -176,7 +227,8 @@ def _save_session(connection: Connection, row: Mapping[str, Any]) -> dict[str, A
         values["errors"] = _error_count(values["data"])
     if "tags" in values:
         values["tags"] = edited_tags(connection, row["id"], values["tags"])
-    upsert(connection, sessions, [values], also_set=_BUMP)
+    counters = _TOLD if is_told else _WHOLE
+    upsert(connection, sessions, [values | {"whole_revision": 1}], also_set=counters)
     return values if _SEARCHED.issubset(values) else None
 
 
@@ -210,7 +262,7 @@ def _span_values(session_id: str, position: int, row: Mapping[str, Any]) -> dict
     values["name"] = values["name"] or ""
     values["metrics"] = values["metrics"] or {}
     values["attachments"] = values["attachments"] or []
-    return {"session_id": session_id, "position": position, **values}
+    return {"session_id": session_id, "position": row.get("position", position), **values}
 
 
 def _delete_other_spans(connection: Connection, session_id: str, kept: set[str]) -> set[str]:
@@ -225,7 +277,7 @@ def _delete_other_spans(connection: Connection, session_id: str, kept: set[str])
 
 
 def _read_spans(connection: Connection, session_id: str) -> list[dict[str, Any]]:
-    columns = [spans.c[name] for name in SPAN_KEYS]
+    columns = [spans.c[name] for name in (*SPAN_KEYS, "position")]
     query = select(*columns).where(spans.c.session_id == session_id)
     # A span without a start (the provider never sent its first event) comes last, in every database.
     order = (spans.c.start_ms.is_(None), spans.c.start_ms, spans.c.position)

@@ -31,7 +31,9 @@ def edit_tags(connection: Connection, session_id: str, add: Sequence[str], remov
         "remove": _without([*before["remove"], *remove], add),
     }
     changed = sessions.update().where(sessions.c.id == session_id)
-    new = {"tags": _with_edits(row.tags, edits), "tag_edits": edits, "revision": sessions.c.revision + 1}
+    revision = sessions.c.revision + 1
+    counters = {"revision": revision, "whole_revision": revision}
+    new = {"tags": _with_edits(row.tags, edits), "tag_edits": edits, **counters}
     connection.execute(changed.values(new))
     return True
 

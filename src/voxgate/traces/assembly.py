@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from voxgate.traces.bill import Bill
 from voxgate.traces.conversation import Conversation
-from voxgate.traces.interruptions import Interruption, interruptions
 from voxgate.traces.model import stable_id
 from voxgate.traces.responses import Responses
 from voxgate.traces.session import SessionState
@@ -24,11 +23,18 @@ class Assembly:
     is_over: bool
     sound: SoundFacts | None = None
     taken: set[str] = field(default_factory=set)
+    collided: bool = False
+    """Whether an id came twice."""
+
+    @property
+    def root_id(self) -> str:
+        return stable_id("span", self.session.id, "session")
 
     def id(self, *names: object) -> str:
         """From the provider's ids; should one come twice, its place in the order tells them apart."""
         found = stable_id("span", self.session.id, *names)
         while found in self.taken:
+            self.collided = True
             found = stable_id("span", self.session.id, found)
         self.taken.add(found)
         return found
@@ -45,7 +51,3 @@ class Assembly:
         if self.session.failure() is not None:
             return "failed"
         return "complete" if self.session.close is not None else "interrupted"
-
-    def interruptions(self) -> list[Interruption]:
-        users = (user for turn in self.conversation.turns for user in turn.users)
-        return interruptions(self.responses.all.values(), users, self.layout.assistant)

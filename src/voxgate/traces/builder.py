@@ -7,18 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from voxgate.traces.assembly import Assembly
-from voxgate.traces.bill import bill_of
 from voxgate.traces.conversation import Conversation
 from voxgate.traces.events import CLIENT, GATEWAY, SERVER, Event, Json, obj
-from voxgate.traces.latency import forget_latencies
-from voxgate.traces.metrics import Facts, session_metrics
+from voxgate.traces.growth import Growth, State, whole_trace
 from voxgate.traces.model import Trace
 from voxgate.traces.responses import Responses
 from voxgate.traces.session import SessionState
 from voxgate.traces.sound import SoundFacts
-from voxgate.traces.spans import session_span, turn_spans
-from voxgate.traces.summary import data_of, summary_of
 from voxgate.traces.tracks import AudioChunk, TrackLayout
 
 Handler = Callable[[Event, Json], None]
@@ -38,6 +33,8 @@ class TraceBuilder:
         self.layout = TrackLayout()
         self.conversation = Conversation(self.session, self.layout)
         self.responses = Responses(self.session, self.conversation, self.layout)
+        self._state: State = self.session, self.conversation, self.responses, self.layout
+        self._growth = Growth(self._state)
         self._handlers = self._wire()
 
     @property
@@ -69,9 +66,9 @@ class TraceBuilder:
         `sound` is what was measured in the whole call; without it the metrics that need it are null."""
         if not live:
             self.finish()
-        parts = (self.session, self.conversation, self.responses)
-        bill = bill_of(*parts)
-        return _assemble(Assembly(*parts, self.layout, bill, self.closed or not live, sound))
+        if self.closed or not live:
+            return whole_trace(self._state, is_over=True, sound=sound)
+        return self._growth.trace()
 
     def _unknown(self, event: Event) -> tuple[Handler, ...]:
         if event.dir == GATEWAY:
@@ -145,21 +142,6 @@ class TraceBuilder:
             "output_audio_buffer.cleared": responses.on_cleared,
         }
         return {(SERVER, name): (handle,) for name, handle in events.items()}
-
-
-def _assemble(one: Assembly) -> Trace:
-    root = session_span(one)
-    spans = [root]
-    for index, turn in enumerate(one.conversation.turns):
-        spans += turn_spans(one, turn, index + 1, root.id)
-    if one.session.untimed:
-        forget_latencies(spans)
-    cut = one.interruptions()
-    summary = summary_of(one, spans, len(cut))
-    parts = (one.session, one.conversation, one.responses, one.layout)
-    found = session_metrics(Facts(*parts, spans, one.bill.usage, summary, cut, one.sound, one.is_over))
-    root.usage, root.cost_usd, root.metrics = one.bill.usage or None, one.bill.cost_usd, found.metrics
-    return Trace(one.session.id, summary, found.metrics, data_of(one, found), spans)
 
 
 def _on_error(session: SessionState, conversation: Conversation, responses: Responses) -> Handler:

@@ -87,8 +87,15 @@ class Item:
     call_id: str | None = None
     """Of a tool call and of its result."""
     deleted: bool = False
+    shown: Json | None = None
+    """As JSON, until something of it is another."""
 
     def to_json(self) -> Json:
+        if self.shown is None:
+            self.shown = self._to_json()
+        return self.shown
+
+    def _to_json(self) -> Json:
         return {
             "id": self.id,
             "type": self.type,
@@ -109,6 +116,14 @@ class Conversation:
         self.transcripts: dict[str, Transcript] = {}
         self.untranscribed: dict[str, Json] = {}
         """Items that the gateway could not have transcribed after the call, and why."""
+        self.touched: set[Turn] = set()
+        """Turns about which something was said since they were last put together."""
+        self.all_touched = False
+        """Something was said that may be about any of them."""
+        self.ambiguous = False
+        """Whether two inputs came with the same id."""
+        self.transcribed = 0
+        """How many transcripts have come to their end."""
         self._session = session
         self._layout = layout
         self._users: dict[str, UserItem] = {}
@@ -142,8 +157,7 @@ class Conversation:
             turn = self.open_turn()
         turn.users.append(user)
         self._turn_of[user.number] = turn
-        if user.item_id:
-            self._users[user.item_id] = user
+        self._name(user, user.item_id)
         return user
 
     def _new_user(
@@ -152,7 +166,13 @@ class Conversation:
         self._made += 1
         return self._add_user(UserItem(kind, self._made, t_ns, item_id))
 
+    def _touch(self, user: UserItem | None) -> None:
+        turn = self._turn_of.get(user.number) if user is not None else None
+        if turn is not None:
+            self.touched.add(turn)
+
     def _drop(self, user: UserItem) -> None:
+        self._touch(user)
         turn = self._turn_of.pop(user.number, None)
         if turn is not None and user in turn.users:
             turn.users.remove(user)
@@ -174,6 +194,7 @@ class Conversation:
         item_id = name_of(msg, "item_id")
         known = self._users.get(item_id) if item_id else None
         user = known or self._new_user("speech", event.t_ns, item_id)
+        self._touch(user)
         user.audio_start_ms = number(msg, "audio_start_ms")
         user.vad = string(self._session.turn_detection, "type") or "provider"
         user.prefix_ms = self._session.prefix_ms
@@ -183,6 +204,7 @@ class Conversation:
         item_id = name_of(msg, "item_id")
         user = self._users.get(item_id) if item_id else None
         user = user or self._new_user("speech", event.t_ns, item_id)
+        self._touch(user)
         user.ended_ns = event.t_ns
         user.audio_end_ms = number(msg, "audio_end_ms")
         user.silence_ms = self._session.silence_ms
@@ -191,6 +213,7 @@ class Conversation:
         item_id = name_of(msg, "item_id")
         known = self._users.get(item_id) if item_id else None
         user = known or self._new_user("timeout", event.t_ns, item_id)
+        self._touch(user)
         user.audio_start_ms, user.audio_end_ms = number(msg, "audio_start_ms"), number(msg, "audio_end_ms")
 
     def on_commit_sent(self, event: Event, msg: Json) -> None:
@@ -213,6 +236,7 @@ class Conversation:
         if user is None:
             user = self._new_user("speech", event.t_ns, item_id)
             user.audio_start_ms, user.audio_end_ms = self._buffer_start_ms, self._appended_ms()
+        self._touch(user)
         user.committed_ns = user.committed_ns or event.t_ns
         user.ended_ns = user.ended_ns or event.t_ns
         if user.audio_end_ms is None:
@@ -223,6 +247,7 @@ class Conversation:
         self._buffer_start_ms = self._appended_ms()
         user = self._open_speech()
         if user is not None:
+            self._touch(user)
             user.discarded, user.ended_ns = True, event.t_ns
 
     def _appended_ms(self) -> float:
@@ -261,6 +286,7 @@ class Conversation:
             self.order.remove(item_id)
         if item_id in self.items:
             self.items[item_id].deleted = True
+            self.items[item_id].shown = None
 
     def context(self) -> list[str]:
         """The latest items that a response which begins now sees."""
@@ -292,7 +318,7 @@ class Conversation:
     def _complete(self, event: Event, item_id: str, item: Json) -> None:
         known = self.items.get(item_id)
         if known is not None:
-            known.text = item_text(item) or known.text
+            known.text, known.shown = item_text(item) or known.text, None
         if string(item, "type") != "message" or string(item, "role") != "user":
             return
         is_speech = any(string(part, "type") == "input_audio" for part in objects(item, "content"))
@@ -301,6 +327,7 @@ class Conversation:
             user = self._new_user("speech" if is_speech else "text", event.t_ns, item_id)
             user.committed_ns = user.ended_ns = event.t_ns
         if not is_speech or user.kind == "text":
+            self._touch(user)
             user.text = item_text(item) or user.text
 
     def _make_history(self) -> None:
@@ -313,7 +340,9 @@ class Conversation:
 
     def _name(self, user: UserItem, item_id: str | None) -> None:
         user.item_id = item_id
+        self._touch(user)
         if item_id:
+            self.ambiguous = self.ambiguous or self._users.get(item_id, user) is not user
             self._users[item_id] = user
 
     # Transcripts: by item id, since they come when the next turn may have begun
@@ -328,6 +357,7 @@ class Conversation:
         transcript.parts[index] = string(msg, "transcript") or ""
         if event.type.endswith("completed"):
             transcript.completed_ns = event.t_ns
+            self.transcribed += 1
             transcript.usage = obj(msg, "usage") or transcript.usage
             transcript.model = self._session.transcription_model
 
@@ -344,6 +374,8 @@ class Conversation:
             return
         if text is not None:
             self.untranscribed.pop(item_id, None)
+            self.transcribed += 1
+            self._touch(self._users.get(item_id))
             self.transcripts[item_id] = Transcript(
                 parts={0: text},
                 usage=obj(msg, "usage"),
@@ -357,6 +389,8 @@ class Conversation:
 
     def _transcript(self, msg: Json) -> tuple[Transcript, int]:
         item_id = string(msg, "item_id") or ""
+        self._touch(self._users.get(item_id))
+        self.all_touched = self.all_touched or not item_id  # then it is of all inputs without a name
         index = int(number(msg, "content_index") or 0)
         return self.transcripts.setdefault(item_id, Transcript()), index
 
@@ -377,6 +411,7 @@ class Conversation:
             self._commits.remove(user)
             self._drop(user)
         else:
+            self._touch(user)
             user.error = error
 
 

@@ -39,6 +39,8 @@ class UserLane:
     def __init__(self, rate: int) -> None:
         self.rate = rate
         self.runs: list[Run] = []
+        self.moved_frame: int | None = None
+        """From this frame on other times may hold than when somebody last set it to None."""
         self._starts: list[int] = []
 
     @property
@@ -66,6 +68,8 @@ class UserLane:
         gap_ms = last.start_ms - self._end(before)
         if self._end(last) - t_ms >= gap_ms:
             before.frames += last.frames
+            first = last.start_frame
+            self.moved_frame = first if self.moved_frame is None else min(first, self.moved_frame)
             self.runs.pop()
             self._starts.pop()
 
@@ -105,11 +109,14 @@ class AssistantLane:
         self.end_ms = 0.0
         self.cuts: dict[str, Cut] = {}
         self.underrun_ms: dict[str, float] = {}
+        self.touched: set[str] = set()
+        """Items that were played, or cut, since somebody last emptied it."""
         self._by_item: dict[str, list[Run]] = {}
         self._stopped_responses: dict[str, tuple[bool, float]] = {}
         self._closed_ms: float | None = None
 
     def add(self, frames: int, t_ms: float, item_id: str, response_id: str) -> None:
+        self.touched.add(item_id)
         stopped = self._is_stopped(item_id, response_id)
         last = self.runs[-1] if self.runs else None
         start_ms = t_ms if stopped else max(t_ms, self.end_ms)
@@ -150,6 +157,7 @@ class AssistantLane:
         """The client heard `audio_end_ms` of the item and stopped playing, whatever waited after it."""
         if item_id in self.cuts and self.cuts[item_id].exact:
             return
+        self.touched.add(item_id)
         runs = self.item_runs(item_id)
         was_playing = bool(runs) and self._end(runs[-1]) > t_ms
         left = round(audio_end_ms * self.rate / 1000)
@@ -181,6 +189,7 @@ class AssistantLane:
                 continue
             run.heard = min(run.frames, max(0, round((t_ms - run.start_ms) * self.rate / 1000)))
             touched.append(run.item_id)
+        self.touched.update(touched)
         for item_id in touched:
             self.cuts[item_id] = Cut(self._ms(self.heard_frames(item_id)), exact, t_ms, by_close)
         self.end_ms = min(self.end_ms, t_ms)

@@ -8,6 +8,7 @@ them: so they add up to it exactly.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -47,6 +48,9 @@ SPREAD_OF: Final = {
     kind: [name for name, of in DISTRIBUTIONS.items() if of == kind] for kind in set(DISTRIBUTIONS.values())
 }
 
+Measurements = dict[str, list[float]]
+"""By the name of the metric."""
+
 
 # Many values
 
@@ -73,10 +77,44 @@ def distribution(values: Sequence[float]) -> Json:
     return {"n": len(ordered), "mean": mean, **shares, "max": round(ordered[-1], 3)}
 
 
-def measured(spans: Iterable[Span], name: str) -> list[float]:
-    """What there is of a span's metric, of all the spans that have it."""
-    found = (span.metrics.get(name) for span in spans if span.type == DISTRIBUTIONS[name])
-    return [value for value in found if value is not None]
+class Latencies:
+    """What was measured of many spans, by name and in order, and its distributions. Spans can be taken out
+    again: then what remains is as if they had never been there."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[float]] = {name: [] for name in DISTRIBUTIONS}
+        self._spread: dict[str, Json] = {}
+        self._changed: set[str] = set()
+
+    def of(self, name: str) -> Sequence[float]:
+        return self._values[name]
+
+    def replace(self, before: Measurements, after: Measurements) -> None:
+        for name in before.keys() | after.keys():
+            old, new = before.get(name, []), after.get(name, [])
+            if old != new:
+                self._changed.add(name)
+                values = self._values[name]
+                for value in old:
+                    del values[bisect_left(values, value)]
+                for value in new:
+                    insort(values, value)
+
+    def spread(self) -> dict[str, Json]:
+        """The distributions of those that there are."""
+        for name in self._changed:
+            self._spread[name] = distribution(self._values[name])
+        self._changed.clear()
+        return {name: self._spread[name] for name in DISTRIBUTIONS if self._values[name]}
+
+
+def measurements(spans: Iterable[Span]) -> Measurements:
+    found: Measurements = {}
+    for span in spans:
+        for name in SPREAD_OF.get(span.type, ()):
+            if (value := span.metrics.get(name)) is not None:
+                found.setdefault(name, []).append(value)
+    return found
 
 
 def forget_latencies(spans: Iterable[Span]) -> None:

@@ -5,6 +5,7 @@ the reason. Formulas: docs/metrics.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -13,9 +14,9 @@ from voxgate.traces import turntaking
 from voxgate.traces.conversation import Conversation, UserItem
 from voxgate.traces.events import Json
 from voxgate.traces.interruptions import Interruption
-from voxgate.traces.latency import DISTRIBUTIONS, SPREAD_OF, distribution, is_paced, measured
+from voxgate.traces.latency import Latencies, distribution, is_paced
 from voxgate.traces.model import Span
-from voxgate.traces.responses import Responses, ToolCall
+from voxgate.traces.parts import ToolCounts
 from voxgate.traces.session import SessionState
 from voxgate.traces.sound import MERGE_GAP_MS, SoundFacts, total
 from voxgate.traces.tracks import TrackLayout
@@ -33,9 +34,12 @@ class Facts:
 
     session: SessionState
     conversation: Conversation
-    responses: Responses
     layout: TrackLayout
     spans: list[Span]
+    latencies: Latencies
+    tools: ToolCounts
+    is_paced: bool
+    """Whether all that the user said was sent as it was spoken."""
     usage: Json
     summary: Json
     interruptions: list[Interruption]
@@ -83,8 +87,8 @@ def _greeting_latency(facts: Facts) -> Result:
 
 
 def _underrun_ms(facts: Facts) -> Result:
-    known = measured(facts.spans, "underrun_ms")
-    return sum(known) if known else None
+    known = facts.latencies.of("underrun_ms")
+    return math.fsum(known) if known else None
 
 
 # From what was counted
@@ -116,18 +120,12 @@ def _cost_per_minute(facts: Facts) -> Result:
 # From tools
 
 
-def _tools(facts: Facts) -> list[ToolCall]:
-    return [tool for response in facts.responses.all.values() for tool in response.tools]
-
-
 def _tool_error_rate(facts: Facts) -> Result:
-    ended = [tool for tool in _tools(facts) if tool.error or tool.result_ns is not None]
-    return sum(tool.failed for tool in ended) / len(ended) if ended else None
+    return facts.tools.failed / facts.tools.ended if facts.tools.ended else None
 
 
 def _tool_schema_validity(facts: Facts) -> Result:
-    checked = [tool.fits for tool in _tools(facts) if tool.fits is not None]
-    return sum(checked) / len(checked) if checked else None
+    return facts.tools.fitting / facts.tools.checked if facts.tools.checked else None
 
 
 # From who speaks when
@@ -152,8 +150,8 @@ def _talk_ratio(facts: Facts) -> Result:
 
 def _silence_during_tool(longest: bool) -> Callable[[Facts], Result]:
     def measure(facts: Facts) -> Result:
-        known = measured(facts.spans, "silence_during_tool")
-        return (max(known) if longest else sum(known)) if known else None
+        known = facts.latencies.of("silence_during_tool")
+        return (max(known) if longest else math.fsum(known)) if known else None
 
     return measure
 
@@ -336,12 +334,7 @@ def _rounded(name: str, value: Value) -> Value:
 
 
 def _latencies(facts: Facts) -> dict[str, Json]:
-    values: dict[str, list[float]] = {name: [] for name in DISTRIBUTIONS}
-    for span in facts.spans:
-        for name in SPREAD_OF.get(span.type, ()):
-            if (value := span.metrics.get(name)) is not None:
-                values[name].append(value)
-    spread = {name: distribution(found) for name, found in values.items() if found}
+    spread = facts.latencies.spread()
     if facts.turns is not None:
         turns = {"response_latency": facts.turns.responses, "yield_latency": facts.turns.yields}
         spread |= {name: distribution(found) for name, found in turns.items() if found}
@@ -361,9 +354,7 @@ def _why_no_sound(facts: Facts) -> str | None:
 def _why_no_turns(facts: Facts) -> str | None:
     if facts.session.untimed:
         return _NO_TIMES
-    if all(is_paced(user, facts.layout) for turn in facts.conversation.turns for user in turn.users):
-        return None
-    return "the user's audio was not sent in real time"
+    return None if facts.is_paced else "the user's audio was not sent in real time"
 
 
 def _judge_turns(facts: Facts) -> None:

@@ -63,6 +63,8 @@ class Span:
     cost_usd: float | None = None
     metrics: Json = field(default_factory=dict)
     attachments: list[Attachment] = field(default_factory=list)
+    position: int = 0
+    """Grows in the order of the trace; a span keeps its own while others come and go in other turns."""
 
     def to_json(self) -> Json:
         return {

@@ -46,6 +46,7 @@ class ToolCall:
 @dataclass(slots=True, eq=False)
 class Response:
     id: str
+    number: int
     turn: Turn
     trigger: Trigger
     asked_ns: int | None = None
@@ -75,10 +76,6 @@ class Response:
     offered: Json = field(default_factory=dict)
     """What names the `tools` that it could call: the session's configuration, or the client's request."""
 
-    def add_item(self, item_id: str) -> None:
-        if item_id not in self.item_ids:
-            self.item_ids.append(item_id)
-
     @property
     def transcript(self) -> str:
         return " ".join(text.strip() for text in self.transcripts.values() if text.strip())
@@ -107,6 +104,13 @@ class Responses:
     def __init__(self, session: SessionState, conversation: Conversation, layout: TrackLayout) -> None:
         self.all: dict[str, Response] = {}
         self.tools: dict[str, ToolCall] = {}
+        self.of_item: dict[str, Response] = {}
+        self.touched: set[Turn] = set()
+        """Turns about which something was said since they were last put together."""
+        self.ambiguous = False
+        """Whether two responses named the same item."""
+        self.ended = 0
+        """How often one has come to its end."""
         self._session = session
         self._conversation = conversation
         self._layout = layout
@@ -187,7 +191,8 @@ class Responses:
         if turn is None or turn.withdrawn:
             turn = self._conversation.open_turn()
         turn.answered = True
-        response = Response(response_id, turn, trigger, last_event_ns=event.t_ns)
+        self.touched.add(turn)
+        response = Response(response_id, len(self.all), turn, trigger, last_event_ns=event.t_ns)
         if turn.response_ids:
             response.previous_done_ns = self.all[turn.response_ids[-1]].done_ns
         turn.response_ids.append(response_id)
@@ -206,6 +211,7 @@ class Responses:
         response = self.all.get(response_id)
         if response is None:
             response = self._begin(response_id, *self._unasked(), event)
+        self.touched.add(response.turn)
         if response.first_event_ns is None:
             response.first_event_ns = event.t_ns
         response.last_event_ns = event.t_ns
@@ -222,7 +228,7 @@ class Responses:
     def _take_output(self, response: Response, event: Event, item: Json, *, done: bool) -> None:
         item_id = name_of(item, "id")
         if item_id is not None:
-            response.add_item(item_id)
+            self._add_item(response, item_id)
         if string(item, "type") in ("function_call", "mcp_call", "mcp_approval_request"):
             self._take_call(response, event, item, done=done)
         elif item_id is not None and done:
@@ -231,7 +237,13 @@ class Responses:
     def on_audio(self, event: Event, msg: Json) -> None:
         if (response := self._response(event, msg)) is not None:
             response.first_audio_ns = response.first_audio_ns or event.t_ns
-            response.add_item(string(msg, "item_id") or "")
+            self._add_item(response, string(msg, "item_id") or "")
+
+    def _add_item(self, response: Response, item_id: str) -> None:
+        if item_id not in response.item_ids:
+            response.item_ids.append(item_id)
+            known = self.of_item.setdefault(item_id, response)
+            self.ambiguous = self.ambiguous or known is not response
 
     def on_words(self, event: Event, msg: Json) -> None:
         """Deltas and `done` of transcripts and texts; `done` repeats the whole."""
@@ -240,7 +252,7 @@ class Responses:
             return
         is_speech = "transcript" in event.type
         words = response.transcripts if is_speech else response.texts
-        response.add_item(item_id)
+        self._add_item(response, item_id)
         if event.type.endswith("delta"):
             response.first_text_ns = response.first_text_ns or event.t_ns
             words[item_id] = words.get(item_id, "") + (string(msg, "delta") or "")
@@ -257,6 +269,7 @@ class Responses:
         if response is None:
             return
         details = obj(shown, "status_details")
+        self.ended += 1
         response.done_ns = event.t_ns
         response.status = name_of(shown, "status") or "completed"
         response.reason = string(details, "reason")
@@ -300,12 +313,19 @@ class Responses:
             tool = ToolCall(key, response.id, event.t_ns, ran_in, item_id=name_of(item, "id"))
             response.tools.append(tool)
             self.tools[key] = tool
+        self._touch(tool)
         return tool
+
+    def _touch(self, tool: ToolCall) -> None:
+        response = self.all.get(tool.response_id or "")
+        if response is not None:
+            self.touched.add(response.turn)
 
     def on_arguments_delta(self, event: Event, msg: Json) -> None:
         self._response(event, msg)
         tool = self.tools.get(string(msg, "item_id") or "")
         if tool is not None and tool.args_done_ns is None:
+            self._touch(tool)
             tool.arguments += string(msg, "delta") or ""
 
     def on_arguments_done(self, event: Event, msg: Json) -> None:
@@ -329,6 +349,7 @@ class Responses:
         if string(item, "type") == "function_call_output":
             tool = self.tools.get(string(item, "call_id") or "")
             if tool is not None and tool.result_ns is None:
+                self._touch(tool)
                 tool.result, tool.result_ns = string(item, "output"), event.t_ns
                 self._answered_tools.append(tool)
                 if (event_id := name_of(msg, "event_id")) is not None:
@@ -336,6 +357,7 @@ class Responses:
         elif string(item, "type") == "mcp_approval_response":
             tool = self.tools.get(string(item, "approval_request_id") or "")
             if tool is not None:
+                self._touch(tool)
                 tool.approval = "approved" if item.get("approve") is True else "refused"
                 tool.result_ns = event.t_ns
 
@@ -344,6 +366,7 @@ class Responses:
         tool = self.tools.get(string(msg, "item_id") or "")
         if tool is None or event.type.endswith("in_progress"):
             return
+        self._touch(tool)
         tool.result_ns = tool.result_ns or event.t_ns
         if event.type.endswith("failed") and tool.error is None:
             tool.error = {"type": "mcp_call_failed", "message": f"The MCP call {tool.name} failed."}
@@ -373,6 +396,7 @@ class Responses:
             self._asked.remove(asked)
         tool = self._results_sent.pop(event_id or "", None)
         if tool is not None:
+            self._touch(tool)
             tool.error = error
 
 

@@ -23,7 +23,7 @@ def session_span(one: Assembly) -> Span:
     session, layout = one.session, one.layout
     failure = session.failure()
     return Span(
-        id=one.id("session"),
+        id=one.root_id,
         parent_id=None,
         type="session",
         name="session",
@@ -39,7 +39,7 @@ def session_span(one: Assembly) -> Span:
     )
 
 
-def turn_spans(one: Assembly, turn: Turn, number: int, root_id: str) -> list[Span]:
+def turn_spans(one: Assembly, turn: Turn, number: int) -> list[Span]:
     users = [_user_span(one, user) for user in turn.users]
     responses = [one.responses.all[response_id] for response_id in turn.response_ids]
     answers = _response_spans(one, responses)
@@ -48,7 +48,7 @@ def turn_spans(one: Assembly, turn: Turn, number: int, root_id: str) -> list[Spa
     starts = [span.start_ms for span in inside if span.start_ms is not None]
     span = Span(
         id=one.id("turn", key),
-        parent_id=root_id,
+        parent_id=one.root_id,
         type="turn",
         name=f"turn {number}",
         start_ms=min(starts, default=None),

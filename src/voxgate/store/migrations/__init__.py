@@ -15,6 +15,7 @@ from voxgate.store.migrations import (
     m0005_audio_retention,
     m0006_web_app,
     m0007_scores,
+    m0008_changes,
 )
 from voxgate.store.migrations.step import Migration
 
@@ -25,6 +26,7 @@ MIGRATIONS: Final[list[Migration]] = [
     m0005_audio_retention.MIGRATION,
     m0006_web_app.MIGRATION,
     m0007_scores.MIGRATION,
+    m0008_changes.MIGRATION,
 ]
 """In their order; the first one leads to version 2."""
 
