@@ -4,9 +4,10 @@ into the log (`gateway.prices`), sums and dollars out. What has no known price c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 from voxgate.core.prices import Price, listed_as
 from voxgate.traces.conversation import Conversation, Transcript
@@ -49,22 +50,44 @@ class Bill:
         return {"model": self.model, "parts": parts, "without_usage": self.without_usage}
 
 
-def bill_of(session: SessionState, conversation: Conversation, responses: Responses) -> Bill:
+class Counted(NamedTuple):
+    """What one response or transcript used. The usage is the same object as long as nothing else was said."""
+
+    usage: Json
+    flat: Json | None
+    cost: Cost | None
+    """None if nothing was counted."""
+
+
+Known = dict[tuple[str, str, str], Counted]
+"""What was counted before, under the same prices."""
+
+
+def bill_of(
+    session: SessionState, conversation: Conversation, responses: Responses, known: Known | None = None
+) -> Bill:
     prices, all_responses = session.prices, responses.all
+    known = {} if known is None else known
     transcripts = {key: one for key, one in conversation.transcripts.items() if one.is_whole}
     price = _price(prices.get("price"))
-    told = {key: cost_of(one.usage, price) for key, one in all_responses.items() if flat_usage(one.usage)}
-    words = {
-        key: cost_of(one.usage, _transcriber(prices, one))
-        for key, one in transcripts.items()
-        if flat_usage(one.usage)
+    used = {
+        key: _counted(known, ("response", key, ""), one.usage, lambda: price)
+        for key, one in all_responses.items()
     }
+    heard = {
+        key: _counted(
+            known, ("transcript", key, one.model or ""), one.usage, partial(_transcriber, prices, one)
+        )
+        for key, one in transcripts.items()
+    }
+    told = {key: one.cost for key, one in used.items() if one.cost is not None}
+    words = {key: one.cost for key, one in heard.items() if one.cost is not None}
     is_unsaid = any(_must_say(one) for key, one in all_responses.items() if key not in told)
     total = sum_of([*told.values(), *words.values()])
     return Bill(
         responses=told,
         transcripts=words,
-        usage=_usage(all_responses.values(), transcripts.values()),
+        usage=_usage(used.values(), heard.values()),
         cost_usd=None if is_unsaid or not (told or words) else _rounded(total.usd),
         parts={
             **sum_of(told.values()).parts,
@@ -94,13 +117,24 @@ def _must_say(response: Response) -> bool:
     return response.done_ns is not None and response.status in ("completed", "incomplete")
 
 
-def _usage(responses: Iterable[Response], transcripts: Iterable[Transcript]) -> Json:
+def _counted(
+    known: Known, key: tuple[str, str, str], usage: Json, price: Callable[[], Price | None]
+) -> Counted:
+    before = known.get(key)
+    if before is not None and before.usage is usage:
+        return before
+    flat = flat_usage(usage)
+    known[key] = Counted(usage, flat, cost_of(usage, price()) if flat else None)
+    return known[key]
+
+
+def _usage(responses: Iterable[Counted], transcripts: Iterable[Counted]) -> Json:
     total: Json = {}
-    for response in responses:
-        add_usage(total, flat_usage(response.usage))
+    for one in responses:
+        add_usage(total, one.flat)
     transcription: Json = {}
-    for transcript in transcripts:
-        add_usage(transcription, flat_usage(transcript.usage))
+    for one in transcripts:
+        add_usage(transcription, one.flat)
     return {**total, "transcription": transcription} if transcription else total
 
 

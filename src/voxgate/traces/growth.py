@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from voxgate.traces.assembly import Assembly
-from voxgate.traces.bill import Bill, bill_of
+from voxgate.traces.bill import Bill, Known, bill_of
 from voxgate.traces.conversation import Conversation, Turn, UserItem
 from voxgate.traces.interruptions import Interruption, Stopped, interruptions
 from voxgate.traces.latency import Latencies
@@ -83,6 +83,7 @@ class Growth:
         self._taken: set[str] = set()
         self._basis: tuple[object, ...] = ()
         self._bill: tuple[tuple[object, ...], Bill] | None = None
+        self._counted: Known = {}
         self._cut: tuple[list[Stopped], list[UserItem], list[Interruption]] | None = None
         self._is_odd = False
         """Whether ids came twice, so that those of spans depend on their order."""
@@ -103,7 +104,9 @@ class Growth:
         session, conversation, responses, _ = self._state
         basis = (session.prices, len(responses.all), responses.ended, conversation.transcribed)
         if self._bill is None or self._bill[0] != basis:
-            self._bill = basis, bill_of(session, conversation, responses)
+            if self._bill is None or self._bill[0][0] != session.prices:
+                self._counted.clear()
+            self._bill = basis, bill_of(session, conversation, responses, self._counted)
         return self._bill[1]
 
     def _current_interruptions(self, parts: Sequence[TurnPart]) -> list[Interruption]:
