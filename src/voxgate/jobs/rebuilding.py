@@ -18,6 +18,7 @@ from voxgate.recording.eventlog import read_event
 from voxgate.recording.reading import read_lines
 from voxgate.store import REBUILD, REBUILD_FAILED, REBUILT, Blobs, Store
 from voxgate.traces import TraceBuilder
+from voxgate.traces.changes import span_json
 
 _LOOK_SECONDS: Final = 0.5
 _SLICE_SECONDS: Final = 0.01
@@ -139,7 +140,7 @@ class Rebuilder:
             return
         if redaction is not None:
             redaction.add_former(closed.trace, row["data"].get("redaction"))
-        self._store.save_trace(row_of(closed.trace), [span.to_json() for span in closed.trace.spans])
+        self._store.save_trace(row_of(closed.trace), [span_json(span) for span in closed.trace.spans])
         if redaction is not None and self._compactor is not None:
             self._compactor.add(session_id)
 

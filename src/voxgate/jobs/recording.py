@@ -22,6 +22,7 @@ from voxgate.recording.eventlog import EventLogBuilder
 from voxgate.recording.wirelog import WireLogReader, WireRecord, writer_is_alive
 from voxgate.store import Blobs, Store
 from voxgate.traces import AudioChunk, Event, Trace, TraceBuilder
+from voxgate.traces.changes import span_json
 from voxgate.traces.events import Json
 
 _REFRESH_SECONDS: Final = 0.25
@@ -76,8 +77,8 @@ class SessionRecording:
         self._changed = True
         self._sounded = False
         """Whether there is more than what was saved: anything else, or sound."""
-        self._saved: dict[str, tuple[int, Json]] = {}
-        """The spans as the store has them, with their places."""
+        self._saved: dict[str, Json] = {}
+        """The spans as the store has them."""
         self._next_save = 0.0
         self._next_sound_save = 0.0
         self._failed_saves = 0
@@ -184,10 +185,10 @@ class SessionRecording:
         recording: the wire log stays, and it is tried again."""
         started = time.monotonic()
         trace = build()
-        spans = {span.id: (number, span.to_json()) for number, span in enumerate(trace.spans)}
+        spans = {span.id: span_json(span) for span in trace.spans}
         unchanged = {key for key, span in spans.items() if self._saved.get(key) == span}
         try:
-            self._store.save_trace(row_of(trace), [span for _, span in spans.values()], unchanged)
+            self._store.save_trace(row_of(trace), list(spans.values()), unchanged)
         except Exception as error:  # noqa: BLE001 - whatever the database's driver raises; tried again later
             self._failed_saves, self._saved = self._failed_saves + 1, {}
             pause = min(_MOST_SAVE_PAUSE, 0.5 * 2**self._failed_saves)
