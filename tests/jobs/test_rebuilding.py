@@ -19,6 +19,7 @@ from voxgate.jobs.compaction import Compactor
 from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.recording.wirelog import CLIENT, SERVER
 from voxgate.store import REBUILD, REBUILD_FAILED, REBUILT, FolderBlobs, Store
+from voxgate.traces.changes import span_json
 
 SECONDS = 30.0
 
@@ -39,7 +40,7 @@ class World:
                 next(closing)
             except StopIteration as end:
                 closed = end.value
-        spans = [span.to_json() for span in closed.trace.spans]
+        spans = [span_json(span) for span in closed.trace.spans]
         self.store.save_trace(row_of(closed.trace), spans)
         compactor = Compactor(self.store, self.blobs, self.folder / "compact")
         compactor.add("sess_1")
