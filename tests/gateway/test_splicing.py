@@ -87,6 +87,7 @@ class Side:
         self.leg.join(self.peer)
         self.transport._reading = True
         self.read = relay._compiled.reader(self.leg) if self.compiled else self.leg.splice
+        self.take_in = relay._compiled.taker(self.leg) if self.compiled else self.leg.take_in
 
     def _pair(self) -> tuple[socket.socket, socket.socket]:
         pair = socket.socketpair()
@@ -169,25 +170,36 @@ USUAL = st.builds(
 )
 
 
-def case(*frames: bytes, cuts: list[int], takes: list[bool]) -> Any:
-    return example(frames=list(frames), cuts=cuts, takes=takes, watched=False, hang_up=True)
+# What chance seldom finds: messages behind a close frame, behind one that was too large and in the middle of a
+# fragmented one, and a peer that takes something again while more is pending.
+SELDOM = [
+    ([frame(TEXT, LARGEST, False, False), frame(TEXT, 300, False, True)], [LARGEST + 4], [True]),
+    ([frame(CLOSE, 2, False, True), frame(TEXT, 300, False, True)], [4], [True]),
+    ([frame(TEXT, LARGEST + 1, False, True), frame(TEXT, 300, False, True)], [LARGEST + 5], [True]),
+    ([frame(TEXT, LARGEST, False, True)] * 9, [], [False, False, False, False, True]),
+]
 
 
-# What chance seldom finds: messages behind a close frame and behind one that was too large, and a peer that
-# takes something again while more is pending.
-@case(frame(CLOSE, 2, False, True), frame(TEXT, 300, False, True), cuts=[4], takes=[True])
-@case(frame(TEXT, LARGEST + 1, False, True), frame(TEXT, 300, False, True), cuts=[LARGEST + 5], takes=[True])
-@case(*[frame(TEXT, LARGEST, False, True)] * 9, cuts=[], takes=[False, False, False, False, True])
+def seldom(test: Any) -> Any:
+    for frames, cuts, takes in SELDOM:
+        for from_memory in (False, True):
+            case = {"frames": frames, "cuts": cuts, "takes": takes, "from_memory": from_memory}
+            test = example(**case, watched=False, hang_up=True)(test)
+    return test
+
+
+@seldom
 @settings(max_examples=400, deadline=None)
 @given(
     frames=st.one_of(st.lists(USUAL, min_size=1, max_size=8), st.lists(ANY, min_size=1, max_size=8)),
     cuts=st.lists(st.one_of(st.integers(1, 40), st.integers(1, CHUNK)), max_size=30),
     takes=st.lists(st.booleans(), min_size=1, max_size=5),
     watched=st.booleans(),
+    from_memory=st.booleans(),
     hang_up=st.booleans(),
 )
 def test_both_do_the_same_with_the_same_pieces(
-    frames: list[bytes], cuts: list[int], takes: list[bool], watched: bool, hang_up: bool
+    frames: list[bytes], cuts: list[int], takes: list[bool], watched: bool, from_memory: bool, hang_up: bool
 ) -> None:
     stream, taking = b"".join(frames), itertools.cycle(takes)
     with ExitStack() as sockets:
@@ -195,8 +207,11 @@ def test_both_do_the_same_with_the_same_pieces(
         for piece in pieces(stream, cuts):
             for side in (python, compiled):
                 side.leg.watched = watched
-                side.far.send(piece)
-                side.read()
+                if from_memory:
+                    side.take_in(piece)
+                else:
+                    side.far.send(piece)
+                    side.read()
             assert compiled.state() == python.state()
             if next(taking):
                 assert compiled.taken() == python.taken()
@@ -217,6 +232,8 @@ def test_a_gap_of_the_log_is_told_by_both() -> None:
             side.spool.held = deque()
             side.far.send(sent)
             side.read()
+            side.log.gaps[CLIENT] = Gap(1, 100)
+            side.take_in(sent)
         assert sides[0].state() == sides[1].state()
         assert b"gateway.lost" in sides[1].state()["entries"][0][1]
 
@@ -230,6 +247,30 @@ def test_a_reset_connection_fails_with_its_reason() -> None:
         side.read()
         assert not side.transport.is_reading()
         assert [type(error) for _, error in side.loop.soon] == [ConnectionResetError]
+
+
+def test_what_is_mediated_is_judged() -> None:
+    with ExitStack() as sockets:
+        side, judged = Side(True, sockets), list[bytes]()
+        side.leg.mediate(judged.append)
+        side.take_in(sent := frame(TEXT, 50, True, True))
+        assert judged == [sent]
+        assert not side.taken()
+
+
+def test_what_finds_no_room_in_the_segment_is_left_to_python() -> None:
+    with ExitStack() as sockets:
+        side = Side(True, sockets)
+        side.spool.end = SEGMENT - ENTRY.size - CHUNK + 1
+        turned: list[int] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Spool, "turn", lambda spool: (turned.append(spool.end), setattr(spool, "end", 0)))
+            side.far.send(frame(TEXT, 50, True, True))
+            side.read()
+            side.spool.end = SEGMENT - 60
+            side.take_in(frame(TEXT, 50, True, True))
+        assert turned == [SEGMENT - ENTRY.size - CHUNK + 1, SEGMENT - 60]
+        assert len(side.state()["entries"]) == 1
 
 
 def test_it_can_be_built_from_its_source(tmp_path: Path) -> None:

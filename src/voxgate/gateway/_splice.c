@@ -1,7 +1,8 @@
-/* `Leg.splice` for what nearly every read of a call is: whole text messages, recorded, to a peer that takes them.
+/* `Leg.splice` and `Leg.take_in` for what nearly every read of a call is: whole text messages, recorded, that go on
+   unseen.
 
-   It does the same to the same objects, whose slots it reads and writes in place, and leaves everything else, before it
-   has changed anything, to the Python that it stands for: `Leg.splice` before bytes were received, `Leg.spliced` after.
+   They do the same to the same objects, whose slots they read and write in place, and leave everything else, before
+   anything has changed, to the Python that they stand for: `Leg.splice` before bytes were received, `Leg.spliced` after.
    Between two messages of hundreds of calls the interpreter's own code and data are no longer in the processor's cache;
    that, not the work, is what a relayed message costs in Python (docs/decisions/0016). */
 
@@ -25,7 +26,7 @@ static Py_ssize_t record_bytes, chunk_bytes;
 /* Where the slots of a class lie in its objects. */
 static struct {
     PyTypeObject *type;
-    Py_ssize_t log, follower, transport, peer, kind, watched, received_bytes;
+    Py_ssize_t log, follower, transport, peer, kind, watched, received_bytes, take;
 } leg_;
 static struct {
     PyTypeObject *type;
@@ -122,27 +123,35 @@ static int commit(PyObject *log, PyObject *spool, unsigned char *entry, long lon
            set_number(log, log_.offset, offset + record_bytes + size);
 }
 
+/* The spool's memory, borrowed, where the log's next entry of so many bytes would begin at `end`; NULL where Python has
+   to find other room first, or there is something to tell before. */
+static PyObject *room_in(PyObject *log, Py_ssize_t bytes, PyObject **spool, long long *end) {
+    PyObject *gaps = SLOT(log, log_.gaps);
+    *spool = SLOT(log, log_.spool);
+    if (gaps == NULL || !PyDict_Check(gaps) || PyDict_GET_SIZE(gaps) || !IS_A(*spool, spool_)) return NULL;
+    PyObject *view = SLOT(*spool, spool_.view);
+    if (view == NULL || !PyMemoryView_Check(view) || SLOT(*spool, spool_.full) != Py_False) return NULL;
+    if (number_in(*spool, spool_.end, end)) return NULL;
+    const Py_buffer *memory = PyMemoryView_GET_BUFFER(view);
+    return memory->readonly || *end < 0 || *end + bytes > memory->len ? NULL : view;
+}
+
 static PyObject *splice(PyObject *leg, PyObject *Py_UNUSED(nothing)) {
     PyObject *log = SLOT(leg, leg_.log), *follower = SLOT(leg, leg_.follower);
     PyObject *transport = SLOT(leg, leg_.transport), *peer = SLOT(leg, leg_.peer);
     if (!IS_A(log, log_) || !IS_A(follower, follower_) || !IS_A(transport, socket_) || !IS_A(peer, socket_))
         return PyObject_CallMethod(leg, "splice", NULL);
-    PyObject *spool = SLOT(log, log_.spool), *gaps = SLOT(log, log_.gaps);
-    PyObject *view = IS_A(spool, spool_) ? SLOT(spool, spool_.view) : NULL;
-    if (view == NULL || !PyMemoryView_Check(view) || gaps == NULL || !PyDict_Check(gaps) || PyDict_GET_SIZE(gaps) ||
-        SLOT(spool, spool_.full) != Py_False || SLOT(transport, socket_.reading) != Py_True)
-        return PyObject_CallMethod(leg, "splice", NULL);
-    const Py_buffer *memory = PyMemoryView_GET_BUFFER(view);
     long long end, from, to, kind, remaining, largest, counted, received, messages;
-    if (number_in(spool, spool_.end, &end) || number_in(transport, socket_.fd, &from) ||
-        number_in(peer, socket_.fd, &to) || number_in(leg, leg_.kind, &kind) ||
-        number_in(follower, follower_.remaining, &remaining) || number_in(follower, follower_.messages, &counted) ||
+    PyObject *spool, *view = room_in(log, ENTRY_BYTES + chunk_bytes, &spool, &end);
+    if (view == NULL || SLOT(transport, socket_.reading) != Py_True)
+        return PyErr_Occurred() ? NULL : PyObject_CallMethod(leg, "splice", NULL);
+    if (number_in(transport, socket_.fd, &from) || number_in(peer, socket_.fd, &to) ||
+        number_in(leg, leg_.kind, &kind) || number_in(follower, follower_.remaining, &remaining) ||
+        number_in(follower, follower_.messages, &counted) ||
         number_in(follower, follower_.largest_message, &largest) || number_in(leg, leg_.received_bytes, &received))
         return NULL;
-    if (memory->readonly || end < 0 || end + ENTRY_BYTES + chunk_bytes > memory->len)
-        return PyObject_CallMethod(leg, "splice", NULL); /* which turns to another segment */
 
-    unsigned char *entry = (unsigned char *)memory->buf + end, *room = entry + ENTRY_BYTES;
+    unsigned char *entry = (unsigned char *)PyMemoryView_GET_BUFFER(view)->buf + end, *room = entry + ENTRY_BYTES;
     const ssize_t size = recv((int)from, room, (size_t)chunk_bytes, 0);
     if (size < 0) return receive_failed(transport);
     if (size == 0) return PyObject_CallMethod(transport, "end_of_file", NULL);
@@ -167,15 +176,47 @@ static PyObject *splice(PyObject *leg, PyObject *Py_UNUSED(nothing)) {
     return PyObject_CallMethod(spool, "arm", NULL);
 }
 
-static PyMethodDef spliced = {"splice", splice, METH_NOARGS, "Reads the leg's socket once."};
-
-static PyObject *reader(PyObject *Py_UNUSED(module), PyObject *leg) {
-    if (!IS_A(leg, leg_)) {
-        PyErr_SetString(PyExc_TypeError, "not a leg of a call");
+static PyObject *take_in(PyObject *leg, PyObject *data) {
+    PyObject *log = SLOT(leg, leg_.log), *follower = SLOT(leg, leg_.follower), *peer = SLOT(leg, leg_.peer);
+    if (!IS_A(log, log_) || !IS_A(follower, follower_) || peer == NULL || !PyBytes_CheckExact(data) ||
+        SLOT(leg, leg_.take) != Py_None || SLOT(leg, leg_.watched) != Py_False ||
+        SLOT(follower, follower_.plain) != Py_True || SLOT(follower, follower_.ended) != Py_False)
+        return PyObject_CallMethod(leg, "take_in", "O", data);
+    const Py_ssize_t size = PyBytes_GET_SIZE(data);
+    long long remaining, largest, counted, received, kind, messages, end;
+    if (number_in(follower, follower_.remaining, &remaining) || number_in(follower, follower_.messages, &counted) ||
+        number_in(follower, follower_.largest_message, &largest) || number_in(leg, leg_.kind, &kind) ||
+        number_in(leg, leg_.received_bytes, &received))
         return NULL;
-    }
-    return PyCFunction_New(&spliced, leg);
+    PyObject *spool, *view = room_in(log, ENTRY_BYTES + size, &spool, &end);
+    if (view == NULL || !only_text((const unsigned char *)PyBytes_AS_STRING(data), size, largest, &remaining, &messages))
+        return PyErr_Occurred() ? NULL : PyObject_CallMethod(leg, "take_in", "O", data);
+    if (set_number(leg, leg_.received_bytes, received + size) ||
+        set_number(follower, follower_.remaining, remaining) ||
+        set_number(follower, follower_.messages, counted + messages))
+        return NULL;
+    unsigned char *entry = (unsigned char *)PyMemoryView_GET_BUFFER(view)->buf + end;
+    memcpy(entry + ENTRY_BYTES, PyBytes_AS_STRING(data), (size_t)size);
+    if (commit(log, spool, entry, end, kind, size)) return NULL;
+    PyObject *written = PyObject_CallMethod(peer, "write", "O", data);
+    if (written == NULL) return NULL;
+    Py_DECREF(written);
+    if (SLOT(spool, spool_.armed) != Py_False) Py_RETURN_NONE;
+    return PyObject_CallMethod(spool, "arm", NULL);
 }
+
+static PyMethodDef splices = {"splice", splice, METH_NOARGS, "Reads the leg's socket once."};
+static PyMethodDef takes_in = {"take_in", take_in, METH_O, "What was received goes on."};
+
+static PyObject *of_leg(PyMethodDef *function, PyObject *leg) {
+    if (IS_A(leg, leg_)) return PyCFunction_New(function, leg);
+    PyErr_SetString(PyExc_TypeError, "not a leg of a call");
+    return NULL;
+}
+
+static PyObject *reader(PyObject *Py_UNUSED(module), PyObject *leg) { return of_leg(&splices, leg); }
+
+static PyObject *taker(PyObject *Py_UNUSED(module), PyObject *leg) { return of_leg(&takes_in, leg); }
 
 static int find_slot(PyTypeObject *type, const char *name, Py_ssize_t *offset) {
     PyObject *found = PyObject_GetAttrString((PyObject *)type, name);
@@ -200,7 +241,7 @@ static PyObject *configure(PyObject *Py_UNUSED(module), PyObject *args) {
     if (find_slot(leg_.type, "_log", &leg_.log) || find_slot(leg_.type, "follower", &leg_.follower) ||
         find_slot(leg_.type, "transport", &leg_.transport) || find_slot(leg_.type, "peer", &leg_.peer) ||
         find_slot(leg_.type, "_kind", &leg_.kind) || find_slot(leg_.type, "watched", &leg_.watched) ||
-        find_slot(leg_.type, "received_bytes", &leg_.received_bytes) ||
+        find_slot(leg_.type, "received_bytes", &leg_.received_bytes) || find_slot(leg_.type, "_take", &leg_.take) ||
         find_slot(follower_.type, "_plain", &follower_.plain) ||
         find_slot(follower_.type, "_remaining", &follower_.remaining) ||
         find_slot(follower_.type, "largest_message", &follower_.largest_message) ||
@@ -224,6 +265,7 @@ static PyObject *configure(PyObject *Py_UNUSED(module), PyObject *args) {
 static PyMethodDef functions[] = {
     {"configure", configure, METH_VARARGS, "The classes whose slots are read, and the sizes of the log's headers."},
     {"reader", reader, METH_O, "What reads a leg's socket."},
+    {"taker", taker, METH_O, "What takes bytes that were read already."},
     {NULL, NULL, 0, NULL},
 };
 

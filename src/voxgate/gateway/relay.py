@@ -53,6 +53,7 @@ class Leg(asyncio.Protocol):
         "_receive",
         "_send",
         "_take",
+        "_take_in",
         "follower",
         "peer",
         "reader",
@@ -91,6 +92,7 @@ class Leg(asyncio.Protocol):
         self._kind = kind
         self._log = log
         self._take: Callable[[bytes], None] | None = None
+        self._take_in: Callable[[bytes], None] = self.take_in if _compiled is None else _compiled.taker(self)
         self._glance: Glance | None = None
         self._on_notice = on_notice
         self._on_lost = on_lost
@@ -194,7 +196,7 @@ class Leg(asyncio.Protocol):
         if not size:
             self.transport.end_of_file()
         elif self._log.gaps or self.follower.oversized:
-            self.data_received(bytes(room[:size]))
+            self.take_in(bytes(room[:size]))
         else:
             self._judge(room[:size])
 
@@ -210,6 +212,10 @@ class Leg(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """What came in memory of its own: where one side is TLS, or before the two sides were joined."""
+        self._take_in(data)
+
+    def take_in(self, data: bytes) -> None:
+        """`_splice.c` does this, too, and comes back here with what is out of the ordinary."""
         if self.follower.oversized:
             return
         if self._log.gaps:
