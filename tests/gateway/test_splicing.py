@@ -170,8 +170,8 @@ USUAL = st.builds(
 )
 
 
-# What chance seldom finds: messages behind a close frame, behind one that was too large and in the middle of a
-# fragmented one, and a peer that takes something again while more is pending.
+# What chance seldom finds: messages behind a close frame, behind one that was too large, in the middle of a
+# fragmented one; and a peer that takes something again while more is pending.
 SELDOM = [
     ([frame(TEXT, LARGEST, False, False), frame(TEXT, 300, False, True)], [LARGEST + 4], [True]),
     ([frame(CLOSE, 2, False, True), frame(TEXT, 300, False, True)], [4], [True]),
