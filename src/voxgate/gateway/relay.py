@@ -145,18 +145,23 @@ class Leg(asyncio.Protocol):
         """The way of nearly every byte: from the socket into the log's own memory, and from there to the
         other socket. Where `_splice.c` was built it does this instead, and comes back here, or to `spliced`,
         with what is out of the ordinary."""
+        if (data := self._received()) is not None:
+            self.spliced(data)
+
+    def _received(self) -> memoryview | None:
+        """What the socket had, in the log's own memory; None where it had nothing, or has ended."""
         room = self._log.buffer()
         try:
             size = self._receive(room)
         except (BlockingIOError, InterruptedError):
-            return
+            return None
         except OSError as error:
             self.transport.fail(error)
-            return
+            return None
         if size:
-            self.spliced(room[:size])
-        else:
-            self.transport.end_of_file()
+            return room[:size]
+        self.transport.end_of_file()
+        return None
 
     def spliced(self, data: memoryview) -> None:
         """The rest of `splice`, for what was received into the log's memory."""
@@ -185,20 +190,12 @@ class Leg(asyncio.Protocol):
     def receive_judged(self) -> None:
         """The way of a call that is mediated: into the log's own memory too, in which what goes on at a
         glance stays."""
-        room = self._log.buffer()
-        try:
-            size = self._receive(room)
-        except (BlockingIOError, InterruptedError):
+        if (data := self._received()) is None:
             return
-        except OSError as error:
-            self.transport.fail(error)
-            return
-        if not size:
-            self.transport.end_of_file()
-        elif self._log.gaps or self.follower.oversized:
-            self.take_in(bytes(room[:size]))
+        if self._log.gaps or self.follower.oversized:
+            self.take_in(bytes(data))
         else:
-            self._judge(room[:size])
+            self._judge(data)
 
     def _judge(self, data: memoryview) -> None:
         """What is in the log's memory; what is left of it moves out, because that is the log's again."""
