@@ -29,7 +29,8 @@ export interface OverviewSearch {
   by?: OverviewGroup;
 }
 
-export type SessionTab = "conversation" | "events" | "details";
+const SESSION_TABS = ["config", "usage", "metrics", "events", "scores"] as const;
+export type SessionTab = "conversation" | (typeof SESSION_TABS)[number];
 
 export interface SessionSearch {
   tab?: SessionTab;
@@ -75,7 +76,7 @@ const session = createRoute({
   validateSearch: (search): SessionSearch => {
     const t = Number(search.t);
     return given<SessionSearch>({
-      tab: oneOf(search.tab, ["events", "details"]),
+      tab: oneOf(search.tab, SESSION_TABS),
       t: search.t !== undefined && t >= 0 ? t : undefined,
     });
   },

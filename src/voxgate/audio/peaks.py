@@ -14,6 +14,7 @@ from voxgate.audio.pcm import Samples
 
 PER_SECOND = 50
 
+_HEAD: Final = b"VXPK\x01"
 _VALUES_AT_ONCE: Final = 4096
 _TEXTS: Final = [orjson.dumps(value / 1000) for value in range(1001)]
 
@@ -47,3 +48,14 @@ def peaks_json(tracks: Mapping[str, Sequence[int]]) -> bytes:
         text.write(b"]")
     text.write(b"}")
     return text.getvalue()
+
+
+def peaks_bytes(lanes: Sequence[NDArray[np.uint16] | NDArray[np.float32]], start: int = 0) -> bytes:
+    """`VXPK`, a version, peaks per second, the number of lanes as two bytes, of the first peak and of the
+    peaks in each lane as four bytes, little-endian; then lane by lane a byte for each: 255 times the root of
+    the amplitude, which is how high it is drawn."""
+    count = max((len(lane) for lane in lanes), default=0)
+    head = _HEAD + bytes([PER_SECOND]) + len(lanes).to_bytes(2, "little")
+    head += start.to_bytes(4, "little") + count.to_bytes(4, "little")
+    levels = [np.rint(np.sqrt(lane.astype(np.float32) / 1000) * 255).astype(np.uint8) for lane in lanes]
+    return head + b"".join(np.pad(one, (0, count - len(one))).tobytes() for one in levels)

@@ -32,7 +32,8 @@ _CUTS: Final = frozenset((2000, 20_000))
 """Texts of these lengths were cut by the trace, perhaps within what is to be found …"""
 _CUT_TAIL: Final = 200
 """… so their ends go."""
-_KEPT: Final = frozenset((LOG, LATER, "lanes.json", "peaks.json", *(f"{name}.pcm" for name in TRACKS)))
+_PLANS: Final = ("lanes.json", "peaks.json", "peaks.bin")
+_KEPT: Final = frozenset((LOG, LATER, *_PLANS, *(f"{name}.pcm" for name in TRACKS)))
 
 
 class Redactions:

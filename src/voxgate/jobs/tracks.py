@@ -8,8 +8,10 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import numpy as np
+
 from voxgate.audio.pcm import TrackDecoder
-from voxgate.audio.peaks import PER_SECOND, peak_frames, peaks, peaks_json
+from voxgate.audio.peaks import PER_SECOND, peak_frames, peaks, peaks_bytes, peaks_json
 from voxgate.jobs.hearing import CallHearing
 from voxgate.jobs.memory import give_back
 from voxgate.recording.sound import CallSound, plan_of
@@ -82,6 +84,8 @@ class CallMixer:
                 yield
         self._put("lanes.json", self._plan.to_json())
         self._put("peaks.json", peaks_json(self._peaks))
+        lanes = [np.frombuffer(values, np.uint16) for values in self._peaks.values()]
+        self._put("peaks.bin", peaks_bytes(lanes))
         is_long = len(self._peaks["user"]) > _LONG_SECONDS * PER_SECOND
         if is_long:
             give_back()

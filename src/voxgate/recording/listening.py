@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from voxgate.audio.mixing import LaneRenderer, Read, stereo
 from voxgate.audio.pcm import SAMPLE_BYTES, Samples, StreamResampler, to_bytes, to_samples
-from voxgate.audio.peaks import PER_SECOND, peak_frames, peaks
+from voxgate.audio.peaks import PER_SECOND, peak_frames, peaks, peaks_bytes
 from voxgate.core.clock import monotonic_ns
 from voxgate.core.errors import NotFound
 from voxgate.recording.eventlog import read_event
@@ -32,7 +32,6 @@ _READ_BYTES: Final = 1 << 20
 _BLOCK_SECONDS: Final = 10
 _MOST_PEAKS: Final = 600 * PER_SECOND
 """In one answer."""
-_HEAD: Final = b"VXPK\x01"
 
 
 class LiveCall:
@@ -181,14 +180,3 @@ def stored_peaks(data: bytes, start: int) -> bytes:
 
 
 _STORED: Final = ("user", "assistant", "heard")
-
-
-def peaks_bytes(lanes: list[NDArray[np.uint16]] | list[NDArray[np.float32]], start: int) -> bytes:
-    """`VXPK`, a version, peaks per second, the number of lanes as two bytes, of the first peak and of the
-    peaks in each lane as four bytes, little-endian; then lane by lane a byte for each: 255 times the root of
-    the amplitude, which is how high it is drawn."""
-    count = max((len(lane) for lane in lanes), default=0)
-    head = _HEAD + bytes([PER_SECOND]) + len(lanes).to_bytes(2, "little")
-    head += start.to_bytes(4, "little") + count.to_bytes(4, "little")
-    levels = [np.rint(np.sqrt(lane.astype(np.float32) / 1000) * 255).astype(np.uint8) for lane in lanes]
-    return head + b"".join(np.pad(one, (0, count - len(one))).tobytes() for one in levels)

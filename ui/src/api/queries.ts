@@ -7,7 +7,7 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { ApiError, get, post, remove, withQuery } from "./client";
-import type { Me, Model, Page, Peaks, Project, SessionDetail, SessionSummary } from "./types";
+import type { Me, Model, Page, Project, Score, ScoreDraft, SessionDetail, SessionSummary } from "./types";
 
 const LIST_REFRESH_MS = 2_000;
 
@@ -63,15 +63,6 @@ export const sessionQuery = (id: string) =>
     staleTime: 5_000,
   });
 
-/** Peaks exist when the whole sound does: after the call. */
-export const peaksQuery = (id: string, ready: boolean) =>
-  queryOptions({
-    enabled: ready,
-    queryKey: ["peaks", id],
-    queryFn: ({ signal }) => get<Peaks>(`/api/sessions/${encodeURIComponent(id)}/peaks`, signal),
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-
 export const findByCredential = (credentialId: string) =>
   get<Page<SessionSummary>>(withQuery("/api/sessions", { q: `credential:${credentialId}`, limit: 1 }));
 
@@ -111,4 +102,17 @@ export function useDeleteSession(id: string) {
       return client.invalidateQueries({ queryKey: ["sessions"] });
     },
   });
+}
+
+/** A score is said, or taken back, and the session asked for again. */
+export function useScores(id: string) {
+  const client = useQueryClient();
+  const path = `/api/sessions/${encodeURIComponent(id)}/scores`;
+  const onSuccess = () => client.invalidateQueries({ queryKey: ["session", id] });
+  const add = useMutation({ mutationFn: (score: ScoreDraft) => post<Score>(path, score), onSuccess });
+  const take = useMutation({
+    mutationFn: (scoreId: string) => remove(`${path}/${encodeURIComponent(scoreId)}`),
+    onSuccess,
+  });
+  return { add, take };
 }

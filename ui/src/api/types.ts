@@ -1,5 +1,5 @@
 /** The control plane's shapes under the names that the pages use; `schema.ts` is made from its OpenAPI document. */
-import type { Span as AnySpan, Trace } from "./schema";
+import type { Span as AnySpan, NewScore, Trace } from "./schema";
 
 export type {
   Attachment,
@@ -12,7 +12,9 @@ export type {
   ListedSession as SessionSummary,
   Me,
   Model,
+  NewScore,
   Project,
+  Score,
 } from "./schema";
 
 export type SessionStatus = Trace["status"];
@@ -32,19 +34,16 @@ export interface Span
 export interface SessionDetail extends Omit<Trace, "spans"> {
   spans: Span[];
   lost?: { records: number; bytes: number } | null;
+  /** Moments of the time line. */
+  events?: unknown;
 }
+
+/** What a person says of a call; what is left out has its default. */
+export type ScoreDraft = Partial<NewScore> & { name: string };
 
 export interface Page<T> {
   items: T[];
   next_cursor?: string | null;
-}
-
-/** What a waveform is drawn from: of each 20 ms the largest amplitude, 0 to 1. */
-export interface Peaks {
-  per_second: number;
-  user: number[];
-  assistant: number[];
-  heard: number[];
 }
 
 /** What `POST /v1/credentials` answers. */

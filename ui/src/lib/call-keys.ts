@@ -1,63 +1,68 @@
-/** The keyboard of the session page: play, seek, and jumps between turns, interruptions and errors. */
-import { useEffect } from "react";
+/** Where the keys of the session page lead: jumps between turns, interruptions, silences and errors. */
 import type { Span } from "../api/types";
-import type { Player } from "./player";
-import { interruptionOf, isFailed, soundOf } from "./trace";
+import type { Stretch } from "./peaks";
+import { fields, interruptionOf, isFailed, soundOf } from "./trace";
 
 const STEP_MS = 2_000;
 /** A jump back from within a turn's first moments goes to the turn before. */
 const SLACK_MS = 400;
 
-const starts = (spans: Span[]) => spans.map((span) => soundOf(span).startMs).sort((a, b) => a - b);
+export interface Landmarks {
+  spans: Span[];
+  deadAir: Stretch[];
+  errors: unknown;
+}
+
+const sorted = (times: number[]) => times.sort((a, b) => a - b);
+const starts = (spans: Span[]) => sorted(spans.map((span) => soundOf(span).startMs));
 const after = (times: number[], ms: number) => times.find((time) => time > ms + 1);
 const before = (times: number[], ms: number) => times.findLast((time) => time < ms - SLACK_MS);
 
+/** Where answers were cut. */
+const cuts = (spans: Span[]) =>
+  sorted(spans.filter((span) => interruptionOf(span)).map((span) => soundOf(span).endMs));
+
+function failures({ spans, errors }: Landmarks): number[] {
+  const told = Array.isArray(errors) ? errors.map((one) => fields(one).t_ms) : [];
+  const failed = spans.filter((span) => !["turn", "session"].includes(span.type) && isFailed(span));
+  const moments = told.filter((ms): ms is number => typeof ms === "number");
+  return sorted([...new Set([...starts(failed), ...moments])]);
+}
+
 /** Where a key leads to; undefined for keys that mean nothing here or lead nowhere. */
-export function jump(key: string, spans: Span[], nowMs: number): number | undefined {
-  const turns = () => starts(spans.filter((span) => span.type === "turn"));
+export function jump(key: string, marks: Landmarks, nowMs: number): number | undefined {
+  const turns = () => starts(marks.spans.filter((span) => span.type === "turn"));
   switch (key.toLowerCase()) {
     case "arrowright":
       return nowMs + STEP_MS;
     case "arrowleft":
       return Math.max(0, nowMs - STEP_MS);
+    case "home":
+      return 0;
     case "j":
       return before(turns(), nowMs) ?? 0;
     case "k":
       return after(turns(), nowMs);
     case "i":
-      return after(starts(spans.filter((span) => interruptionOf(span))), nowMs);
+      return after(cuts(marks.spans), nowMs);
+    case "d":
+      return after(
+        marks.deadAir.map((one) => one.fromMs),
+        nowMs,
+      );
     case "e":
-      return after(starts(spans.filter((span) => span.type !== "turn" && isFailed(span))), nowMs);
+      return after(failures(marks), nowMs);
     default:
       return undefined;
   }
 }
 
-function typing(target: EventTarget | null): boolean {
-  return (
-    target instanceof HTMLElement &&
-    target.closest("input, textarea, select, dialog, [contenteditable]") !== null
-  );
-}
-
-export function useCallKeys(player: Player | null, spans: Span[], lengthMs: number): void {
-  useEffect(() => {
-    if (!player) return;
-    const press = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || typing(event.target))
-        return;
-      const onButton = event.target instanceof HTMLElement && event.target.closest("button, a, summary");
-      if (event.key === " " && !onButton) {
-        event.preventDefault();
-        player.toggle();
-        return;
-      }
-      const to = jump(event.key, spans, player.timeMs);
-      if (to === undefined) return;
-      event.preventDefault();
-      player.seek(Math.min(to, lengthMs));
-    };
-    window.addEventListener("keydown", press);
-    return () => window.removeEventListener("keydown", press);
-  }, [player, spans, lengthMs]);
-}
+/** The keys that jump, with what each is for; `lib/keys` calls them. */
+export const JUMPS: [key: string, what: string][] = [
+  ["j", "Turn before"],
+  ["k", "Next turn"],
+  ["i", "Next interruption"],
+  ["d", "Next dead air"],
+  ["e", "Next error"],
+  ["Home", "To the beginning"],
+];

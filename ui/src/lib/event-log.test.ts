@@ -58,3 +58,15 @@ test("rows can be filtered by direction, type and words", () => {
 test("types are counted, the most frequent first", () => {
   expect(typeCounts(read(LOG + LOG + line(9, "client", { type: "error" })))[0]).toEqual(["error", 3]);
 });
+
+test("a window keeps the newest rows, and their numbers", () => {
+  const reader = new EventLogReader();
+  for (let n = 0; n < 25; n += 1) {
+    reader.push(line(n, "client", { type: `t${n}` }));
+    reader.keep(10);
+  }
+  expect(reader.rows.length).toBeLessThanOrEqual(11);
+  expect(reader.dropped + reader.rows.length).toBe(25);
+  expect(reader.rows.at(-1)).toMatchObject({ index: 24, type: "t24" });
+  expect(reader.rows[0]?.index).toBe(reader.dropped);
+});

@@ -81,9 +81,18 @@ export function parseLine(
 }
 
 export class EventLogReader {
-  readonly rows: EventRow[] = [];
+  rows: EventRow[] = [];
+  /** How many of the oldest rows were let go. */
+  dropped = 0;
   private rest = "";
   private firstNs: number | null = null;
+
+  /** The newest so many, and not a row less until there are a tenth more: cutting takes time too. */
+  keep(most: number): void {
+    if (this.rows.length <= most * 1.1) return;
+    this.dropped += this.rows.length - most;
+    this.rows = this.rows.slice(-most);
+  }
 
   /** Takes the next piece of text; a piece may end in the middle of a line. */
   push(text: string, end = false): void {
@@ -91,7 +100,7 @@ export class EventLogReader {
     this.rest = end ? "" : (lines.pop() ?? "");
     for (const line of lines) {
       if (!line.trim()) continue;
-      const parsed = parseLine(line, this.rows.length, this.firstNs);
+      const parsed = parseLine(line, this.dropped + this.rows.length, this.firstNs);
       if (!parsed) continue;
       this.firstNs ??= parsed[1];
       this.rows.push(parsed[0]);

@@ -1,20 +1,43 @@
 /** Plays sound, one piece at a time on the whole page; tells listeners about state, and about time per frame. */
+import type { Stretch } from "./peaks";
+import { type Muted, NOBODY_MUTED, Sides } from "./sides";
 
 export interface PlayerState {
   playing: boolean;
   waiting: boolean;
   failed: boolean;
+  rate: number;
+  loop: Stretch | null;
+  muted: Muted;
 }
 
-let current: Player | null = null;
+let current: { pause(): void } | null = null;
+
+/** Whoever makes a sound says so, and who made one before is silent. */
+export function takeTheFloor(who: { pause(): void }): void {
+  if (current !== who) current?.pause();
+  current = who;
+}
+
+const IDLE: PlayerState = {
+  playing: false,
+  waiting: false,
+  failed: false,
+  rate: 1,
+  loop: null,
+  muted: NOBODY_MUTED,
+};
+const EVENTS = ["play", "pause", "ended", "playing", "waiting", "error", "canplay"];
 
 export class Player {
-  state: PlayerState = { playing: false, waiting: false, failed: false };
+  state: PlayerState = IDLE;
   private readonly audio = new Audio();
   private readonly stateListeners = new Set<() => void>();
   private readonly timeListeners = new Set<() => void>();
   private frame = 0;
   private wantedMs: number | null = null;
+  private sides: Sides | null = null;
+  private context: AudioContext | null = null;
 
   /** Without an address it plays nothing and only keeps the place. */
   constructor(
@@ -24,10 +47,10 @@ export class Player {
     this.audio.preload = preload;
     if (url) this.audio.src = url;
     const update = () => this.update();
-    for (const name of ["play", "pause", "ended", "playing", "waiting", "error", "canplay"]) {
-      this.audio.addEventListener(name, update);
-    }
+    for (const name of EVENTS) this.audio.addEventListener(name, update);
     this.audio.addEventListener("seeked", () => this.tick());
+    // Frames stop in a tab that is not seen; the loop must not.
+    this.audio.addEventListener("timeupdate", () => this.goRound());
     this.audio.addEventListener("loadedmetadata", () => this.applyWanted());
   }
 
@@ -48,19 +71,29 @@ export class Player {
     return () => this.timeListeners.delete(listener);
   };
 
+  private set(changed: Partial<PlayerState>): void {
+    this.state = { ...this.state, ...changed };
+    for (const listener of this.stateListeners) listener();
+  }
+
   private update(): void {
     const playing = !this.audio.paused && !this.audio.ended;
     const waiting = playing && this.audio.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
-    this.state = { playing, waiting, failed: this.audio.error !== null };
-    for (const listener of this.stateListeners) listener();
+    this.set({ playing, waiting, failed: this.audio.error !== null });
     cancelAnimationFrame(this.frame);
     if (playing) this.run();
   }
 
   private run = (): void => {
+    this.goRound();
     this.tick();
     this.frame = requestAnimationFrame(this.run);
   };
+
+  private goRound(): void {
+    const { loop, playing } = this.state;
+    if (loop && playing && this.wantedMs === null && this.timeMs >= loop.toMs) this.seek(loop.fromMs);
+  }
 
   private tick(): void {
     for (const listener of this.timeListeners) listener();
@@ -82,8 +115,9 @@ export class Player {
 
   async play(): Promise<void> {
     if (!this.url) return;
-    if (current !== this) current?.pause();
-    current = this;
+    takeTheFloor(this);
+    const { loop } = this.state;
+    if (loop && (this.timeMs < loop.fromMs || this.timeMs >= loop.toMs)) this.seek(loop.fromMs);
     try {
       await this.audio.play();
     } catch {
@@ -103,6 +137,24 @@ export class Player {
 
   set rate(rate: number) {
     this.audio.playbackRate = rate;
+    this.set({ rate });
+  }
+
+  set loop(loop: Stretch | null) {
+    this.set({ loop });
+  }
+
+  /** The element's sound goes through the mixer from the first time on that a side is mute. */
+  mute(muted: Muted): void {
+    if (!this.sides) {
+      this.context = new AudioContext();
+      this.sides = new Sides(this.context);
+      this.context.createMediaElementSource(this.audio).connect(this.sides.input);
+      this.sides.output.connect(this.context.destination);
+    }
+    void this.context?.resume();
+    this.sides.set(muted);
+    this.set({ muted });
   }
 
   close(): void {
@@ -110,6 +162,7 @@ export class Player {
     this.audio.pause();
     this.audio.removeAttribute("src");
     this.audio.load();
+    void this.context?.close();
     if (current === this) current = null;
   }
 }

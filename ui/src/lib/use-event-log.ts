@@ -1,69 +1,96 @@
-/** Reads the event log as a stream, so that a long one shows up at once; while the call runs, again and again. */
+/**
+ * Reads the event log as a stream, without its sound; while the call runs, what is new every few seconds. A window:
+ * of a very long log the oldest rows are let go, so that the page's memory stays flat.
+ */
 import { useCallback, useEffect, useState } from "react";
 import { send } from "../api/client";
 import { EventLogReader, type EventRow } from "./event-log";
 
-const LARGEST_ROWS = 100_000;
-const LIVE_REFRESH_MS = 3_000;
+export const LARGEST_ROWS = 100_000;
+const LARGEST_LIVE_ROWS = 20_000;
+const LIVE_REFRESH_MS = 2_000;
 const SHOW_EVERY_MS = 250;
 
 interface Log {
   rows: EventRow[];
   error: Error | null;
   loading: boolean;
-  cut: boolean;
+  /** How many rows at the beginning are not shown any more. */
+  dropped: number;
 }
 
-async function read(
-  id: string,
-  signal: AbortSignal,
-  show: (rows: EventRow[]) => void,
-): Promise<[EventRow[], boolean]> {
-  const response = await send(`/api/sessions/${encodeURIComponent(id)}/events`, { signal });
-  const reader = new EventLogReader();
-  const decoder = new TextDecoder();
-  const stream = response.body?.getReader();
-  let shown = performance.now();
-  for (let part = await stream?.read(); part && !part.done; part = await stream?.read()) {
-    reader.push(decoder.decode(part.value, { stream: true }));
-    if (reader.rows.length >= LARGEST_ROWS) {
-      await stream?.cancel();
-      return [reader.rows.slice(0, LARGEST_ROWS), true];
+class LogFollower {
+  private readonly reader = new EventLogReader();
+  private start = 0;
+  private shown = 0;
+
+  constructor(
+    private readonly id: string,
+    private readonly live: boolean,
+    private readonly signal: AbortSignal,
+    private readonly show: (rows: EventRow[], dropped: number) => void,
+  ) {}
+
+  /** Everything that there is now, and what is new since the last time. */
+  async read(): Promise<void> {
+    const path = `/api/sessions/${encodeURIComponent(this.id)}/events?audio=false&start=${this.start}`;
+    const response = await send(path, { signal: this.signal });
+    const decoder = new TextDecoder();
+    const stream = response.body?.getReader();
+    for (let part = await stream?.read(); part && !part.done; part = await stream?.read()) {
+      this.take(decoder.decode(part.value, { stream: true }));
+      if (performance.now() - this.shown > SHOW_EVERY_MS) this.tell();
     }
-    if (performance.now() - shown > SHOW_EVERY_MS) {
-      show([...reader.rows]);
-      shown = performance.now();
-    }
+    this.take(decoder.decode(), true);
+    this.start = Number(response.headers.get("x-voxgate-next-start")) || this.start;
+    this.tell();
   }
-  reader.push(decoder.decode(), true);
-  return [reader.rows, false];
+
+  private take(text: string, end = false): void {
+    this.reader.push(text, end);
+    this.reader.keep(this.live ? LARGEST_LIVE_ROWS : LARGEST_ROWS);
+  }
+
+  private tell(): void {
+    this.shown = performance.now();
+    this.show([...this.reader.rows], this.reader.dropped);
+  }
 }
 
-export function useEventLog(id: string, live: boolean): Log & { reload: () => void } {
-  const [log, setLog] = useState<Log>({ rows: [], error: null, loading: true, cut: false });
+export function useEventLog(id: string, live: boolean, wanted = true): Log & { reload: () => void } {
+  const [log, setLog] = useState<Log>({ rows: [], error: null, loading: true, dropped: 0 });
   const [round, setRound] = useState(0);
   const reload = useCallback(() => setRound((before) => before + 1), []);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: `round` asks for reading again
   useEffect(() => {
+    if (!wanted) return;
     const abort = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
     // A later reading must not make the list shorter while it grows back.
-    const show = (rows: EventRow[]) =>
-      setLog((before) => (rows.length > before.rows.length ? { ...before, rows } : before));
-    read(id, abort.signal, show).then(
-      ([rows, cut]) => setLog({ rows, cut, error: null, loading: false }),
-      (error: Error) => {
-        if (!abort.signal.aborted) setLog((before) => ({ ...before, error, loading: false }));
-      },
+    const follower = new LogFollower(id, live, abort.signal, (rows, dropped) =>
+      setLog((before) =>
+        rows.length + dropped >= before.rows.length + before.dropped ? { ...before, rows, dropped } : before,
+      ),
     );
-    return () => abort.abort();
-  }, [id, live, round]);
-
-  useEffect(() => {
-    if (!live) return;
-    const timer = setInterval(() => !document.hidden && reload(), LIVE_REFRESH_MS);
-    return () => clearInterval(timer);
-  }, [live, reload]);
+    const step = async () => {
+      try {
+        if (!document.hidden || !live) await follower.read();
+        setLog((before) =>
+          before.loading || before.error ? { ...before, error: null, loading: false } : before,
+        );
+      } catch (error) {
+        if (abort.signal.aborted) return;
+        setLog((before) => ({ ...before, error: error as Error, loading: false }));
+      }
+      if (live && !abort.signal.aborted) timer = setTimeout(step, LIVE_REFRESH_MS);
+    };
+    void step();
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+    };
+  }, [id, live, round, wanted]);
 
   return { ...log, reload };
 }

@@ -2,6 +2,13 @@
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { Player, type PlayerState } from "./player";
 
+/** Something that has a place in a call: a player, or a call that runs. */
+export interface PlaceClock {
+  readonly timeMs: number;
+  onTime(listener: () => void): () => void;
+  seek(ms: number): void;
+}
+
 /** A player that lives as long as the component and its address; the place outlives a change of address. */
 export function usePlayer(url: string | null): Player | null {
   const [player, setPlayer] = useState<Player | null>(null);
@@ -24,14 +31,14 @@ export function usePlayerState(player: Player): PlayerState {
 
 /** Something derived from the time; the component draws again only when the derived value changes. */
 export function usePlayerTime<T extends string | number | null>(
-  player: Player,
+  player: PlaceClock,
   derive: (ms: number) => T,
 ): T {
   return useSyncExternalStore(player.onTime, () => derive(player.timeMs));
 }
 
 /** Calls back with the time on every frame, for things that are moved without React. */
-export function useEveryFrame(player: Player, act: (ms: number) => void): void {
+export function useEveryFrame(player: PlaceClock, act: (ms: number) => void): void {
   const latest = useRef(act);
   latest.current = act;
   const run = useCallback(() => latest.current(player.timeMs), [player]);

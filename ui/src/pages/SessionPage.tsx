@@ -1,21 +1,20 @@
 /** One call: seen, heard, read and measured, while it runs and afterwards. */
-import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
-import { peaksQuery } from "../api/queries";
+import { useEffect, useMemo, useRef, useState } from "react";
 import type { SessionDetail, Span } from "../api/types";
 import { Problem } from "../components/Problem";
+import { CallPanel } from "../components/session/CallPanel";
+import { Config } from "../components/session/Config";
 import { Conversation } from "../components/session/Conversation";
-import { Details } from "../components/session/Details";
 import { Events } from "../components/session/Events";
-import { Facts } from "../components/session/Facts";
 import { Header } from "../components/session/Header";
+import { Metrics } from "../components/session/Metrics";
+import { Review } from "../components/session/Review";
 import { SpanDetail, SpanTree } from "../components/session/SpanTree";
-import { Timeline } from "../components/session/Timeline";
-import { Transport } from "../components/session/Transport";
+import { Usage } from "../components/session/Usage";
 import { Waits } from "../components/session/Waits";
 import { Tabs } from "../components/Tabs";
-import { useCallKeys } from "../lib/call-keys";
+import { count } from "../lib/format";
 import { useLiveSession } from "../lib/live-session";
 import { usePageTitle } from "../lib/page-title";
 import type { Player } from "../lib/player";
@@ -25,18 +24,13 @@ import type { SessionTab } from "../router";
 import "../styles/session.css";
 import "../styles/timeline.css";
 import "../styles/session-parts.css";
-
-const TABS = [
-  { id: "conversation", label: "Conversation" },
-  { id: "events", label: "Raw events" },
-  { id: "details", label: "Details" },
-] as const;
+import "../styles/review.css";
 
 function Skeleton() {
   return (
     <main id="main" className="page stack" aria-busy="true" aria-label="The session is loading">
       <span className="skeleton" style={{ height: 32 }} />
-      <span className="skeleton" style={{ height: 280 }} />
+      <span className="skeleton" style={{ height: 420 }} />
       <span className="skeleton" style={{ height: 320 }} />
     </main>
   );
@@ -61,70 +55,78 @@ export function SessionPage() {
   return <Session key={id} session={query.data} player={player} />;
 }
 
-/** The place that the address names is sought once, when the page opens. */
-function useStartAt(player: Player): void {
+/** The place that the address names is sought once, by the player that stays. */
+function useStartAt(player: Player, session: SessionDetail): void {
   const { t } = useSearch({ from: "/sessions/$id" });
   const start = useRef(t);
+  const stays = player.url !== null || soundState(session) !== "ready";
   useEffect(() => {
     if (start.current !== undefined) player.seek(start.current * 1000);
-  }, [player]);
+    if (stays) start.current = undefined;
+  }, [player, stays]);
 }
 
-function Session({ session, player }: { session: SessionDetail; player: Player }) {
+function tabsOf(session: SessionDetail): { id: SessionTab; label: string }[] {
+  const events = session.events_count === null ? "" : ` ${count(session.events_count)}`;
+  const scores = session.scores.length > 0 ? ` ${session.scores.length}` : "";
+  return [
+    { id: "conversation", label: "Conversation" },
+    { id: "config", label: "Config" },
+    { id: "usage", label: "Usage and cost" },
+    { id: "metrics", label: "Metrics" },
+    { id: "events", label: `Raw events${events}` },
+    { id: "scores", label: `Scores${scores}` },
+  ];
+}
+
+function useTab(): [SessionTab, (tab: SessionTab) => void] {
   const { tab = "conversation" } = useSearch({ from: "/sessions/$id" });
   const navigate = useNavigate({ from: "/sessions/$id" });
-  const live = session.status === "live";
-  const sound = soundState(session);
-  const peaks = useQuery(peaksQuery(session.id, sound === "ready"));
-  const lengthMs = sessionLength(session);
-  const [selected, setSelected] = useState<string | null>(null);
-  useStartAt(player);
-  useCallKeys(player, session.spans, lengthMs);
-
-  const select = (span: Span) => {
-    setSelected(span.id);
-    player.seek(soundOf(span).startMs);
-  };
-  const openTab = (next: SessionTab) =>
+  const open = (next: SessionTab) =>
     void navigate({
-      search: (before) => ({ ...before, tab: next === "conversation" ? undefined : next }),
+      search: (before) => {
+        const { tab: _, ...others } = before;
+        return next === "conversation" ? others : { ...others, tab: next };
+      },
       replace: true,
       resetScroll: false,
     });
-  const linkToTime = () => {
-    const seconds = Math.floor(player.timeMs / 100) / 10;
-    return `${window.location.origin}/sessions/${session.id}${seconds > 0 ? `?t=${seconds}` : ""}`;
-  };
+  return [tab, open];
+}
 
+function Session({ session, player }: { session: SessionDetail; player: Player }) {
+  const [tab, openTab] = useTab();
+  const live = session.status === "live";
+  const lengthMs = sessionLength(session);
+  const [selected, setSelected] = useState<string | null>(null);
+  useStartAt(player, session);
+  const choose = useMemo(
+    () => (span: Span) => {
+      setSelected(span.id);
+      player.seek(soundOf(span).startMs);
+    },
+    [player],
+  );
+  const seek = (ms: number) => player.seek(ms);
+  const views = {
+    session,
+    player,
+    lengthMs,
+    selected: session.spans.find((one) => one.id === selected) ?? null,
+    choose,
+    clear: () => setSelected(null),
+  };
   return (
-    <main id="main" className="page stack">
-      <Header session={session} linkToTime={linkToTime} />
-      <div className="panel call">
-        <div className="call-main">
-          <Timeline
-            player={player}
-            peaks={peaks.data}
-            spans={session.spans}
-            lengthMs={lengthMs}
-            onSelect={select}
-          />
-          <Transport player={player} lengthMs={lengthMs} sound={sound} />
-        </div>
-        <Facts session={session} />
-      </div>
-      <Tabs tabs={TABS} selected={tab} onSelect={openTab} label="Views of the call" />
-      {tab === "conversation" && (
-        <Views
-          session={session}
-          player={player}
-          lengthMs={lengthMs}
-          selected={selected}
-          select={select}
-          clear={() => setSelected(null)}
-        />
-      )}
-      {tab === "events" && <Events id={session.id} live={live} onSeek={(ms) => player.seek(ms)} />}
-      {tab === "details" && <Details session={session} />}
+    <main id="main" className="page stack session-page">
+      <Header session={session} player={player} />
+      <CallPanel session={session} player={player} lengthMs={lengthMs} onChoose={choose} />
+      <Tabs tabs={tabsOf(session)} selected={tab} onSelect={openTab} label="Views of the call" />
+      {tab === "conversation" && <ConversationView {...views} />}
+      {tab === "config" && <Config session={session} onSeek={seek} />}
+      {tab === "usage" && <Usage session={session} onSelect={choose} />}
+      {tab === "metrics" && <Metrics session={session} />}
+      {tab === "events" && <Events id={session.id} live={live} onSeek={seek} />}
+      {tab === "scores" && <ScoresView {...views} />}
     </main>
   );
 }
@@ -133,40 +135,63 @@ interface ViewsProps {
   session: SessionDetail;
   player: Player;
   lengthMs: number;
-  selected: string | null;
-  select: (span: Span) => void;
+  selected: Span | null;
+  choose: (span: Span) => void;
   clear: () => void;
 }
 
-function Views({ session, player, lengthMs, selected, select, clear }: ViewsProps) {
-  const span = session.spans.find((one) => one.id === selected) ?? null;
+function Said({ session, player, selected, choose }: ViewsProps) {
+  return (
+    <section className="panel" aria-label="Conversation">
+      <Conversation
+        player={player}
+        spans={session.spans}
+        errors={session.errors}
+        live={session.status === "live"}
+        worded={session.recorded?.text !== false}
+        selected={selected?.id ?? null}
+        onSelect={choose}
+      />
+    </section>
+  );
+}
+
+function ConversationView(props: ViewsProps) {
+  const { session, lengthMs, selected, choose, clear } = props;
   return (
     <div className="views">
-      <section className="panel" aria-label="Conversation">
-        <Conversation
-          player={player}
-          spans={session.spans}
-          errors={session.errors}
-          live={session.status === "live"}
-          worded={session.recorded?.text !== false}
-          selected={selected}
-          onSelect={select}
-        />
+      <Said {...props} />
+      <section className="panel waits-panel" aria-label="Where the wait went">
+        <div className="panel-head">
+          <h2>Where the wait went</h2>
+        </div>
+        <Waits spans={session.spans} onSelect={choose} />
       </section>
+      <section className="panel spans-panel" aria-label="Spans">
+        <div className="panel-head">
+          <h2>Spans</h2>
+        </div>
+        <SpanTree spans={session.spans} lengthMs={lengthMs} selected={selected} onSelect={choose} />
+        {selected && <SpanDetail span={selected} onClose={clear} />}
+      </section>
+    </div>
+  );
+}
+
+function ScoresView(props: ViewsProps) {
+  const { session, player, selected, clear } = props;
+  return (
+    <div className="columns">
+      <Said {...props} />
       <div className="stack">
-        <section className="panel" aria-label="Where the wait went">
-          <div className="panel-head">
-            <h2>Where the wait went</h2>
-          </div>
-          <Waits spans={session.spans} onSelect={select} />
-        </section>
-        <section className="panel" aria-label="Spans">
-          <div className="panel-head">
-            <h2>Spans</h2>
-          </div>
-          <SpanTree spans={session.spans} lengthMs={lengthMs} selected={span} onSelect={select} />
-          {span && <SpanDetail span={span} onClose={clear} />}
-        </section>
+        {selected && (
+          <p className="row">
+            <button type="button" className="button small" onClick={clear}>
+              Score the whole call
+            </button>
+          </p>
+        )}
+        <Review session={session} player={player} span={selected} onSeek={(ms) => player.seek(ms)} />
       </div>
     </div>
   );

@@ -1,24 +1,27 @@
-/** The call as people said it: each entry with its own clip, tools with what went in and came out. */
-import { useMemo, useState } from "react";
+/** The call as people said it: each entry with its own clip, its words, its images, tools with what went in and out. */
+import { type MouseEvent, memo, useMemo, useRef, useState } from "react";
 import type { Attachment, Span } from "../../api/types";
-import { clock, duration, millis } from "../../lib/format";
+import { bytes, clock, duration, millis } from "../../lib/format";
 import { Player } from "../../lib/player";
 import {
   type ConversationEntry,
   conversation,
   errorText,
+  fields,
   type Interruption,
   soundOf,
   toolArguments,
   toolResult,
   voiceToVoice,
 } from "../../lib/trace";
-import { usePlayerState, usePlayerTime } from "../../lib/use-player";
+import { useFollowed } from "../../lib/use-followed";
+import { type PlaceClock, usePlayerState, usePlayerTime } from "../../lib/use-player";
+import { timeOf, wordAt, wordsOf } from "../../lib/words";
 import { Icon } from "../Icon";
-import { JsonText } from "./JsonText";
+import { JsonTree } from "./JsonTree";
 
 interface Props {
-  player: Player;
+  player: PlaceClock;
   spans: Span[];
   errors: unknown;
   live: boolean;
@@ -29,13 +32,31 @@ interface Props {
 }
 
 function Clip({ clip, label }: { clip: Attachment; label: string }) {
-  const [player] = useState(() => new Player(clip.url, "none"));
+  // Made when it is first played: a long call has hundreds.
+  const [player, setPlayer] = useState<Player | null>(null);
+  if (player) return <ClipButton player={player} label={label} />;
+  return (
+    <button
+      type="button"
+      className="button icon quiet clip"
+      title={`Play ${label}`}
+      aria-label={`Play ${label}`}
+      data-testid="play-clip"
+      onClick={(event) => {
+        event.stopPropagation();
+        const made = new Player(clip.url, "none");
+        setPlayer(made);
+        void made.play();
+      }}
+    >
+      <Icon name="play" />
+    </button>
+  );
+}
+
+function ClipButton({ player, label }: { player: Player; label: string }) {
   const { playing, failed } = usePlayerState(player);
   const title = failed ? "This clip cannot be played" : `${playing ? "Stop" : "Play"} ${label}`;
-  const toggle = () => {
-    player.seek(0);
-    player.toggle();
-  };
   return (
     <button
       type="button"
@@ -44,7 +65,11 @@ function Clip({ clip, label }: { clip: Attachment; label: string }) {
       title={title}
       aria-label={title}
       data-testid="play-clip"
-      onClick={toggle}
+      onClick={(event) => {
+        event.stopPropagation();
+        player.seek(0);
+        player.toggle();
+      }}
     >
       <Icon name={playing ? "stop" : "play"} />
     </button>
@@ -54,14 +79,15 @@ function Clip({ clip, label }: { clip: Attachment; label: string }) {
 export function interruptionText(cut: Interruption): string {
   if (cut.heardMs === null) return "interrupted";
   const about = cut.estimated ? "about " : "";
-  const of = cut.generatedMs === null ? "" : ` of ${(cut.generatedMs / 1000).toFixed(1)}`;
-  return `interrupted, heard ${about}${(cut.heardMs / 1000).toFixed(1)}${of} s`;
+  const of = cut.generatedMs === null ? "" : ` of ${(cut.generatedMs / 1000).toFixed(2)}`;
+  return `interrupted, heard ${about}${(cut.heardMs / 1000).toFixed(2)}${of} s`;
 }
 
 function Meta({ entry, onSelect }: { entry: ConversationEntry; onSelect: () => void }) {
   const { span, kind } = entry;
   const { startMs, endMs } = soundOf(span);
   const v2v = kind === "assistant" ? voiceToVoice(span) : null;
+  const overlap = Number(fields(span.metrics).overlap_ms) || 0;
   return (
     <div className="meta">
       <span className="who">{kind === "tool" ? `tool · ${span.name}` : kind}</span>
@@ -72,8 +98,27 @@ function Meta({ entry, onSelect }: { entry: ConversationEntry; onSelect: () => v
       {v2v !== null && (
         <span title="Voice to voice: from the end of speech to the first sound">v2v {millis(v2v)}</span>
       )}
+      {fields(span.metrics).barge_in === true && (
+        <span className="warn">barged in{overlap > 0 ? `, overlap ${duration(overlap)}` : ""}</span>
+      )}
       {entry.interruption && <span className="warn">{interruptionText(entry.interruption)}</span>}
+      {kind === "tool" && <ToolFacts span={span} />}
     </div>
+  );
+}
+
+function ToolFacts({ span }: { span: Span }) {
+  const valid = fields(span.metrics).schema_valid;
+  const { misfit, ran_in: ranIn } = fields(span.input);
+  return (
+    <>
+      {ranIn === "mcp" && <span>MCP</span>}
+      {valid === true && <span>schema ok</span>}
+      {valid === false && (
+        <span className="bad">{misfit ? `does not fit: ${String(misfit)}` : "does not fit"}</span>
+      )}
+      {span.status === "unfinished" && <span className="warn">no result</span>}
+    </>
   );
 }
 
@@ -81,99 +126,178 @@ function ToolBody({ span }: { span: Span }) {
   const result = toolResult(span);
   return (
     <div className="tool-body">
-      <JsonText value={toolArguments(span)} label="Arguments" />
+      <JsonTree value={toolArguments(span)} label="Arguments" />
       <span className="arrow" aria-hidden="true">
         →
       </span>
       {result === undefined ? (
-        <span className="muted">no result yet</span>
+        <span className="muted">no result{span.end_ms == null ? " yet" : ""}</span>
       ) : (
-        <JsonText value={result} label="Result" />
+        <JsonTree value={result} label="Result" />
       )}
     </div>
   );
 }
 
-function Words({ entry, live, worded }: { entry: ConversationEntry; live: boolean; worded: boolean }) {
-  const { text, unheardText, kind, span } = entry;
-  if (kind === "error") return null;
-  if (!worded) return <p className="muted">words not recorded</p>;
-  if (!text && !unheardText) {
-    const missing = kind === "user" ? "no transcript (set audio.input.transcription to get one)" : "no words";
-    return <p className="muted">{live && span.end_ms == null ? "…" : missing}</p>;
-  }
+function Images({ span }: { span: Span }) {
+  const { images } = fields(span.input);
+  if (span.type !== "user" || !Array.isArray(images) || images.length === 0) return null;
   return (
-    <p className="words">
-      {text}
+    <ul className="images">
+      {images.map(fields).map((image, n) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: images have no names, and their order is theirs
+        <li key={n} className="pill" title="The image itself is in the event log (Raw events)">
+          <Icon name="image" /> {String(image.type ?? image.content_type ?? "image")}
+          {typeof image.bytes === "number" && <span className="muted"> {bytes(image.bytes)}</span>}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function missingWords({ kind, span }: ConversationEntry, live: boolean): string {
+  if (live && span.end_ms == null) return "…";
+  return kind === "user" ? "no transcript (set audio.input.transcription to get one)" : "no words";
+}
+
+/** A click on a word seeks; of the one that sounds now there is a light. */
+function Spoken({
+  entry,
+  player,
+  active,
+}: {
+  entry: ConversationEntry;
+  player: PlaceClock;
+  active: boolean;
+}) {
+  const { text, unheardText, span } = entry;
+  const words = useMemo(() => wordsOf(text), [text]);
+  const { startMs, endMs } = soundOf(span);
+  const sound = { fromMs: startMs, toMs: endMs };
+  const now = usePlayerTime(player, (ms) => (active ? wordAt(words, sound, ms) : null));
+  const seek = (event: MouseEvent) => {
+    const n = event.target instanceof HTMLElement ? event.target.dataset.word : undefined;
+    const word = n === undefined ? undefined : words[Number(n)];
+    if (!word || window.getSelection()?.toString()) return;
+    event.stopPropagation();
+    player.seek(timeOf(word, sound));
+  };
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: the time button above does the same for the keyboard
+    // biome-ignore lint/a11y/useKeyWithClickEvents: as above
+    <p className="words" onClick={endMs > startMs ? seek : undefined}>
+      {words.map((word, n) => (
+        <span key={word.from} data-word={n} className={n === now ? "now" : undefined}>
+          {word.text}
+        </span>
+      ))}
       {unheardText && (
-        <s className="unheard" title="Generated, but not heard (the place is estimated from the time)">
-          {unheardText}
-        </s>
+        <>
+          <span className="heard-until" title="Heard until here (by the share of the sound)">
+            <span className="visually-hidden">heard until here; not heard: </span>
+          </span>
+          <s className="unheard" title="Generated, but not heard (the place is estimated from the time)">
+            {unheardText}
+          </s>
+        </>
       )}
     </p>
   );
 }
 
+function Words(props: {
+  entry: ConversationEntry;
+  player: PlaceClock;
+  live: boolean;
+  worded: boolean;
+  active: boolean;
+}) {
+  const { entry, live, worded } = props;
+  if (entry.kind === "error") return null;
+  if (!worded) return <p className="muted">words not recorded</p>;
+  if (!entry.text && !entry.unheardText) return <p className="muted">{missingWords(entry, live)}</p>;
+  return <Spoken entry={entry} player={props.player} active={props.active} />;
+}
+
 interface EntryProps {
   entry: ConversationEntry;
+  player: PlaceClock;
   live: boolean;
   worded: boolean;
   state: "playing" | "selected" | "";
-  onSelect: () => void;
+  onSelect: (span: Span) => void;
 }
 
-function Entry({ entry, live, worded, state, onSelect }: EntryProps) {
+const Entry = memo(function Entry({ entry, player, live, worded, state, onSelect }: EntryProps) {
   const error = errorText(entry.span.error);
+  const select = () => onSelect(entry.span);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the time button inside does the same for the keyboard
-    <li className={`entry ${entry.kind} ${state}`} onClick={onSelect} data-testid={`entry-${entry.kind}`}>
+    <li
+      className={`entry ${entry.kind} ${state}`}
+      onClick={select}
+      data-testid={`entry-${entry.kind}`}
+      data-span={entry.span.id}
+    >
       <div className="entry-main">
-        <Meta entry={entry} onSelect={onSelect} />
-        {entry.kind === "tool" && worded ? (
+        <Meta entry={entry} onSelect={select} />
+        {entry.kind === "tool" ? (
           <ToolBody span={entry.span} />
         ) : (
-          <Words entry={entry} live={live} worded={worded} />
+          <Words entry={entry} player={player} live={live} worded={worded} active={state === "playing"} />
         )}
+        <Images span={entry.span} />
         {error && <p className="bad">{error}</p>}
       </div>
-      {entry.clip && <Clip key={entry.clip.url} clip={entry.clip} label={`what the ${entry.kind} said`} />}
+      {entry.clip && (
+        <Clip clip={entry.clip} label={entry.kind === "user" ? "the user's clip" : "the answer"} />
+      )}
     </li>
   );
-}
+});
 
-/** Things without a length, such as typed text, light up for a moment too. */
-const SHORTEST_ACTIVE_MS = 300;
-
-function activeAt(entries: ConversationEntry[], ms: number): string | null {
-  if (ms <= 0) return null;
-  const active = entries.findLast(({ span }) => {
+function activeEntry(entries: ConversationEntry[], ms: number): string | null {
+  let found: string | null = null;
+  for (const { span } of entries) {
     const { startMs, endMs } = soundOf(span);
-    return startMs <= ms && ms < Math.max(endMs, startMs + SHORTEST_ACTIVE_MS);
-  });
-  return active?.span.id ?? null;
+    if (startMs <= ms && ms < endMs) found = span.id;
+  }
+  return found;
 }
 
 export function Conversation({ player, spans, errors, live, worded, selected, onSelect }: Props) {
   const entries = useMemo(() => conversation(spans, errors), [spans, errors]);
-  const active = usePlayerTime(player, (ms) => activeAt(entries, ms));
+  const active = usePlayerTime(player, (ms) => activeEntry(entries, ms));
+  const list = useRef<HTMLOListElement>(null);
+  useFollowed(list, active, live ? entries.length : 0);
   if (entries.length === 0) {
     return (
       <p className="muted padded">
-        {live ? "Nothing was said yet. It shows up here as it is." : "Nothing was said in this call."}
+        {live
+          ? "Nothing was said yet. It appears here while the call goes on."
+          : "Nothing was said in this call."}
       </p>
     );
   }
   const stateOf = (id: string) => (id === active ? "playing" : id === selected ? "selected" : "");
   return (
-    <ol className="conversation" data-testid="conversation">
+    <ol
+      className="conversation"
+      data-testid="conversation"
+      ref={list}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled by the keyboard
+      tabIndex={0}
+      aria-label="What was said"
+    >
       {entries.map((entry, i) => (
         <ConversationPart key={entry.span.id} entry={entry} before={entries[i - 1]}>
           <Entry
             entry={entry}
+            player={player}
             live={live}
             worded={worded}
             state={stateOf(entry.span.id)}
-            onSelect={() => onSelect(entry.span)}
+            onSelect={onSelect}
           />
         </ConversationPart>
       ))}

@@ -145,16 +145,17 @@ function Rows({ rows, onSeek }: { rows: EventRow[]; onSeek: (ms: number) => void
 }
 
 export function Events({ id, live, onSeek }: { id: string; live: boolean; onSeek: (ms: number) => void }) {
-  const { rows, error, loading, cut, reload } = useEventLog(id, live);
+  const { rows, error, loading, dropped, reload } = useEventLog(id, live);
   const [filter, setFilter] = useState<EventFilter>({ dir: "", type: "", words: "" });
   const shown = useMemo(() => filterRows(rows, filter), [rows, filter]);
   return (
     <section className="panel events" aria-label="Raw events" aria-busy={loading}>
       <Filters rows={rows} shown={shown.length} filter={filter} onChange={setFilter} />
       {error && <Problem error={error} retry={reload} />}
-      {cut && (
+      {dropped > 0 && (
         <p className="notice warning">
-          Only the first {count(rows.length)} events are shown. The download has all of them.
+          The newest {count(rows.length)} events are shown; the {count(dropped)} before them are in the
+          download.
         </p>
       )}
       {loading && rows.length === 0 ? (

@@ -1,13 +1,14 @@
 /** The call in numbers, beside the waveform; what could not be measured says so. */
 import type { SessionDetail } from "../../api/types";
+import { scoreText } from "../../lib/call-marks";
 import { cost, count, duration, millis, percent } from "../../lib/format";
 import { closeText, errorCount, metric, metricReason } from "../../lib/trace";
 
 interface Fact {
   label: string;
   value: string;
-  title?: string;
-  tone?: string;
+  title?: string | undefined;
+  tone?: string | undefined;
 }
 
 type Metrics = SessionDetail["metrics"];
@@ -57,6 +58,19 @@ function tokens(session: SessionDetail): Fact[] {
     : [{ label: "Audio tokens in / out", value: `${count(into)} / ${count(out)}` }];
 }
 
+/** Of the whole call; by name, the newest. */
+function scores(session: SessionDetail): Fact[] {
+  const newest = new Map(session.scores.filter((one) => one.span_id === null).map((one) => [one.name, one]));
+  return [...newest.values()]
+    .filter((one) => one.value !== null || one.label)
+    .map((one) => ({
+      label: one.name,
+      value: scoreText(one),
+      title: `Score by ${one.author} (${one.source})`,
+      tone: one.label === "fail" ? "bad" : "",
+    }));
+}
+
 function facts(session: SessionDetail): Fact[] {
   const errors = errorCount(session.errors);
   const tools = session.spans.filter((span) => span.type === "tool");
@@ -78,6 +92,7 @@ function facts(session: SessionDetail): Fact[] {
     { label: "Cost", value: cost(session.cost_usd) },
     { label: "Errors", value: count(errors), tone: errors ? "bad" : "" },
     ...(closed ? [{ label: "Closed", value: closed }] : []),
+    ...scores(session),
   ];
 }
 

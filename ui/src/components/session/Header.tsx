@@ -1,13 +1,18 @@
 /** What call this is, and what can be done with it. */
-import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useRef } from "react";
-import { meQuery, useDeleteSession, useEndCall } from "../../api/queries";
+import { useState } from "react";
+import { useDeleteSession, useEndCall } from "../../api/queries";
 import type { SessionDetail } from "../../api/types";
-import { count } from "../../lib/format";
+import { clock, cost, count, plural } from "../../lib/format";
+import { useIsAdmin } from "../../lib/me";
+import type { Player } from "../../lib/player";
 import { sessionTitle, unrecordedText } from "../../lib/trace";
+import { usePlayerTime } from "../../lib/use-player";
+import { Button } from "../Button";
 import { CopyButton } from "../Copy";
+import { Dialog } from "../Dialog";
 import { Icon } from "../Icon";
+import { Menu } from "../Menu";
 import { Moment } from "../Moment";
 import { Problem } from "../Problem";
 import { Status } from "../Status";
@@ -18,118 +23,150 @@ const TRACKS: [track: string, label: string][] = [
   ["heard", "Assistant, as heard"],
   ["assistant", "Assistant, as generated"],
 ];
+const FORMATS = ["wav", "ogg", "flac"] as const;
 
 function Downloads({ session }: { session: SessionDetail }) {
   const { id } = session;
-  const tracks = session.recorded?.audio === false ? [] : TRACKS;
   const base = `/api/sessions/${encodeURIComponent(id)}`;
-  const menu = useRef<HTMLDetailsElement>(null);
-  const close = () => menu.current?.removeAttribute("open");
+  const sound = session.recorded?.audio === false ? [] : TRACKS.filter(([track]) => track in session.tracks);
   return (
-    <details
-      className="menu"
-      ref={menu}
-      onBlur={(event) => !event.currentTarget.contains(event.relatedTarget) && close()}
-      onKeyDown={(event) => event.key === "Escape" && close()}
+    <Menu
+      label={
+        <>
+          <Icon name="download" /> Download
+        </>
+      }
+      name="Download"
+      testId="downloads"
     >
-      <summary className="button" data-testid="downloads">
-        <Icon name="download" /> Download
-      </summary>
-      <ul className="panel">
-        {tracks.map(([track, label]) => (
-          <li key={track}>
-            <a href={`${base}/audio?track=${track}&format=wav`} download={`${id}-${track}.wav`}>
-              {label} <span className="muted">WAV</span>
+      {sound.map(([track, label]) => (
+        <div className="download" key={track}>
+          <span>{label}</span>
+          {FORMATS.map((format) => (
+            <a
+              key={format}
+              role="menuitem"
+              tabIndex={-1}
+              href={`${base}/audio?track=${track}&format=${format}&download=1`}
+              download={`${id}-${track}.${format}`}
+              aria-label={`${label}, ${format.toUpperCase()}`}
+            >
+              {format.toUpperCase()}
             </a>
-          </li>
-        ))}
-        <li>
-          <a href={`${base}/events`} download={`${id}.jsonl`}>
-            Event log <span className="muted">JSON lines</span>
-          </a>
-        </li>
-        <li>
-          <a href={base} download={`${id}.json`}>
-            Trace <span className="muted">JSON</span>
-          </a>
-        </li>
-      </ul>
-    </details>
+          ))}
+        </div>
+      ))}
+      <div className="download">
+        <span>Event log</span>
+        <a role="menuitem" tabIndex={-1} href={`${base}/events`} download={`${id}.jsonl`}>
+          JSONL
+        </a>
+      </div>
+      <div className="download">
+        <span>Trace with metrics and scores</span>
+        <a role="menuitem" tabIndex={-1} href={base} download={`${id}.json`}>
+          JSON
+        </a>
+      </div>
+    </Menu>
   );
 }
 
 function EndCall({ id }: { id: string }) {
+  const [asking, setAsking] = useState(false);
   const end = useEndCall(id);
   return (
     <>
-      <button
-        type="button"
-        className="button danger"
+      <Button
+        kind="danger"
+        icon="stop"
         disabled={end.isPending}
         data-testid="end-call"
-        onClick={() => end.mutate()}
+        onClick={() => setAsking(true)}
       >
-        <Icon name="stop" /> {end.isPending ? "Ending…" : "End call"}
-      </button>
+        {end.isPending || end.isSuccess ? "Ending…" : "End call"}
+      </Button>
+      {asking && (
+        <Dialog
+          title="End this call?"
+          onClose={() => setAsking(false)}
+          actions={
+            <>
+              <Button onClick={() => setAsking(false)}>Let it go on</Button>
+              <Button
+                kind="danger"
+                data-testid="confirm-end"
+                onClick={() => end.mutate(undefined, { onSettled: () => setAsking(false) })}
+              >
+                End it
+              </Button>
+            </>
+          }
+        >
+          <p className="muted">Both sides are disconnected at once. What was recorded stays.</p>
+        </Dialog>
+      )}
       {end.error && <Problem error={end.error} />}
     </>
   );
 }
 
 function Delete({ session }: { session: SessionDetail }) {
-  const dialog = useRef<HTMLDialogElement>(null);
+  const [asking, setAsking] = useState(false);
   const navigate = useNavigate();
   const remove = useDeleteSession(session.id);
   const confirm = () => remove.mutate(undefined, { onSuccess: () => void navigate({ to: "/" }) });
   return (
     <>
-      <button
-        type="button"
-        className="button icon danger"
+      <Button
+        kind="danger"
+        icon="trash"
         aria-label="Delete this session"
-        title="Delete this session"
         data-testid="delete"
-        onClick={() => dialog.current?.showModal()}
-      >
-        <Icon name="trash" />
-      </button>
-      <dialog ref={dialog} aria-labelledby="delete-title">
-        <h2 id="delete-title">Delete “{sessionTitle(session)}”?</h2>
-        <p className="muted">Its trace, sound and event log are removed. This cannot be undone.</p>
-        {remove.error && <Problem error={remove.error} />}
-        <div className="dialog-actions">
-          <button type="button" className="button" onClick={() => dialog.current?.close()}>
-            Keep it
-          </button>
-          <button
-            type="button"
-            className="button danger"
-            data-testid="confirm-delete"
-            disabled={remove.isPending}
-            onClick={confirm}
-          >
-            Delete
-          </button>
-        </div>
-      </dialog>
+        onClick={() => setAsking(true)}
+      />
+      {asking && (
+        <Dialog
+          title={`Delete “${sessionTitle(session)}”?`}
+          onClose={() => setAsking(false)}
+          actions={
+            <>
+              <Button onClick={() => setAsking(false)}>Keep it</Button>
+              <Button
+                kind="danger"
+                data-testid="confirm-delete"
+                disabled={remove.isPending}
+                onClick={confirm}
+              >
+                Delete
+              </Button>
+            </>
+          }
+        >
+          <p className="muted">Its trace, sound, event log and scores are removed. This cannot be undone.</p>
+          {remove.error && <Problem error={remove.error} />}
+        </Dialog>
+      )}
     </>
   );
 }
 
 function Pills({ session }: { session: SessionDetail }) {
   const user = session.metadata?.user_id ?? session.metadata?.user;
-  const pills: [label: string, value: unknown][] = [
+  const pills: [label: string, value: unknown, tone?: string][] = [
     ["project", session.project],
+    ["user", user],
     ["model", session.model],
     ["provider", session.provider],
-    ["user", user],
+    ["interruptions", session.interruptions || null, "warn"],
+    ["cost", session.cost_usd ? cost(session.cost_usd) : null],
   ];
   return (
     <>
-      {pills.map(([label, value]) =>
+      {pills.map(([label, value, tone]) =>
         value ? (
           <span className="pill" key={label}>
-            {label} <strong>{String(value)}</strong>
+            {label} <strong className={tone ?? ""}>{String(value)}</strong>
           </span>
         ) : null,
       )}
@@ -142,9 +179,45 @@ function Pills({ session }: { session: SessionDetail }) {
   );
 }
 
-export function Header({ session, linkToTime }: { session: SessionDetail; linkToTime: () => string }) {
+function Notes({ session }: { session: SessionDetail }) {
+  return (
+    <>
+      {session.lost && (
+        <span className="pill warn" title="The disk took nothing for too long; see the marks gateway.lost">
+          recording incomplete: {count(session.lost.bytes)} bytes, {plural(session.lost.records, "record")}{" "}
+          lost
+        </span>
+      )}
+      {unrecordedText(session) && (
+        <span className="pill" data-testid="unrecorded" title="The credential of this call said so">
+          {unrecordedText(session)}
+        </span>
+      )}
+      {session.delete_after && (
+        <span className="pill" data-testid="kept-until" title="Then the recording is deleted">
+          kept until <strong>{session.delete_after.slice(0, 10)}</strong>
+        </span>
+      )}
+    </>
+  );
+}
+
+/** `?t=` of the place, in tenths of a second; nothing at the beginning. */
+function linkTo(session: SessionDetail, ms: number): string {
+  const tenths = Math.floor(ms / 100);
+  return `${window.location.origin}/sessions/${session.id}${tenths > 0 ? `?t=${tenths / 10}` : ""}`;
+}
+
+function CopyLink({ session, player }: { session: SessionDetail; player: Player }) {
+  const at = usePlayerTime(player, (ms) => (ms >= 100 ? clock(ms) : ""));
+  return (
+    <CopyButton text={() => linkTo(session, player.timeMs)} label={at ? `Copy link to ${at}` : "Copy link"} />
+  );
+}
+
+export function Header({ session, player }: { session: SessionDetail; player: Player }) {
   const live = session.status === "live";
-  const mayChange = useQuery(meQuery).data?.role === "admin";
+  const mayChange = useIsAdmin();
   return (
     <header className="session-head">
       <div className="session-title">
@@ -158,27 +231,13 @@ export function Header({ session, linkToTime }: { session: SessionDetail; linkTo
         </span>
       </div>
       <div className="actions">
-        <CopyButton text={linkToTime} label="Copy link" />
+        <CopyLink session={session} player={player} />
         <Downloads session={session} />
         {mayChange && (live ? <EndCall id={session.id} /> : <Delete session={session} />)}
       </div>
       <div className="pills">
-        {session.lost && (
-          <span className="pill warn" title="The disk took nothing for too long; see the marks gateway.lost">
-            recording incomplete: {count(session.lost.bytes)} bytes lost
-          </span>
-        )}
-        {unrecordedText(session) && (
-          <span className="pill" data-testid="unrecorded" title="The credential of this call said so">
-            {unrecordedText(session)}
-          </span>
-        )}
+        <Notes session={session} />
         <Pills session={session} />
-        {session.delete_after && (
-          <span className="pill" data-testid="kept-until" title="Then the recording is deleted">
-            kept until <strong>{session.delete_after.slice(0, 10)}</strong>
-          </span>
-        )}
       </div>
     </header>
   );

@@ -1,93 +1,121 @@
-/** What stands over and under the waveform: ruler, turns, tools, cuts, each at its place in the shown part. */
+/** What stands over and under the waveform: ruler, turns, the provider's marks, tools, events, cuts, evidence. */
 import type { CSSProperties } from "react";
-import type { Span } from "../../api/types";
+import { type Block, gathered, type Mark, roomFor } from "../../lib/call-marks";
 import { clock, duration } from "../../lib/format";
-import { clipOf, interruptionOf, isFailed, soundOf, spanEnd, spanName } from "../../lib/trace";
+import { place, type View } from "../../lib/view";
 import { ticks } from "../../lib/waveform";
-import { interruptionText } from "./Conversation";
 
-export interface View {
-  fromMs: number;
-  toMs: number;
+function box(view: View, { fromMs, toMs }: Block): CSSProperties {
+  const left = Math.max(0, place(view, fromMs));
+  const right = Math.min(100, place(view, toMs));
+  return { left: `${left}%`, width: `max(3px, ${Math.max(0, right - left)}%)` };
 }
 
-/** The part of the call that is shown: `zoom` times larger than the whole, around the wanted place. */
-export function viewOf(lengthMs: number, zoom: number, middleMs: number): View {
-  const shown = Math.max(1, lengthMs / zoom);
-  const fromMs = Math.max(0, Math.min(lengthMs - shown, middleMs - shown / 2));
-  return { fromMs, toMs: fromMs + shown };
-}
+const within = (view: View, { fromMs, toMs }: Block) => toMs >= view.fromMs && fromMs <= view.toMs;
 
-export const place = (view: View, ms: number) => ((ms - view.fromMs) / (view.toMs - view.fromMs)) * 100;
-
-function box(view: View, span: Span): CSSProperties {
-  const left = Math.max(0, place(view, span.start_ms));
-  const right = Math.min(100, place(view, spanEnd(span, view.toMs)));
-  return { left: `${left}%`, width: `max(3px, ${right - left}%)` };
-}
-
-const within = (view: View, span: Span) =>
-  spanEnd(span, view.toMs) >= view.fromMs && span.start_ms <= view.toMs;
+export type Choose = (block: Block) => void;
 
 interface StripProps {
-  spans: Span[];
+  blocks: Block[];
   view: View;
-  onSelect: (span: Span) => void;
+  onChoose: Choose;
 }
 
-const spanTitle = (span: Span) =>
-  `${span.name} · ${clock(span.start_ms)} · ${duration(spanEnd(span) - span.start_ms)}`;
+interface StripButton extends StripProps {
+  kind: string;
+  /** The words in a block or beside it; nothing where there is no room. */
+  words: (block: Block, n: number, shown: Block[]) => { inside?: string; beside?: string };
+}
 
-export function Turns({ spans, view, onSelect }: StripProps) {
+function Strip({ kind, blocks, view, onChoose, words }: StripButton) {
   return (
-    <div className="strip turns">
-      {spans
-        .filter((span) => within(view, span))
-        .map((span) => (
-          <button
-            type="button"
-            key={span.id}
-            tabIndex={-1}
-            style={box(view, span)}
-            title={spanTitle(span)}
-            onClick={() => onSelect(span)}
-          >
-            {spanName(span)}
-          </button>
-        ))}
+    <div className={`strip ${kind}`} data-testid={`lane-${kind}`}>
+      {blocks
+        .filter((block) => within(view, block))
+        .map((block, n, shown) => {
+          const { inside, beside } = words(block, n, shown);
+          return (
+            <button
+              type="button"
+              key={block.id}
+              tabIndex={-1}
+              style={box(view, block)}
+              className={block.tone}
+              title={block.title}
+              aria-label={block.title}
+              onClick={() => onChoose(block)}
+            >
+              {inside}
+              {beside && <span className="beside">{beside}</span>}
+            </button>
+          );
+        })}
     </div>
   );
 }
 
-const LABEL_CHAR_PX = 7;
+export function Turns(props: StripProps) {
+  return <Strip {...props} kind="turns" words={(block) => ({ inside: block.label })} />;
+}
 
-/** Tools are short: their names stand beside the bars, where there is room before the next one. */
-export function Tools({ spans, view, width, onSelect }: StripProps & { width: number }) {
-  const room = (span: Span, next: Span | undefined) =>
-    ((next ? place(view, next.start_ms) : 100) - place(view, spanEnd(span))) * (width / 100);
+export function Vad(props: StripProps) {
+  return <Strip {...props} kind="vad" words={() => ({})} />;
+}
+
+const CHAR_PX = 6.8;
+
+/** Tools are short: their names stand in their bars where they fit, else beside them where there is room. */
+export function Tools({ width, ...props }: StripProps & { width: number }) {
+  const pxPerMs = width / (props.view.toMs - props.view.fromMs);
   return (
-    <div className="strip tools">
-      {spans
-        .filter((span) => within(view, span))
-        .map((span, i, shown) => {
-          const label = `${span.name} ${duration(spanEnd(span) - span.start_ms)}`;
-          return (
-            <button
-              type="button"
-              key={span.id}
-              tabIndex={-1}
-              aria-label={spanTitle(span)}
-              title={spanTitle(span)}
-              style={box(view, span)}
-              className={isFailed(span) ? "failed" : ""}
-              onClick={() => onSelect(span)}
-            >
-              {room(span, shown[i + 1]) > label.length * LABEL_CHAR_PX + 12 && (
-                <span className="beside">{label}</span>
-              )}
-            </button>
-          );
-        })}
+    <Strip
+      {...props}
+      kind="tools"
+      words={(block, n, shown) => {
+        const length = duration(block.toMs - block.fromMs);
+        const wide = (block.toMs - block.fromMs) * pxPerMs;
+        const room = roomFor(shown, n, pxPerMs, props.view.toMs);
+        if (wide > block.label.length * CHAR_PX + 14) {
+          return { inside: block.label, ...(room > length.length * CHAR_PX + 12 ? { beside: length } : {}) };
+        }
+        const both = `${block.label} ${length}`;
+        return room > both.length * CHAR_PX + 12 ? { beside: both } : {};
+      }}
+    />
+  );
+}
+
+export function Evidence(props: StripProps) {
+  return <Strip {...props} kind="evidence" words={(block) => ({ inside: block.label })} />;
+}
+
+interface EventsProps {
+  marks: Mark[];
+  view: View;
+  width: number;
+  onSeek: (ms: number) => void;
+}
+
+export function EventMarks({ marks, view, width, onSeek }: EventsProps) {
+  const pxPerMs = width / (view.toMs - view.fromMs);
+  const shown = gathered(
+    marks.filter((mark) => mark.ms >= view.fromMs && mark.ms <= view.toMs),
+    pxPerMs,
+  );
+  return (
+    <div className="strip event-marks" data-testid="lane-events">
+      {shown.map((mark) => (
+        <button
+          type="button"
+          key={mark.id}
+          tabIndex={-1}
+          className={mark.tone}
+          style={{ left: `${place(view, mark.ms)}%` }}
+          title={mark.title}
+          aria-label={mark.title}
+          onClick={() => onSeek(mark.ms)}
+        />
+      ))}
     </div>
   );
 }
@@ -96,46 +124,40 @@ export function Ruler({ view, width }: { view: View; width: number }) {
   const times = ticks(view.fromMs, view.toMs, width);
   const precise = times.some((ms) => ms % 1000 !== 0);
   return (
-    <div className="ruler" aria-hidden="true">
+    <>
       {times.map((ms) => (
         <span key={ms} style={{ left: `${place(view, ms)}%` }}>
           {clock(ms, precise ? 1 : 0)}
         </span>
       ))}
+    </>
+  );
+}
+
+/** Lines of the ruler through all lanes. */
+export function Grid({ view, width }: { view: View; width: number }) {
+  return (
+    <div className="grid-lines" aria-hidden="true">
+      {ticks(view.fromMs, view.toMs, width).map((ms) => (
+        <i key={ms} style={{ left: `${place(view, ms)}%` }} />
+      ))}
     </div>
   );
 }
 
-/** Where an answer was cut: from there on it was generated, but not heard. */
-export function Cuts({ spans, view }: { spans: Span[]; view: View }) {
-  return spans.flatMap((span) => {
-    const cut = interruptionOf(span);
-    const at = place(view, soundOf(span).endMs);
-    if (!cut || at < 0 || at > 100) return [];
-    const lost = cut.heardMs === null || cut.generatedMs === null ? 0 : cut.generatedMs - cut.heardMs;
-    return [
-      <div key={span.id} className="cut" style={{ left: `${at}%` }} title={interruptionText(cut)}>
-        {lost > 0 && <span>not heard · {duration(lost)}</span>}
-      </div>,
-    ];
-  });
+interface AreaProps {
+  blocks: Block[];
+  view: View;
+  kind: string;
 }
 
-/** Where somebody spoke, while there is no waveform yet: a call that runs, or whose sound is being made. */
-export function Speech({ spans, view }: { spans: Span[]; view: View }) {
-  return spans
-    .filter((span) => (span.type === "user" || span.type === "response") && clipOf(span))
-    .map((span) => {
-      const { startMs, endMs } = soundOf(span);
-      const left = Math.max(0, place(view, startMs));
-      const right = Math.min(100, place(view, endMs));
-      if (right <= 0 || left >= 100) return null;
-      return (
-        <div
-          key={span.id}
-          className={`speech ${span.type === "user" ? "user" : "assistant"}`}
-          style={{ left: `${left}%`, width: `max(3px, ${right - left}%)` }}
-        />
-      );
-    });
+/** Stretches behind or over the sound, with their words where there is room. */
+export function Areas({ blocks, view, kind }: AreaProps) {
+  return blocks
+    .filter((block) => within(view, block))
+    .map((block) => (
+      <div key={block.id} className={`area ${kind}`} style={box(view, block)} title={block.title}>
+        {block.label && <span>{block.label}</span>}
+      </div>
+    ));
 }

@@ -1,5 +1,5 @@
-/** The spans as a tree with a waterfall; a span shows what is known of it, and seeks. */
-import { type CSSProperties, type KeyboardEvent, useMemo } from "react";
+/** All spans as a tree with a waterfall beside it; a span's detail opens below. */
+import { type CSSProperties, type KeyboardEvent, memo, useEffect, useMemo, useRef, useState } from "react";
 import type { Span } from "../../api/types";
 import { clock, cost, duration, millis } from "../../lib/format";
 import {
@@ -14,7 +14,7 @@ import {
   tree,
 } from "../../lib/trace";
 import { interruptionText } from "./Conversation";
-import { JsonText } from "./JsonText";
+import { JsonTree } from "./JsonTree";
 
 interface Props {
   spans: Span[];
@@ -33,24 +33,53 @@ interface RowProps {
   row: TreeRow;
   lengthMs: number;
   current: boolean;
+  /** The one row that Tab reaches. */
+  entry: boolean;
+  /** Undefined for one without children. */
+  open: boolean | undefined;
   onSelect: (span: Span) => void;
+  onFold: (id: string) => void;
 }
 
-function Row({ row: { span, depth }, lengthMs, current, onSelect }: RowProps) {
+const Row = memo(function Row({ row, lengthMs, current, entry, open, onSelect, onFold }: RowProps) {
+  const { span, depth } = row;
   const running = span.end_ms == null;
   const tone = isFailed(span) ? "bad" : interruptionOf(span) ? "warn" : "";
   return (
-    <button
-      type="button"
+    <div
       className={`span-row ${laneOf(span.type)}`}
       role="treeitem"
       aria-level={depth + 1}
       aria-selected={current}
+      aria-expanded={open}
+      tabIndex={entry ? 0 : -1}
       title={`${span.type} · ${span.name} · from ${clock(span.start_ms)}`}
       data-testid={`span-${span.type}`}
+      data-span={span.id}
       onClick={() => onSelect(span)}
+      onKeyDown={(event) => {
+        if (event.key !== "Enter") return;
+        event.stopPropagation();
+        onSelect(span);
+      }}
     >
       <span className="label" style={{ paddingLeft: `${depth * 14}px` }}>
+        {open === undefined ? (
+          <span className="fold" />
+        ) : (
+          <button
+            type="button"
+            className="fold"
+            tabIndex={-1}
+            aria-label={open ? "Fold" : "Unfold"}
+            onClick={(event) => {
+              event.stopPropagation();
+              onFold(span.id);
+            }}
+          >
+            {open ? "▾" : "▸"}
+          </button>
+        )}
         <i aria-hidden="true" />
         <span>{spanLabel(span)}</span>
       </span>
@@ -60,35 +89,80 @@ function Row({ row: { span, depth }, lengthMs, current, onSelect }: RowProps) {
       <span className={`length ${tone}`}>
         {running ? "running" : duration(spanEnd(span) - span.start_ms)}
       </span>
-    </button>
+    </div>
   );
+});
+
+/** Rows without those below a folded one. */
+function unfolded(rows: TreeRow[], folded: Set<string>): TreeRow[] {
+  let hiddenBelow = Number.POSITIVE_INFINITY;
+  return rows.filter(({ span, depth }) => {
+    if (depth > hiddenBelow) return false;
+    hiddenBelow = folded.has(span.id) ? depth : Number.POSITIVE_INFINITY;
+    return true;
+  });
 }
 
-/** Up and down move between the rows, as in any tree. */
-function moveFocus(event: KeyboardEvent<HTMLDivElement>) {
-  const row = document.activeElement;
-  const to =
-    event.key === "ArrowDown"
-      ? row?.nextElementSibling
-      : event.key === "ArrowUp"
-        ? row?.previousElementSibling
-        : null;
-  if (!(to instanceof HTMLElement)) return;
-  event.preventDefault();
-  to.focus();
+function toggled(set: Set<string>, id: string): Set<string> {
+  const next = new Set(set);
+  if (!next.delete(id)) next.add(id);
+  return next;
+}
+
+/** Up and down move between the rows, left and right fold, as in any tree. */
+function useTreeKeys(fold: (id: string, open: boolean) => void) {
+  return (event: KeyboardEvent<HTMLDivElement>) => {
+    const row = (event.target as HTMLElement).closest<HTMLElement>("[role=treeitem]");
+    if (!row) return;
+    const rows = [...event.currentTarget.querySelectorAll<HTMLElement>("[role=treeitem]")];
+    const at = rows.indexOf(row);
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
+    const open = { ArrowRight: true, ArrowLeft: false }[event.key];
+    if (to === undefined && open === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (to !== undefined) rows[to]?.focus();
+    else if (open !== undefined && row.ariaExpanded === String(!open)) fold(row.dataset.span ?? "", open);
+  };
 }
 
 export function SpanTree({ spans, lengthMs, selected, onSelect }: Props) {
-  const rows = useMemo(() => tree(spans), [spans]);
+  const all = useMemo(() => tree(spans), [spans]);
+  const parents = useMemo(() => new Set(spans.map((span) => span.parent_id)), [spans]);
+  const [folded, setFolded] = useState<Set<string>>(new Set());
+  const rows = useMemo(() => unfolded(all, folded), [all, folded]);
+  const box = useRef<HTMLDivElement>(null);
+  const fold = (id: string) => setFolded((before) => toggled(before, id));
+  const keys = useTreeKeys((id) => fold(id));
+  const selectedId = selected?.id;
+  useEffect(() => {
+    if (!selectedId) return;
+    const row = box.current?.querySelector(`[data-span="${CSS.escape(selectedId)}"]`);
+    const frame = box.current?.getBoundingClientRect();
+    const place = row?.getBoundingClientRect();
+    if (!box.current || !frame || !place || (place.top >= frame.top && place.bottom <= frame.bottom)) return;
+    box.current.scrollTop += place.top - frame.top - frame.height / 3;
+  }, [selectedId]);
+  const entryId = rows.some(({ span }) => span.id === selectedId) ? selectedId : rows[0]?.span.id;
   return (
-    <div className="span-tree" role="tree" aria-label="Spans" onKeyDown={moveFocus} data-testid="span-tree">
+    <div
+      className="span-tree"
+      role="tree"
+      aria-label="Spans"
+      ref={box}
+      onKeyDown={keys}
+      data-testid="span-tree"
+    >
       {rows.map((row) => (
         <Row
           key={row.span.id}
           row={row}
           lengthMs={Math.max(1, lengthMs)}
-          current={row.span.id === selected?.id}
+          current={row.span.id === selectedId}
+          entry={row.span.id === entryId}
+          open={parents.has(row.span.id) ? !folded.has(row.span.id) : undefined}
           onSelect={onSelect}
+          onFold={fold}
         />
       ))}
     </div>
@@ -121,7 +195,7 @@ export function SpanDetail({ span, onClose }: { span: Span; onClose: () => void 
         <h2 className="grow">
           {span.type} · {span.name}
         </h2>
-        <button type="button" className="button quiet" onClick={onClose}>
+        <button type="button" className="button quiet small" onClick={onClose}>
           Close
         </button>
       </div>
@@ -138,7 +212,7 @@ export function SpanDetail({ span, onClose }: { span: Span; onClose: () => void 
         span[key] == null ? null : (
           <details key={key} open={key !== "usage"}>
             <summary>{key}</summary>
-            <JsonText value={span[key]} label={key} />
+            <JsonTree value={span[key]} label={key} />
           </details>
         ),
       )}
