@@ -240,6 +240,9 @@ export function detail(index, untilMs = 34_000) {
   return {
     ...summary(index),
     spans,
+    scores: [],
+    events: [],
+    events_count: null,
     errors: [
       {
         t_ms: 14_960,

@@ -63,6 +63,21 @@ function sound(request, response, data) {
   response.end(data.subarray(from, to + 1));
 }
 
+/** Peaks as bytes: docs/api.md, Sound. */
+function packed({ per_second, user, assistant, heard }) {
+  const count = user.length;
+  const data = Buffer.alloc(16 + 3 * count);
+  data.write("VXPK");
+  data.set([1, per_second, 3, 0], 4);
+  data.writeUInt32LE(count, 12);
+  [user, assistant, heard].forEach((lane, n) => {
+    lane.forEach((peak, i) => {
+      data[16 + n * count + i] = Math.round(255 * Math.sqrt(peak));
+    });
+  });
+  return data;
+}
+
 function session(id) {
   const index = all().findIndex((one) => one.id === id);
   if (index < 0) return null;
@@ -101,7 +116,8 @@ function sessionRoute(request, response, [id, part, attachmentId], query) {
   if (!part) return json(response, found);
   if (part === "end") ended = true;
   if (part === "end") return json(response, { id }, 202);
-  if (part === "peaks") return json(response, peaks(found.duration_ms ?? CALL_MS));
+  if (part === "peaks") return response.end(packed(peaks(found.duration_ms ?? CALL_MS)));
+  if (part === "scores") return json(response, { items: [] }, request.method === "POST" ? 201 : 200);
   if (part === "audio")
     return sound(request, response, wav(0, id === "demo-live" ? liveMs() : CALL_MS, lanes));
   if (part === "events") return response.end(events(Number(process.env.VOXGATE_MOCK_EVENTS ?? 12_000)));

@@ -29,7 +29,7 @@ export interface TreeRow {
 }
 
 export interface WaitPart {
-  name: "endpointing" | "commit" | "model" | "playback" | "lead";
+  name: "endpointing" | "tools" | "commit" | "model" | "playback" | "lead";
   ms: number;
 }
 
@@ -301,6 +301,7 @@ export function spanLabel(span: Span): string {
 
 const WAIT_PARTS: [WaitPart["name"], string[]][] = [
   ["endpointing", ["endpointing_delay", "endpointing_delay_ms", "endpointing_ms"]],
+  ["tools", ["tool_time"]],
   ["commit", ["commit_to_response", "commit_to_response_ms"]],
   ["model", ["model_ttfa", "model_ttfa_ms"]],
   ["playback", ["playback_queue", "playback_queue_ms"]],

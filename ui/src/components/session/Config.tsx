@@ -42,8 +42,8 @@ function Version({ version, onSeek }: { version: ConfigVersion; onSeek: (ms: num
         </h2>
       </div>
       {version.changes.length > 0 && <Differences changes={version.changes} />}
-      <details open={version.changes.length === 0}>
-        <summary>All settings</summary>
+      <details className="version-all" open={version.changes.length === 0}>
+        <summary className="version-summary">All settings</summary>
         <JsonTree value={version.config} label="Settings" />
       </details>
     </section>

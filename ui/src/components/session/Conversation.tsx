@@ -127,14 +127,16 @@ function ToolBody({ span }: { span: Span }) {
   return (
     <div className="tool-body">
       <JsonTree value={toolArguments(span)} label="Arguments" />
-      <span className="arrow" aria-hidden="true">
-        →
-      </span>
-      {result === undefined ? (
-        <span className="muted">no result{span.end_ms == null ? " yet" : ""}</span>
-      ) : (
-        <JsonTree value={result} label="Result" />
-      )}
+      <div className="tool-result">
+        <span className="arrow" aria-hidden="true">
+          →
+        </span>
+        {result === undefined ? (
+          <span className="muted">no result{span.end_ms == null ? " yet" : ""}</span>
+        ) : (
+          <JsonTree value={result} label="Result" />
+        )}
+      </div>
     </div>
   );
 }
@@ -183,8 +185,7 @@ function Spoken({
     player.seek(timeOf(word, sound));
   };
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the time button above does the same for the keyboard
-    // biome-ignore lint/a11y/useKeyWithClickEvents: as above
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the time button above does the same for the keyboard
     <p className="words" onClick={endMs > startMs ? seek : undefined}>
       {words.map((word, n) => (
         <span key={word.from} data-word={n} className={n === now ? "now" : undefined}>

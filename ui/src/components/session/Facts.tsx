@@ -21,10 +21,10 @@ function pair(metrics: Metrics, name: string): string {
 }
 
 const LATENCIES: [label: string, metric: string, title: string][] = [
-  ["Voice to voice p50 / p95", "v2v", "From the end of the user's speech to the first sound heard"],
+  ["Voice to voice p50/p95", "v2v", "From the end of the user's speech to the first sound heard"],
   ["… of turns with tools", "tool_turn_v2v", "Voice to voice where a tool was called before the answer"],
-  ["Endpointing p50 / p95", "endpointing", "Until the end of speech was noticed"],
-  ["Model p50 / p95", "model_ttfa", "From response.created to its first audio"],
+  ["Endpointing p50/p95", "endpointing", "Until the end of speech was noticed"],
+  ["Model p50/p95", "model_ttfa", "From response.created to its first audio"],
 ];
 
 const SIGNALS: [label: string, metric: string, show: (value: number) => string, title: string][] = [

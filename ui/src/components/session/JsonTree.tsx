@@ -74,12 +74,20 @@ function Node({ name, value, depth }: NodeProps) {
   );
 }
 
+/** What is in an object stands there at once; only what is in that opens and closes. */
+function Root({ value }: { value: unknown }) {
+  const entries = value && typeof value === "object" ? Object.entries(value) : [];
+  if (entries.length === 0 || entries.length > OPEN_ENTRIES)
+    return <Node name={null} value={value} depth={0} />;
+  return entries.map(([name, each]) => <Node key={name} name={name} value={each} depth={1} />);
+}
+
 /** Text that is JSON is shown as what it says. */
 export function JsonTree({ value, label }: { value: unknown; label: string }) {
   const shown = parsed(value);
   return (
     <section className="json-tree" aria-label={label}>
-      <Node name={null} value={shown} depth={0} />
+      <Root value={shown} />
     </section>
   );
 }

@@ -18,7 +18,7 @@ function Meter({ ear }: { ear: Ear }) {
   }, [ear]);
   return (
     <span className="meter" aria-hidden="true">
-      <span ref={bar} data-testid="listen-level" data-level="0" />
+      <span className="meter-bar" ref={bar} data-testid="listen-level" data-level="0" />
     </span>
   );
 }

@@ -157,7 +157,7 @@ export function Areas({ blocks, view, kind }: AreaProps) {
     .filter((block) => within(view, block))
     .map((block) => (
       <div key={block.id} className={`area ${kind}`} style={box(view, block)} title={block.title}>
-        {block.label && <span>{block.label}</span>}
+        {block.label && <span className="area-label">{block.label}</span>}
       </div>
     ));
 }

@@ -210,8 +210,8 @@ export function SpanDetail({ span, onClose }: { span: Span; onClose: () => void 
       <MetricRows metrics={span.metrics} />
       {(["input", "output", "usage"] as const).map((key) =>
         span[key] == null ? null : (
-          <details key={key} open={key !== "usage"}>
-            <summary>{key}</summary>
+          <details className="span-part" key={key} open={key !== "usage"}>
+            <summary className="part-summary">{key}</summary>
             <JsonTree value={span[key]} label={key} />
           </details>
         ),

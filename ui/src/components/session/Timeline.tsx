@@ -96,7 +96,9 @@ function LaneNames({ marks, controls }: Pick<TimelineProps, "marks" | "controls"
     <div className="lane-names">
       <span className="name ruler-name" />
       <span className="name small-name">Turns</span>
-      <span className="name small-name">VAD marks</span>
+      <span className="name small-name" title="Where the provider heard speech begin and end">
+        VAD marks
+      </span>
       <span className="name user">
         <b>User</b> {controls?.user}
       </span>
@@ -126,7 +128,7 @@ function Loop({ loop, view }: { loop: Stretch | null; view: View }) {
   if (right <= 0 || left >= 100) return null;
   return (
     <div className="loop" style={{ left: `${left}%`, width: `${right - left}%` }} data-testid="loop">
-      <span>loop {((loop.toMs - loop.fromMs) / 1000).toFixed(1)} s</span>
+      <span className="loop-label">loop {((loop.toMs - loop.fromMs) / 1000).toFixed(1)} s</span>
     </div>
   );
 }

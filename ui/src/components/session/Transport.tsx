@@ -115,7 +115,7 @@ export function Transport({ player, view, lengthMs, sound, onLoop, listen }: Tra
       <span className="grow" />
       <span className="keys hide-small muted" aria-hidden="true">
         {SHOWN_KEYS.map(([keys, words]) => (
-          <span key={words}>
+          <span className="key-group" key={words}>
             {keys.map((key) => (
               <kbd key={key}>{key}</kbd>
             ))}{" "}

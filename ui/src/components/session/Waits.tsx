@@ -6,6 +6,7 @@ import { type Wait, type WaitPart, waits } from "../../lib/trace";
 
 const PARTS: [WaitPart["name"], string][] = [
   ["endpointing", "endpointing"],
+  ["tools", "earlier responses and tools"],
   ["commit", "commit → response"],
   ["model", "first audio"],
   ["playback", "playback queue"],
@@ -19,7 +20,11 @@ function Bar({ wait, scaleMs }: { wait: Wait; scaleMs: number }) {
   return (
     <div className="wait-bar" role="img" aria-label={words} title={words}>
       {wait.parts.map((part) => (
-        <span key={part.name} className={part.name} style={{ width: `${(part.ms / scaleMs) * 100}%` }} />
+        <span
+          key={part.name}
+          className={part.name === "tools" ? "tools-part" : part.name}
+          style={{ width: `${(part.ms / scaleMs) * 100}%` }}
+        />
       ))}
     </div>
   );
@@ -49,7 +54,7 @@ export function Waits({ spans, onSelect }: { spans: Span[]; onSelect: (span: Spa
       <ul className="legend">
         {PARTS.filter(([name]) => used.has(name)).map(([name, text]) => (
           <li key={name}>
-            <i className={name} aria-hidden="true" />
+            <i className={name === "tools" ? "tools-part" : name} aria-hidden="true" />
             {text}
           </li>
         ))}
