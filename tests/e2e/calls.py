@@ -56,7 +56,8 @@ class CallLog:
         self._count = 0
         self.now_ms = 0.0
         self._put("gateway", 0, {"type": "gateway.opened", "model": "gpt-realtime-2", "project": "support"})
-        self._put("server", 40, {"type": "session.created", "session": {**SESSION, "tools": [], "id": "sess_p"}})
+        first = {**SESSION, "tools": [], "id": "sess_p"}
+        self._put("server", 40, {"type": "session.created", "session": first})
         self._put("client", 60, {"type": "session.update", "session": SESSION})
         self._put("server", 90, {"type": "session.updated", "session": {**SESSION, "id": "sess_p"}})
         self.now_ms = 900.0
@@ -81,7 +82,8 @@ class CallLog:
         self._put("server", stopped + 15, {"type": "input_audio_buffer.speech_stopped", **ended})
         self._put("server", stopped + 16, {"type": "input_audio_buffer.committed", "item_id": item})
         done = "conversation.item.input_audio_transcription.completed"
-        words = {"item_id": item, "content_index": 0, "transcript": text if transcript is None else transcript}
+        written = text if transcript is None else transcript
+        words = {"item_id": item, "content_index": 0, "transcript": written}
         usage = {"type": "duration", "seconds": length / 1000}
         self._put("server", stopped + 420, {"type": done, **words, "usage": usage})
         self.now_ms = stopped + 16
@@ -179,7 +181,7 @@ def support_call(voice: Voice, times: int = 1) -> bytes:
         log.user_says("No wait, I want a refund.", f"No wait, I want a refund. {SCRIPT}" if n == 0 else None)
         refund = ("refund_order", {"order": 7}, {"error": {"message": "The order id is missing"}}, 600.0)
         log.assistant_says("Certainly.", tool=refund)
-        log.assistant_says("I have asked for your refund. It takes three to five days. Is there anything else?")
+        log.assistant_says("I have asked for your refund. It takes three to five days. Anything else?")
         louder = {"audio": {"output": {"voice": "cedar", "speed": 1.1}}, "instructions": "Be brief."}
         if n == 0:
             log.says("client", {"type": "session.update", "session": louder})
@@ -187,8 +189,8 @@ def support_call(voice: Voice, times: int = 1) -> bytes:
             log.says("server", {"type": "session.updated", "session": changed})
             limits = [{"name": "tokens", "limit": 40_000, "remaining": 39_120, "reset_seconds": 1.2}]
             log.says("server", {"type": "rate_limits.updated", "rate_limits": limits})
-            wrong = {"type": "invalid_request_error", "code": "unknown_parameter", "message": "Unknown: 'mood'."}
-            log.says("server", {"type": "error", "error": wrong})
+            wrong = {"type": "invalid_request_error", "code": "unknown_parameter"}
+            log.says("server", {"type": "error", "error": {**wrong, "message": "Unknown parameter: 'mood'."}})
         log.now_ms += 4200
     log.user_says("No, thank you. Goodbye.")
     log.assistant_says("Goodbye.")

@@ -1,0 +1,238 @@
+"""The page of one call: sought, jumped through by keys, scored, read without being harmed, listened to while
+it runs, and ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.async_api import Page, expect
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.clients.conftest import Voice
+from tests.e2e.calls import support_call
+from tests.e2e.conftest import OpenPage
+from tests.e2e.test_playground import picture
+from tests.running import Voxgate
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.local, pytest.mark.timeout(240)]
+LONG_MS = 90_000
+SEEK_SECONDS = 0.05
+RECORDINGS = "realtime/recordings"
+PLACE = "() => window.__sounds.at(-1).currentTime"
+
+
+async def imported(voxgate: Voxgate, log: bytes, name: str = "call.jsonl") -> dict[str, Any]:
+    """The trace, once its sound can be played."""
+    made = await voxgate.request("POST", f"/api/sessions/import?name={name}", data=io.BytesIO(log))
+    session_id = made["items"][0]["id"]
+    await voxgate.finished_session(session_id)
+    async with asyncio.timeout(60):
+        while True:
+            trace: dict[str, Any] = await voxgate.request("GET", f"/api/sessions/{session_id}")
+            if not trace["tracks"] or "mix" in trace["tracks"]:
+                return trace
+            await asyncio.sleep(0.05)
+
+
+async def open_call(page: Page, voxgate: Voxgate, session_id: str, search: str = "") -> None:
+    await page.goto(f"{voxgate.url}/sessions/{session_id}{search}#key={voxgate.key}")
+    await expect(page.get_by_test_id("conversation")).to_be_visible(timeout=LONG_MS)
+
+
+async def place(page: Page) -> float:
+    """Of the sound, in seconds, once it has stopped moving there."""
+    await page.wait_for_function("() => !window.__sounds.at(-1).seeking", timeout=LONG_MS)
+    found: float = await page.evaluate(PLACE)
+    return found
+
+
+async def sought(page: Page, key: str) -> float:
+    before = await place(page)
+    await page.keyboard.press(key)
+    await page.wait_for_function(f"(before) => ({PLACE})() !== before", arg=before, timeout=LONG_MS)
+    return await place(page)
+
+
+def spans_of(trace: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [span for span in trace["spans"] if span["type"] == kind]
+
+
+@pytest.fixture(scope="module")
+def support_log(voice: Voice) -> bytes:
+    return support_call(voice)
+
+
+async def test_a_call_is_sought_played_and_jumped_through(
+    voxgate: Voxgate, open_page: OpenPage, support_log: bytes
+) -> None:
+    trace = await imported(voxgate, support_log)
+    async with open_page(width=1680, height=1050) as page:
+        await open_call(page, voxgate, trace["id"], "?t=13.6")
+        await expect(page.get_by_test_id("time")).to_have_text("0:13.6")
+        await page.get_by_test_id("play").click()
+        await page.wait_for_function(f"() => ({PLACE})() > 13.8", timeout=LONG_MS)
+        await page.get_by_test_id("play").click()
+        await _seeks_where_it_is_clicked(page, trace)
+        await _jumps(page, trace)
+        await _loops_a_turn(page)
+        await picture(page, "session")
+        await page.emulate_media(color_scheme="light")
+        await picture(page, "session-light")
+        # What was written into words, results and settings stands there and was not run.
+        assert await page.title() != "owned"
+        await expect(page.get_by_test_id("entry-tool").first).to_contain_text("<script>document.title")
+        await expect(page.get_by_test_id("entry-user").nth(1)).to_contain_text("<img src=x onerror=")
+        await page.get_by_role("tab", name="Config").click()
+        changed = page.get_by_test_id("config-version").last
+        await expect(changed).to_contain_text("<script>document.title", timeout=LONG_MS)
+        await expect(changed).to_contain_text("Be brief.")
+        assert await page.title() != "owned"
+
+
+async def _seeks_where_it_is_clicked(page: Page, trace: dict[str, Any]) -> None:
+    box = await page.get_by_test_id("waveform").bounding_box()
+    assert box is not None
+    for share in (0.25, 0.8):
+        await page.mouse.click(box["x"] + box["width"] * share, box["y"] + 20)
+        assert await place(page) == pytest.approx(share * trace["duration_ms"] / 1000, abs=SEEK_SECONDS)
+    head = await page.get_by_test_id("playhead").bounding_box()
+    assert head is not None
+    assert head["x"] == pytest.approx(box["x"] + box["width"] * 0.8, abs=2)
+    await page.locator("[data-span] .words [data-word='0']").first.click()
+    said = spans_of(trace, "user")[0]["start_ms"] / 1000
+    assert await place(page) == pytest.approx(said, abs=SEEK_SECONDS)
+
+
+async def _jumps(page: Page, trace: dict[str, Any]) -> None:
+    cut = spans_of(trace, "response")[1]
+    heard_end = (cut["output"]["play_start_ms"] + cut["metrics"]["audio_heard_ms"]) / 1000
+    error = next(one["t_ms"] for one in trace["errors"]) / 1000
+    turns = [span["start_ms"] / 1000 for span in spans_of(trace, "turn")]
+    await page.keyboard.press("Home")
+    assert await sought(page, "k") == pytest.approx(turns[0], abs=SEEK_SECONDS)
+    assert await sought(page, "k") == pytest.approx(turns[1], abs=SEEK_SECONDS)
+    assert await sought(page, "i") == pytest.approx(heard_end, abs=SEEK_SECONDS)
+    # The second tool failed the schema but answered; the only error is the refused setting.
+    assert await sought(page, "d") < error
+    assert await sought(page, "e") == pytest.approx(error, abs=SEEK_SECONDS)
+    assert await sought(page, "j") == pytest.approx(turns[1], abs=SEEK_SECONDS)
+
+
+async def _loops_a_turn(page: Page) -> None:
+    """Of a stretch that is dragged, over and over."""
+    box = await page.get_by_test_id("waveform").bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 20)
+    await page.mouse.down()
+    await page.mouse.move(box["x"] + box["width"] * 0.52, box["y"] + 20, steps=4)
+    await page.mouse.up()
+    await expect(page.get_by_test_id("loop")).to_be_visible()
+    await page.keyboard.press(" ")
+    back = "() => { const s = window.__sounds.at(-1), t = s.currentTime;"
+    back += " const was = window.__was ?? 0; window.__was = t; return was > t && t > 15; }"
+    await page.wait_for_function(back, timeout=LONG_MS, polling=20)
+    await page.keyboard.press(" ")
+    await page.keyboard.press("l")
+    await expect(page.get_by_test_id("loop")).to_have_count(0)
+
+
+async def test_a_score_by_key_and_a_comment_are_there_after_loading_again(
+    voxgate: Voxgate, open_page: OpenPage, support_log: bytes
+) -> None:
+    trace = await imported(voxgate, support_log)
+    async with open_page(width=1280, height=900) as page:
+        await open_call(page, voxgate, trace["id"], "?tab=scores&t=5")
+        await page.keyboard.press("4")
+        await expect(page.get_by_test_id("rate-4")).to_have_attribute("aria-pressed", "true", timeout=LONG_MS)
+        await page.keyboard.press("f")
+        await expect(page.get_by_test_id("judge-fail")).to_have_attribute("aria-pressed", "true")
+        await page.get_by_test_id("review-comment").fill("Here <b>it</b> waits too long. 5")
+        await page.get_by_test_id("send-comment").click()
+        await page.get_by_test_id("review-expected").fill("The refund at once")
+        await page.get_by_test_id("send-expected").click()
+        await expect(page.get_by_test_id("score")).to_have_count(4, timeout=LONG_MS)
+        await page.reload()
+        await expect(page.get_by_test_id("score")).to_have_count(4, timeout=LONG_MS)
+        await expect(page.get_by_test_id("scores")).to_contain_text("Here <b>it</b> waits too long. 5")
+        await expect(page.get_by_test_id("rate-4")).to_have_attribute("aria-pressed", "true")
+        await picture(page, "session-scores")
+    scores = (await voxgate.request("GET", f"/api/sessions/{trace['id']}/scores"))["items"]
+    assert {(score["name"], score["value"], score["label"]) for score in scores} == {
+        ("rating", 4, None), ("verdict", 0, "fail"), ("comment", None, None), ("expected", None, None),
+    }  # fmt: skip
+    assert next(score["evidence"] for score in scores if score["name"] == "comment")[0]["start_ms"] == 5000
+
+
+@pytest.mark.parametrize(
+    "name", ["test_openai_ws__test_tool_call_round", "test_xai_ws__test_audio_in_server_vad_turn"]
+)
+async def test_a_recording_of_a_live_service_has_its_page(
+    voxgate: Voxgate, open_page: OpenPage, shared: Path, name: str
+) -> None:
+    log = (shared / "fixtures" / RECORDINGS / f"{name}.yaml").read_bytes()
+    trace = await imported(voxgate, log, f"{name}.yaml")
+    async with open_page() as page:
+        await open_call(page, voxgate, trace["id"])
+        for span in spans_of(trace, "tool"):
+            await expect(page.get_by_test_id("entry-tool").first).to_contain_text(span["name"])
+        await expect(page.get_by_test_id("span-turn")).to_have_count(len(spans_of(trace, "turn")))
+        await page.get_by_role("tab", name="Raw events").click()
+        count = page.get_by_test_id("event-count")
+        await expect(count).to_have_text(re.compile(rf"^{trace['events_count']:,} events|^\d+ events"))
+
+
+@asynccontextmanager
+async def talking(voxgate: Voxgate, speech: bytes) -> AsyncIterator[tuple[ClientConnection, str]]:
+    """A call whose user says the same again and again, at the pace of speech."""
+    headers = {"additional_headers": voxgate.auth, "max_size": None}
+    async with connect(f"{voxgate.ws_url}?model=local", **headers) as call:
+        assert call.response is not None
+
+        async def talk() -> None:
+            while True:
+                for start in range(0, len(speech), 4800):
+                    audio = base64.b64encode(speech[start : start + 4800]).decode()
+                    await call.send(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
+                    await asyncio.sleep(0.1)
+
+        async def hear() -> None:
+            async for _ in call:
+                pass
+
+        tasks = [asyncio.create_task(one()) for one in (talk, hear)]
+        yield call, call.response.headers["x-voxgate-session-id"]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_running_call_is_seen_heard_and_ended(voxgate: Voxgate, open_page: OpenPage) -> None:
+    noise = np.random.default_rng(1).integers(-9000, 9000, 24_000).astype("<i2").tobytes()
+    async with open_page() as page, talking(voxgate, noise) as (call, session_id):
+        await page.goto(f"{voxgate.url}/#key={voxgate.key}")
+        await expect(page.get_by_test_id("session-row").first).to_be_visible(timeout=LONG_MS)
+        await page.goto(f"{voxgate.url}/sessions/{session_id}")
+        await page.get_by_test_id("listen").click(timeout=LONG_MS)
+        await expect(page.get_by_test_id("listen")).to_have_attribute("aria-pressed", "true", timeout=LONG_MS)
+        # The sound's energy in the page: noise at a quarter of full scale.
+        loud = "() => Number(document.querySelector('[data-testid=listen-level]')?.dataset.level) > 0.05"
+        await page.wait_for_function(loud, timeout=LONG_MS)
+        moved = "() => !/^0:00/.test(document.querySelector('[data-testid=time]').textContent)"
+        await page.wait_for_function(moved, timeout=LONG_MS)
+        await page.get_by_test_id("end-call").click()
+        await page.get_by_test_id("confirm-end").click()
+        await call.wait_closed()
+        await expect(page.get_by_test_id("status").first).not_to_contain_text("live", timeout=LONG_MS)
+        await expect(page.get_by_test_id("play")).to_be_enabled(timeout=LONG_MS)
+        await expect(page.get_by_test_id("listen")).to_have_count(0)
