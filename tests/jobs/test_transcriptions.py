@@ -28,6 +28,7 @@ from voxgate.jobs.transcriptions import Parts, Transcriptions
 from voxgate.providers.routes import Router
 from voxgate.recording.later import LATER
 from voxgate.recording.reading import read_lines
+from voxgate.recording.soundless import remove_sound
 from voxgate.recording.spool import WireLog
 from voxgate.recording.wirelog import CLIENT, SERVER
 from voxgate.store import REBUILD, TRANSCRIBE, TRANSCRIBED
@@ -52,22 +53,7 @@ class Wordless(Bench):
 
     def new_recorder(self, **parts: Any) -> Any:
         redactions = Redactions({"default": self.patterns}, self.folder / "scratch")
-        compactor = parts.get("compactor")
-        rebuilder = Rebuilder(self.store, self.blobs, redactions=redactions, compactor=compactor)
-        self.transcriptions = Transcriptions(
-            Parts(
-                store=self.store,
-                blobs=self.blobs,
-                marks=Marks(self.folder / "transcribe"),
-                scribes=Scribes(self.blobs, Dictation([KEY])),
-                rebuilder=rebuilder,
-                router=Router(self.settings, {}),
-                prices=PriceTable(self.prices),
-                wanted=self.wanted,
-                redactions=redactions,
-                on_done=self.finished.append,
-            )
-        )
+        rebuilder, self.transcriptions = self.machine(None, redactions, parts.get("compactor"))
         return super().new_recorder(
             transcriptions=self.transcriptions,
             rebuilder=rebuilder,
@@ -75,6 +61,30 @@ class Wordless(Bench):
             on_finished=self.transcriptions.add,
             **parts,
         )
+
+    def machine(
+        self,
+        holder: str | None,
+        redactions: Redactions | None = None,
+        compactor: Compactor | None = None,
+    ) -> tuple[Rebuilder, Transcriptions]:
+        rebuilder = Rebuilder(self.store, self.blobs, redactions=redactions, compactor=compactor)
+        transcriptions = Transcriptions(
+            Parts(
+                store=self.store,
+                blobs=self.blobs,
+                marks=Marks(self.folder / (holder or ".") / "transcribe"),
+                scribes=Scribes(self.blobs, Dictation([KEY])),
+                rebuilder=rebuilder,
+                router=Router(self.settings, {}),
+                prices=PriceTable(self.prices),
+                wanted=self.wanted,
+                redactions=redactions,
+                on_done=self.finished.append,
+                holder=holder,
+            )
+        )
+        return rebuilder, transcriptions
 
     def again(self, **parts: Any) -> None:
         """As after a kill: the next recorder finds what the former one left."""
@@ -467,3 +477,87 @@ def test_what_rules_find_in_our_words_is_nowhere_and_silent(
     assert [one["input"] for one in users(again)] == [one["input"] for one in users(row)]
     assert again["data"]["redaction"] == row["data"]["redaction"]
     compactor.close()
+
+
+def test_while_rules_are_carried_out_nobody_is_shown_the_words_and_a_failure_leaves_none(
+    bench: Wordless, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.patterns = {"said": r"said in \d+"}
+    bench.again()
+    bench.transcriptions.add = lambda _: None  # type: ignore[method-assign]
+    call(bench)
+    bench.finish()
+    before = bench.session("sess_1")
+    assert before is not None
+    assert before["data"]["redaction"]["state"] == "done"
+    states: list[str] = []
+
+    def damaged(*_: Any) -> Any:
+        row = bench.session("sess_1")
+        assert row is not None
+        states.append(row["data"]["redaction"]["state"])
+        assert bench.blobs.size(f"{PREFIX}/{LATER}")
+        raise ValueError("damaged")
+
+    monkeypatch.setattr("voxgate.jobs.rebuilding.read_lines", damaged)
+    bench.again()
+    bench.transcriptions.add("sess_1")
+    row = bench.words()
+    assert states == ["pending"]
+    assert row["data"]["redaction"] == before["data"]["redaction"]
+    assert bench.blobs.size(f"{PREFIX}/{LATER}") is None
+    assert bench.marks == ["sess_1.failed"]
+
+
+def test_words_stay_when_the_sound_is_deleted(bench: Wordless) -> None:
+    call(bench)
+    row = bench.words()
+    bench.finish()
+    for _ in remove_sound(bench.blobs, PREFIX, bench.folder / "scratch.jsonl", "2026-11-23T00:00:00Z"):
+        pass
+    assert bench.blobs.list(PREFIX) == [f"{PREFIX}/events.jsonl"]
+    again = rebuild(bench)
+    assert [one["input"] for one in users(again)] == [one["input"] for one in users(row)]
+    assert again["cost_usd"] == row["cost_usd"]
+    assert users(again)[0]["attachments"] == []
+
+
+def test_of_machines_that_share_a_store_one_does_what_all_are_asked_for(
+    bench: Wordless, server: Transcribing
+) -> None:
+    bench.wanted.clear()
+    call(bench)
+    bench.words()
+    bench.finish()
+    machines = [bench.machine(name) for name in ("machine_a", "machine_b")]
+    for rebuilder, transcriptions in machines:
+        rebuilder.step()
+        transcriptions.step()
+    before = bench.store.last_signal_id()
+    wish = {"session_id": "sess_1", "wanted": {"model": "scribe"}}
+    bench.store.add_signal(TRANSCRIBE, json.dumps(wish))
+
+    def step() -> None:
+        for rebuilder, transcriptions in machines:
+            transcriptions.step()
+            rebuilder.step()
+
+    wait_for(lambda: len(bench.store.signals_after(before)) == 2, step)
+    for _ in range(20):
+        step()
+    assert len(bench.store.signals_after(before)) == 2
+    assert len(server.asked) == 2
+    for _, transcriptions in machines:
+        transcriptions.close()
+
+
+def test_without_a_key_every_utterance_says_so(bench: Wordless, server: Transcribing) -> None:
+    poor = {"providers": {"openai": {"base_url": server.base_url, "api_key_env": "NO_SUCH_KEY"}}}
+    routes = [{"model": "scribe", "providers": ["openai"]}]
+    bench.settings = Settings.model_validate({**poor, "routes": routes})
+    bench.again()
+    call(bench)
+    failed = bench.words()["data"]["transcription"]["failed"]
+    assert [one["error"]["type"] for one in failed] == ["nobody", "nobody"]
+    assert "NO_SUCH_KEY" in failed[0]["error"]["message"]
+    assert server.asked == []

@@ -131,6 +131,8 @@ def _read(answer: http.client.HTTPResponse) -> bytes:
         size += len(piece)
         if time.monotonic() > deadline or size > _ANSWER_BYTES:
             raise TimeoutError("its answer has no end")
+    if answer.length:  # read1 does not tell
+        raise http.client.IncompleteRead(b"", answer.length)
     return b"".join(pieces)
 
 

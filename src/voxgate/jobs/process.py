@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 
+from voxgate.core.errors import UpstreamRefused
 from voxgate.core.prices import PriceTable
 from voxgate.core.settings import Settings
 from voxgate.export.outbox import Outbox
@@ -86,13 +87,19 @@ def _transcriptions(
 ) -> Transcriptions:
     """A session is exported when it has all the words it will get."""
     dictation = Dictation(settings.provider_keys(os.environ))
+    router = Router(settings, os.environ)
+    for project, wanted in settings.transcription_of_projects.items():
+        try:
+            router.transcribers(wanted.model)
+        except UpstreamRefused as error:  # a key may be missing; calls are recorded all the same
+            logger.warning("the calls of project %s will have no words of ours: %s", project, error)
     parts = Parts(
         store=store,
         blobs=blobs,
         marks=Marks(settings.data_dir / "transcribe"),
         scribes=Scribes(blobs, dictation),
         rebuilder=rebuilder,
-        router=Router(settings, os.environ),
+        router=router,
         prices=PriceTable(settings.prices),
         wanted=settings.transcription_of_projects,
         redactions=redactions,

@@ -52,6 +52,8 @@ class _Task:
 
     utterance: Utterance
     whom: list[Transcriber]
+    reason: str = ""
+    """Why there is nobody from the beginning."""
     attempts: int = 0
     not_before: float = 0.0
 
@@ -187,17 +189,18 @@ class Transcriptions:
             self._finish(session_id, mark, "nothing")
             return
         known = {fact["item_id"] for fact in mark.facts}
-        whom, said = self._whom(wanted), unwritten(row)
-        tasks = [_Task(one, list(whom)) for one in said if one.item_id not in known]
-        order = [one.item_id for one in said]
+        said, order = unwritten(row), [one.item_id for one in unwritten(row)]
+        whom, reason = self._whom(wanted) if said else ([], "")
+        tasks = [_Task(one, list(whom), reason) for one in said if one.item_id not in known]
         self._works[session_id] = _Work(session_id, row["project"], mark, wanted, tasks, order)
 
-    def _whom(self, wanted: TranscriptionSettings) -> list[Transcriber]:
+    def _whom(self, wanted: TranscriptionSettings) -> tuple[list[Transcriber], str]:
+        """And why there is nobody, if so."""
         try:
-            return self._parts.router.transcribers(wanted.model)
+            return self._parts.router.transcribers(wanted.model), ""
         except (InvalidModel, UpstreamRefused) as error:
-            logger.error("%s", error)
-            return []
+            logger.error("nothing is transcribed: %s", error)
+            return [], str(error)
 
     # Several machines
 
@@ -225,7 +228,7 @@ class Transcriptions:
                     return
                 if not task.whom:
                     work.tasks.remove(task)
-                    self._note(work, task.utterance, {"error": {"message": "nobody could be asked"}})
+                    self._note(work, task.utterance, {"error": {"type": "nobody", "message": task.reason}})
                 elif now >= max(task.not_before, self._rests.get(task.whom[0].provider, 0.0)):
                     work.tasks.remove(task)
                     work.asked += 1

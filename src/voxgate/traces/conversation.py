@@ -392,7 +392,10 @@ class Conversation:
         self._touch(self._users.get(item_id))
         self.all_touched = self.all_touched or not item_id  # then it is of all inputs without a name
         index = int(number(msg, "content_index") or 0)
-        return self.transcripts.setdefault(item_id, Transcript()), index
+        known = self.transcripts.get(item_id)
+        if known is None or known.is_ours:
+            known = self.transcripts[item_id] = Transcript()
+        return known, index
 
     # Refusals
 

@@ -1,0 +1,75 @@
+"""Words that the gateway had made after the call: `gateway.transcribed` in an event log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.traces.calls import Call, pcm, spans
+
+from voxgate.traces import Trace
+
+PRICE = {"minute": 0.6}
+FACT = {"item_id": "u", "model": "scribe", "text": "ours", "usage": {"seconds": 60}, "price": PRICE}
+
+
+def call() -> Call:
+    return Call().session().append(0, pcm(1000)).speech("u", 200, 600)
+
+
+def transcribed(one: Call, **fact: Any) -> Call:
+    return one.gateway(None, "gateway.transcribed", **{**FACT, **fact})
+
+
+def said(trace: Trace) -> tuple[Any, ...]:
+    (user,) = spans(trace, "user")
+    names = ("transcript", "transcribed_by", "transcription_model")
+    return (*(user.input[name] for name in names), user.cost_usd)
+
+
+def test_words_of_ours_are_marked_and_cost_what_they_did_then() -> None:
+    trace = transcribed(call().close(1000)).trace()
+    assert said(trace) == ("ours", "voxgate", "scribe", 0.6)
+    assert trace.summary["title"] == "ours"
+    assert trace.summary["status"] == "complete"
+    assert trace.summary["cost_usd"] == 0.6
+    assert trace.data["transcription"] == {"by": "voxgate", "model": "scribe", "items": 1, "failed": []}
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_the_providers_own_words_count_before_ours(ours_first: bool) -> None:
+    one = call()
+    if ours_first:
+        transcribed(one)
+    one.transcript(800, "u", "its own")
+    if not ours_first:
+        transcribed(one)
+    trace = one.close(1000).trace()
+    assert said(trace)[:2] == ("its own", None)
+    assert trace.data["transcription"] is None
+
+
+def test_words_of_ours_stand_where_the_providers_transcription_failed() -> None:
+    failed = "conversation.item.input_audio_transcription.failed"
+    one = call().server(800, failed, item_id="u", error={"message": "no"})
+    trace = transcribed(one.close(1000)).trace()
+    assert said(trace)[:2] == ("ours", "voxgate")
+    assert spans(trace, "user")[0].error == {"message": "no"}  # what happened in the call stays
+
+
+def test_a_failure_is_shown_until_another_attempt_has_words_and_hides_none() -> None:
+    one = transcribed(call().close(1000), text=None, error={"message": "400"})
+    trace = one.trace()
+    assert said(trace)[:2] == (None, None)
+    failed = [{"item_id": "u", "error": {"message": "400"}}]
+    assert trace.data["transcription"] == {"by": "voxgate", "model": None, "items": 0, "failed": failed}
+    assert trace.data["errors"] == []
+    transcribed(one)
+    transcribed(one, text=None, error={"message": "again"})
+    assert said(one.trace())[:2] == ("ours", "voxgate")
+    assert one.trace().data["transcription"]["failed"] == []
+
+
+def test_a_fact_that_is_there_twice_counts_once() -> None:
+    one = transcribed(transcribed(call().close(1000)))
+    assert one.trace().summary["cost_usd"] == 0.6
