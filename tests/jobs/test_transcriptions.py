@@ -561,3 +561,21 @@ def test_without_a_key_every_utterance_says_so(bench: Wordless, server: Transcri
     assert [one["error"]["type"] for one in failed] == ["nobody", "nobody"]
     assert "NO_SUCH_KEY" in failed[0]["error"]["message"]
     assert server.asked == []
+
+
+def test_a_mark_whose_last_line_was_cut_off_takes_more_lines(tmp_path: Path) -> None:
+    marks = Marks(tmp_path)
+    marks.add("sess_1", WANTED)
+    (tmp_path / "sess_1.todo").open("ab").write(b'{"item_id":"u0"}\n{"item_')
+    for number in (1, 2):
+        mark = marks.take("sess_1")
+        assert mark is not None
+        assert marks.take("sess_1") is None  # somebody has it
+        assert mark.wanted == WANTED
+        mark.add({"item_id": f"u{number}"})
+        mark.close()
+    mark = marks.take("sess_1")
+    assert mark is not None
+    assert [fact["item_id"] for fact in mark.facts] == ["u0", "u1", "u2"]
+    mark.done()
+    assert list(tmp_path.iterdir()) == []
