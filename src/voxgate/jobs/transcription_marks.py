@@ -9,6 +9,7 @@ Who has the lock of a mark does the work.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -78,14 +79,8 @@ class Marks:
     def add(self, session_id: str, wanted: TranscriptionSettings | None = None) -> None:
         """A session that has a mark keeps it. OSError when the disk does not take it."""
         line = orjson.dumps({"wanted": wanted.model_dump()}) + b"\n" if wanted is not None else b""
-        part = self._folder / f".{session_id}.{os.getpid()}"
-        try:
-            part.write_bytes(line)
-            os.link(part, self._path(session_id))
-        except FileExistsError:
-            pass
-        finally:
-            part.unlink(missing_ok=True)
+        with contextlib.suppress(FileExistsError), self._path(session_id).open("xb") as file:
+            file.write(line)
 
     def waiting(self) -> Iterable[str]:
         """Oldest first, since ids ascend with time."""
