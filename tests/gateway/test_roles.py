@@ -69,6 +69,13 @@ API: dict[tuple[str, str], tuple[set[str], Any]] = {
     ("GET", "/api/sessions/facets"): ({ADMIN, READ}, None),
     ("GET", "/api/sessions/fields"): ({ADMIN, READ}, None),
     ("POST", "/api/sessions/import"): ({ADMIN}, None),
+    ("POST", "/api/sessions/tags"): ({ADMIN}, {"ids": ["none"], "add": ["x"]}),
+    ("POST", "/api/sessions/delete"): ({ADMIN}, {"ids": ["none"]}),
+    ("GET", "/api/sessions/export"): ({ADMIN, READ}, None),
+    ("GET", "/api/stats"): ({ADMIN, READ}, None),
+    ("GET", "/api/views"): ({ADMIN, READ}, None),
+    ("POST", "/api/views"): ({ADMIN, READ}, {"name": "x", "search": {}}),
+    ("DELETE", "/api/views/{view_id}"): ({ADMIN, READ}, None),
     ("GET", "/api/sessions/{session_id}"): ({ADMIN, READ}, None),
     ("POST", "/api/sessions/{session_id}/rebuild"): ({ADMIN}, None),
     ("POST", "/api/sessions/{session_id}/transcribe"): ({ADMIN}, {}),
@@ -111,7 +118,7 @@ async def answer_to(
     gateway: RunningGateway, key: str | None, method: str, path: str, body: Any
 ) -> tuple[int, str]:
     """The status, and what the error says."""
-    for name in ("id", "key_id", "session_id", "attachment_id", "score_id", "path:path"):
+    for name in ("id", "key_id", "session_id", "attachment_id", "score_id", "view_id", "path:path"):
         path = path.replace(f"{{{name}}}", "none")
     headers = {"authorization": f"Bearer {key}"} if key else {}
     url = f"http://127.0.0.1:{gateway.port}{path}"

@@ -73,7 +73,8 @@ def test_a_session_can_be_read_without_its_spans(store: Store) -> None:
 def test_a_list_has_the_metrics_and_the_number_of_errors_but_not_all_data(store: Store) -> None:
     store.save_trace(TRACE, [SPAN])
     listed = {key: value for key, value in TRACE.items() if key != "data"}
-    assert store.list_sessions()[0] == [{**listed, **DERIVED, "revision": 1, "excerpt": None, "wave": None}]
+    found = {"revision": 1, "excerpt": None, "wave": None, "tools": []}
+    assert store.list_sessions()[0] == [{**listed, **DERIVED, **found}]
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,19 @@ const session = createRoute({
   },
 });
 
+const overview = createRoute({
+  getParentRoute: () => root,
+  path: "/overview",
+  component: lazyRouteComponent(() => import("./pages/OverviewPage"), "OverviewPage"),
+  validateSearch: (search): OverviewSearch =>
+    given<OverviewSearch>({
+      project: text(search.project),
+      q: text(search.q),
+      range: oneOf(search.range, ["24h", "7d", "30d", "90d"]),
+      by: oneOf(search.by, ["model", "project", "tag"]),
+    }),
+});
+
 const playground = createRoute({
   getParentRoute: () => root,
   path: "/playground",
@@ -89,7 +102,7 @@ const playground = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([sessions, session, playground]),
+  routeTree: root.addChildren([sessions, session, overview, playground]),
   scrollRestoration: true,
   // The page's script comes while the pointer is on its way.
   defaultPreload: "intent",

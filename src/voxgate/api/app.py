@@ -1,7 +1,7 @@
 """Builds the control plane: one FastAPI application whose routes all start with `/api`.
 
-A request goes through `access` (who asks), an endpoint in `account`, `sessions`, `scores`, `sound`,
-`listening` or `live`, and comes back as one of `shapes`; failures become JSON in `answers`.
+A request goes through `access` (who asks), an endpoint in one of the modules that are included below, and
+comes back as one of `shapes`; failures become JSON in `answers`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from voxgate import __version__
-from voxgate.api import account, importing, listening, live, scores, sessions, sound
+from voxgate.api import account, bulk, importing, listening, live, scores, sessions, sound, stats, views
 from voxgate.api import transcribing as words
 from voxgate.api.access import Control, Imports, Transcribing
 from voxgate.api.answers import answer_failures
@@ -60,7 +60,8 @@ def build_api(
         transcribing=transcribing or Transcribing(),
     )
     answer_failures(app)
-    for part in (account, sessions, scores, importing, words, sound, live, listening):
+    # `bulk` before `sessions`, whose `/{session_id}` takes any name.
+    for part in (account, bulk, sessions, scores, importing, words, sound, live, listening, stats, views):
         app.include_router(part.router)
     return app
 

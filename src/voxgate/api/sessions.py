@@ -133,12 +133,16 @@ def delete_session(session_id: str, key: Admin, control: Controlled) -> dict[str
     row = find_session(control, key, session_id)
     if row["status"] == "live":
         raise Conflict(f"The session {session_id} is live: end it before deleting it.")
-    # The row after the blobs: if one cannot be deleted, the session stays in sight and can be tried again.
-    # Then what somebody was just adding, such as a track in another format.
-    control.blobs.delete_prefix(f"sessions/{row['id']}/")
-    control.store.delete_session(row["id"])
-    control.blobs.delete_prefix(f"sessions/{row['id']}/")
+    delete_all_of(control, row["id"])
     return {"id": row["id"]}
+
+
+def delete_all_of(control: Control, session_id: str) -> None:
+    """The row after the blobs: if one cannot be deleted, the session stays in sight and can be tried again.
+    Then what somebody was just adding, such as a track in another format."""
+    control.blobs.delete_prefix(f"sessions/{session_id}/")
+    control.store.delete_session(session_id)
+    control.blobs.delete_prefix(f"sessions/{session_id}/")
 
 
 @router.post("/{session_id}/end", status_code=202, response_model=Ending)

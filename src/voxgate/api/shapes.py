@@ -142,7 +142,16 @@ class Excerpt(_Answer):
     parts: list[ExcerptPart]
 
 
+class Wave(_Answer):
+    """A call in 60 bars, each a hexadecimal digit: its loudest moment, from 0 (silence) to f."""
+
+    user: str
+    assistant: str = Field(description="As it was heard.")
+
+
 class ListedSession(Session):
+    tools: list[str] = Field(description="Names of the tools that were called.")
+    wave: Wave | None = Field(description="Null while the call runs, and without sound.")
     excerpt: Excerpt | None = Field(description="Where the filter's words are; null if it has none.")
     scores: dict[str, float] = Field(
         default_factory=dict, description="By name; the mean where there are several."
@@ -305,6 +314,93 @@ class NewScore(_Request):
 class Deleted(_Answer):
     id: str
     deleted: Literal[True] = True
+
+
+SessionIds = Annotated[list[str], Field(min_length=1, max_length=500)]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
+class TagsRequest(_Request):
+    ids: SessionIds
+    add: Annotated[list[Tag], Field(max_length=50)] = []
+    remove: Annotated[list[Tag], Field(max_length=50)] = []
+
+
+class TagsChanged(_Answer):
+    ids: list[str] = Field(description="Of the sessions that have these tags now.")
+
+
+class DeleteRequest(_Request):
+    ids: SessionIds
+
+
+class DeletedSessions(_Answer):
+    ids: list[str] = Field(description="Of those that are deleted.")
+    live: list[str] = Field(description="Of those that still run: they are left.")
+
+
+class ViewRequest(_Request):
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    search: Annotated[dict[str, str], Field(max_length=20)] = Field(
+        description="The list's `q`, `project`, `sort`, `order`."
+    )
+    shared: Annotated[bool, Field(description="For everybody who sees its project (admin).")] = False
+
+
+class View(_Answer):
+    id: str
+    name: str
+    search: dict[str, str]
+    shared: bool
+    own: bool = Field(description="Whether the asking key made it.")
+    created_by: str
+    created_at: str
+
+
+class ViewPage(_Answer):
+    items: list[View]
+    next_cursor: str | None = None
+
+
+class Percentiles(_Answer):
+    """Over the calls that have a value; null where none has."""
+
+    p50: float | None
+    p95: float | None
+
+
+class Figures(_Answer):
+    calls: int
+    live: int
+    failed: int
+    with_errors: int
+    errors: int
+    duration_ms: float
+    cost_usd: float = Field(description="Of the calls whose price is known.")
+    priced: int = Field(description="How many these are.")
+    turns: int
+    interruptions: int
+    with_tools: int
+    with_failed_tools: int
+    v2v: Percentiles = Field(description="Voice to voice in ms: of each call its own median.")
+    first_audio: Percentiles = Field(description="Of the model's first audio, likewise.")
+
+
+class StatsBucket(Figures):
+    start: str
+
+
+class StatsGroup(Figures):
+    value: str
+
+
+class Stats(_Answer):
+    start: str = Field(description="Of the first bucket.")
+    end: str
+    bucket_seconds: float
+    total: Figures
+    buckets: list[StatsBucket] = Field(description="Without gaps.")
+    groups: list[StatsGroup] = Field(description="Most calls first, at most 12.")
 
 
 class Revoked(_Answer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -13,9 +14,13 @@ from numpy.typing import NDArray
 from voxgate.audio.pcm import Samples
 
 PER_SECOND = 50
+WAVE_BARS: Final = 60
+"""Of a waveform that is one cell of a table."""
 
 _HEAD: Final = b"VXPK\x01"
 _VALUES_AT_ONCE: Final = 4096
+_SILENCE: Final = 5
+"""Thousandths below which nobody hears anything."""
 _TEXTS: Final = [orjson.dumps(value / 1000) for value in range(1001)]
 
 
@@ -59,3 +64,18 @@ def peaks_bytes(lanes: Sequence[NDArray[np.uint16] | NDArray[np.float32]], start
     head += start.to_bytes(4, "little") + count.to_bytes(4, "little")
     levels = [np.rint(np.sqrt(lane.astype(np.float32) / 1000) * 255).astype(np.uint8) for lane in lanes]
     return head + b"".join(np.pad(one, (0, count - len(one))).tobytes() for one in levels)
+
+
+def wave(values: Sequence[int]) -> str:
+    """A whole track in WAVE_BARS hexadecimal digits, each the loudest peak of its part. A root lifts quiet
+    voices, and only silence is 0."""
+    count = len(values)
+    parts = (
+        values[at * count // WAVE_BARS : max((at + 1) * count // WAVE_BARS, at * count // WAVE_BARS + 1)]
+        for at in range(WAVE_BARS)
+    )
+    return "".join(f"{_level(max(part, default=0)):x}" for part in parts)
+
+
+def _level(thousandths: int) -> int:
+    return min(15, math.ceil(math.sqrt(max(thousandths - _SILENCE, 0) / 1000) * 15))

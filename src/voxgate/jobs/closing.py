@@ -31,6 +31,7 @@ def close_trace(
     yield from mixer.steps()
     trace = builder.snapshot(live=False, sound=mixer.sound)
     _add_tracks(trace, mixer.tracks)
+    trace.data["wave"] = mixer.wave
     if redaction is not None:
         yield from redaction.carry_out(builder, blobs, prefix)
         redaction.clean(trace)

@@ -132,5 +132,5 @@ def _without_sound(row: dict[str, Any], at: str) -> dict[str, Any]:
     return {
         **row,
         "audio_deleted_at": at,
-        "data": {**row["data"], "tracks": {}, "recorded": recorded, "audio_deleted_at": at},
+        "data": {**row["data"], "tracks": {}, "wave": None, "recorded": recorded, "audio_deleted_at": at},
     }

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from voxgate.audio.pcm import TrackDecoder
-from voxgate.audio.peaks import PER_SECOND, peak_frames, peaks, peaks_bytes, peaks_json
+from voxgate.audio.peaks import PER_SECOND, peak_frames, peaks, peaks_bytes, peaks_json, wave
 from voxgate.jobs.hearing import CallHearing
 from voxgate.jobs.memory import give_back
 from voxgate.recording.sound import CallSound, plan_of
@@ -71,6 +71,8 @@ class CallMixer:
         self.sound: SoundFacts | None = None
         """What was measured, once all steps are done; None where there is nothing to hear."""
         self.tracks: dict[str, Json] = dict(self._plan.shapes)
+        self.wave: Json | None = None
+        """The call in few bars, for lists; None where there is nothing to hear."""
         self.keys: list[str] = []
 
     def steps(self) -> Iterator[None]:
@@ -86,6 +88,7 @@ class CallMixer:
         self._put("peaks.json", peaks_json(self._peaks))
         lanes = [np.frombuffer(values, np.uint16) for values in self._peaks.values()]
         self._put("peaks.bin", peaks_bytes(lanes))
+        self.wave = {"user": wave(self._peaks["user"]), "assistant": wave(self._peaks["heard"])}
         is_long = len(self._peaks["user"]) > _LONG_SECONDS * PER_SECOND
         if is_long:
             give_back()

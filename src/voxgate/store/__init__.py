@@ -27,10 +27,11 @@ from voxgate.store.signals import (
     SignalRows,
 )
 from voxgate.store.spending import SpendingRows, Spent
-from voxgate.store.stats import Asked, SessionStats
+from voxgate.store.stats import MOST_BUCKETS, Asked, SessionStats
 from voxgate.store.views import ViewRows
 
 __all__ = [
+    "MOST_BUCKETS",
     "NOT_TRANSCRIBED",
     "REBUILD",
     "REBUILD_FAILED",

@@ -130,12 +130,14 @@ def has_few(wanted: Filter) -> bool:
 def _whole(connection: Connection, numbers: Sequence[int], wanted: Sequence[Words]) -> list[dict[str, Any]]:
     """In the order of the numbers."""
     columns = [sessions.c[name] for name in LISTED]
-    query = select(session_search.c.number.label("_number"), *columns).join_from(session_search, sessions)
+    searched = session_search.c.number.label("_number"), session_search.c.tools
+    query = select(*searched, *columns).join_from(session_search, sessions)
     rows = connection.execute(query.where(session_search.c.number.in_(numbers))).all()
     found = {row[0]: to_dict(row) for row in rows}
     said = _said(connection, numbers) if wanted else {}
     for number, session in found.items():
         del session["_number"]
+        session["tools"] = _texts(session["tools"])
         session["excerpt"] = excerpt(read_lines(said[number]), wanted) if number in said else None
     return [found[number] for number in numbers]
 
@@ -150,10 +152,14 @@ def _counts(rows: Sequence[Row[Any]], at: int, several: bool) -> list[dict[str, 
     if several:
         lists, counter = counter, Counter()
         for texts, count in lists.items():
-            for text in texts.strip(SEPARATOR).split(SEPARATOR):
+            for text in _texts(texts):
                 counter[text] += count
     ordered = sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))
     return [{"value": value, "count": count} for value, count in ordered[:_FACET_VALUES]]
+
+
+def _texts(listed: str) -> list[str]:
+    return listed.strip(SEPARATOR).split(SEPARATOR) if listed else []
 
 
 def _started(number: int) -> str:

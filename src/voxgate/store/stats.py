@@ -26,7 +26,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
-    values,
+    union_all,
 )
 
 from voxgate.core.clock import from_unix_ms, iso_utc, unix_ms
@@ -68,8 +68,7 @@ class Asked:
     def at(self) -> ColumnElement[int]:
         """A row's bucket, counted from the first. One division, since the number begins with the time."""
         from_first = _ROW.number - literal(first_number(self.starts_ms[0]))
-        found: ColumnElement[int] = from_first.op("/")(literal(self.bucket_ms << NUMBER_BITS))
-        return cast(found, Integer)
+        return cast(from_first // literal(self.bucket_ms << NUMBER_BITS), Integer)
 
 
 class SessionStats(SessionLists):
@@ -121,8 +120,7 @@ class _Rows:
         if by != "tag":
             found = self.figures(_ROW[by])
         elif tags:
-            tag = column("tag", Text)
-            listed = values(tag, name="wanted_tags").data([(one,) for one in tags])
+            listed = union_all(*(select(literal(tag, Text).label("tag")) for tag in tags)).subquery()
             around = literal(SEPARATOR, Text) + listed.c.tag + literal(SEPARATOR, Text)
             has_tag = full_text(self._connection).contains(_ROW.tags, around)
             found = self.figures(listed.c.tag, session_search.join(listed, has_tag))
@@ -175,8 +173,7 @@ class _Rows:
 
 def _rank(many: ColumnElement[int], percent: int) -> ColumnElement[int]:
     """The nearest rank: the smallest place at or above that share of the values."""
-    found: ColumnElement[int] = (many * percent + 99).op("/")(literal(100))
-    return found
+    return (many * percent + 99) // 100
 
 
 def _number_of(condition: ColumnElement[bool]) -> ColumnElement[Any]:

@@ -7,13 +7,26 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { ApiError, get, post, remove, withQuery } from "./client";
+import type {
+  DeletedSessions,
+  Facets,
+  FilterFields,
+  SessionPage,
+  Stats,
+  TagsChanged,
+  View,
+  ViewRequest,
+} from "./schema";
 import type { Me, Model, Page, Project, Score, ScoreDraft, SessionDetail, SessionSummary } from "./types";
 
-const LIST_REFRESH_MS = 2_000;
+const LIST_REFRESH_MS = 10_000;
+const LIST_PAGE = 100;
 
 export interface SessionFilter {
   project?: string | undefined;
   q?: string | undefined;
+  sort?: string | undefined;
+  order?: "asc" | undefined;
 }
 
 export const meQuery = queryOptions({
@@ -41,20 +54,108 @@ export const modelsQuery = queryOptions({
   staleTime: 60_000,
 });
 
+/** The newest first are kept up to date by a stream (`lib/session-list`); other orders are asked for again. */
 export const sessionsQuery = (filter: SessionFilter) =>
   infiniteQueryOptions({
     queryKey: ["sessions", filter],
     queryFn: ({ pageParam, signal }) =>
-      get<Page<SessionSummary>>(
-        withQuery("/api/sessions", { ...filter, limit: 50, cursor: pageParam }),
+      get<SessionPage>(
+        withQuery("/api/sessions", { ...filter, limit: LIST_PAGE, cursor: pageParam }),
         signal,
       ),
     initialPageParam: "",
     getNextPageParam: (last) => last.next_cursor || undefined,
     // Every loaded page is fetched again, so a long list refreshes less often. Hidden tabs do not refresh.
-    refetchInterval: (query) => LIST_REFRESH_MS * Math.max(1, query.state.data?.pages.length ?? 1),
+    refetchInterval: (query) =>
+      filter.sort || filter.order
+        ? LIST_REFRESH_MS * Math.max(1, query.state.data?.pages.length ?? 1)
+        : false,
     placeholderData: keepPreviousData,
   });
+
+export const facetsQuery = (filter: Pick<SessionFilter, "project" | "q">) =>
+  queryOptions({
+    queryKey: ["facets", filter],
+    queryFn: ({ signal }) => get<Facets>(withQuery("/api/sessions/facets", { ...filter }), signal),
+    staleTime: 30_000,
+  });
+
+export const fieldsQuery = queryOptions({
+  queryKey: ["fields"],
+  queryFn: ({ signal }) => get<FilterFields>("/api/sessions/fields", signal),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+export interface StatsAsked {
+  project: string;
+  q: string;
+  /** In hours, back from now. */
+  hours: number;
+  by: string;
+}
+
+const STATS_REFRESH_MS = 30_000;
+
+export const statsQuery = ({ hours, ...asked }: StatsAsked) =>
+  queryOptions({
+    queryKey: ["stats", asked, hours],
+    queryFn: ({ signal }) => {
+      const end = new Date();
+      const start = new Date(end.getTime() - hours * 3_600_000);
+      const range = { start: start.toISOString(), end: end.toISOString() };
+      const offset_minutes = -end.getTimezoneOffset();
+      return get<Stats>(withQuery("/api/stats", { ...asked, ...range, offset_minutes }), signal);
+    },
+    refetchInterval: STATS_REFRESH_MS,
+    placeholderData: keepPreviousData,
+  });
+
+export const viewsQuery = queryOptions({
+  queryKey: ["views"],
+  queryFn: ({ signal }) => get<Page<View>>("/api/views", signal),
+  staleTime: 30_000,
+});
+
+export function useSaveView() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (view: ViewRequest) => post<View>("/api/views", view),
+    onSuccess: () => client.invalidateQueries({ queryKey: viewsQuery.queryKey }),
+  });
+}
+
+export function useDeleteView() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) => remove(`/api/views/${encodeURIComponent(id)}`),
+    onSuccess: () => client.invalidateQueries({ queryKey: viewsQuery.queryKey }),
+  });
+}
+
+/** After a change of sessions: whatever counts or shows them. */
+const CHANGED = ["sessions", "session", "facets", "projects", "stats"];
+
+function useInvalidateSessions() {
+  const client = useQueryClient();
+  return () => Promise.all(CHANGED.map((key) => client.invalidateQueries({ queryKey: [key] })));
+}
+
+export function useChangeTags() {
+  const changed = useInvalidateSessions();
+  return useMutation({
+    mutationFn: (body: { ids: string[]; add: string[]; remove: string[] }) =>
+      post<TagsChanged>("/api/sessions/tags", body),
+    onSuccess: changed,
+  });
+}
+
+export function useDeleteSessions() {
+  const changed = useInvalidateSessions();
+  return useMutation({
+    mutationFn: (ids: string[]) => post<DeletedSessions>("/api/sessions/delete", { ids }),
+    onSuccess: changed,
+  });
+}
 
 export const sessionQuery = (id: string) =>
   queryOptions({

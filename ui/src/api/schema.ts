@@ -10,9 +10,20 @@ export interface Attachment {
   url: string;
 }
 
+export interface DeleteRequest {
+  ids: string[];
+}
+
 export interface Deleted {
   id: string;
   deleted: true;
+}
+
+export interface DeletedSessions {
+  /** Of those that are deleted. */
+  ids: string[];
+  /** Of those that still run: they are left. */
+  live: string[];
 }
 
 export interface Ending {
@@ -62,6 +73,27 @@ export interface Facets {
   complete: boolean;
   /** By field of the filter, most frequent first. */
   facets: Record<string, FacetValue[]>;
+}
+
+export interface Figures {
+  calls: number;
+  live: number;
+  failed: number;
+  with_errors: number;
+  errors: number;
+  duration_ms: number;
+  /** Of the calls whose price is known. */
+  cost_usd: number;
+  /** How many these are. */
+  priced: number;
+  turns: number;
+  interruptions: number;
+  with_tools: number;
+  with_failed_tools: number;
+  /** Voice to voice in ms: of each call its own median. */
+  v2v: Percentiles;
+  /** Of the model's first audio, likewise. */
+  first_audio: Percentiles;
 }
 
 export interface FilterField {
@@ -142,6 +174,10 @@ export interface ListedSession {
   metrics: Record<string, unknown>;
   /** How many in lists; in a trace the errors themselves. */
   errors: number | unknown[] | null;
+  /** Names of the tools that were called. */
+  tools: string[];
+  /** Null while the call runs, and without sound. */
+  wave: Wave | null;
   /** Where the filter's words are; null if it has none. */
   excerpt: Excerpt | null;
   /** By name; the mean where there are several. */
@@ -210,6 +246,12 @@ export interface NewScore {
   author?: string | null;
   /** In place of what this author has said under this name of this span. */
   replace?: boolean;
+}
+
+/** Over the calls that have a value; null where none has. */
+export interface Percentiles {
+  p50: number | null;
+  p95: number | null;
 }
 
 export interface Project {
@@ -286,6 +328,73 @@ export interface Span {
   attachments: Attachment[];
 }
 
+export interface Stats {
+  /** Of the first bucket. */
+  start: string;
+  end: string;
+  bucket_seconds: number;
+  total: Figures;
+  /** Without gaps. */
+  buckets: StatsBucket[];
+  /** Most calls first, at most 12. */
+  groups: StatsGroup[];
+}
+
+export interface StatsBucket {
+  calls: number;
+  live: number;
+  failed: number;
+  with_errors: number;
+  errors: number;
+  duration_ms: number;
+  /** Of the calls whose price is known. */
+  cost_usd: number;
+  /** How many these are. */
+  priced: number;
+  turns: number;
+  interruptions: number;
+  with_tools: number;
+  with_failed_tools: number;
+  /** Voice to voice in ms: of each call its own median. */
+  v2v: Percentiles;
+  /** Of the model's first audio, likewise. */
+  first_audio: Percentiles;
+  start: string;
+}
+
+export interface StatsGroup {
+  calls: number;
+  live: number;
+  failed: number;
+  with_errors: number;
+  errors: number;
+  duration_ms: number;
+  /** Of the calls whose price is known. */
+  cost_usd: number;
+  /** How many these are. */
+  priced: number;
+  turns: number;
+  interruptions: number;
+  with_tools: number;
+  with_failed_tools: number;
+  /** Voice to voice in ms: of each call its own median. */
+  v2v: Percentiles;
+  /** Of the model's first audio, likewise. */
+  first_audio: Percentiles;
+  value: string;
+}
+
+export interface TagsChanged {
+  /** Of the sessions that have these tags now. */
+  ids: string[];
+}
+
+export interface TagsRequest {
+  ids: string[];
+  add?: string[];
+  remove?: string[];
+}
+
 /** A session with its spans and everything else that the trace knows of the call. */
 export interface Trace {
   id: string;
@@ -337,4 +446,35 @@ export interface Transcribed {
   status: "transcribed" | "transcribing" | "nothing";
   /** As in the trace: how many `items` have words of ours, and which have `failed`. */
   transcription: Record<string, unknown> | null;
+}
+
+export interface View {
+  id: string;
+  name: string;
+  search: Record<string, string>;
+  shared: boolean;
+  /** Whether the asking key made it. */
+  own: boolean;
+  created_by: string;
+  created_at: string;
+}
+
+export interface ViewPage {
+  items: View[];
+  next_cursor: string | null;
+}
+
+export interface ViewRequest {
+  name: string;
+  /** The list's `q`, `project`, `sort`, `order`. */
+  search: Record<string, string>;
+  /** For everybody who sees its project (admin). */
+  shared?: boolean;
+}
+
+/** A call in 60 bars, each a hexadecimal digit: its loudest moment, from 0 (silence) to f. */
+export interface Wave {
+  user: string;
+  /** As it was heard. */
+  assistant: string;
 }

@@ -9,13 +9,15 @@ interface Props {
   title?: string;
   className?: string;
   testId?: string;
+  /** Of the button, at which the list begins. */
+  side?: "left" | "right";
   /** The items: MenuItem, or anything with the role of one. */
   children: ReactNode;
 }
 
 const ITEMS = "[role^=menuitem]:not([disabled])";
 
-export function Menu({ label, name, title, className = "button", testId, children }: Props) {
+export function Menu({ label, name, title, className = "button", testId, side = "right", children }: Props) {
   const [open, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const id = useId();
@@ -69,7 +71,7 @@ export function Menu({ label, name, title, className = "button", testId, childre
       {open && (
         <div
           id={id}
-          className="menu-list panel"
+          className={`menu-list panel ${side}`}
           role="menu"
           aria-label={name ?? title}
           tabIndex={-1}

@@ -4,7 +4,7 @@ import type { Me } from "../api/types";
 export type Role = Me["role"];
 
 interface PageLink {
-  to: "/" | "/playground";
+  to: "/" | "/overview" | "/playground";
   label: string;
   roles: readonly Role[];
   /** The second of two keys: `g s`. */
@@ -13,6 +13,7 @@ interface PageLink {
 
 export const PAGES: readonly PageLink[] = [
   { to: "/", label: "Sessions", roles: ["admin", "read"], key: "s" },
+  { to: "/overview", label: "Overview", roles: ["admin", "read"], key: "o" },
   { to: "/playground", label: "Playground", roles: ["admin", "mint"], key: "p" },
 ];
 

@@ -1,110 +1,218 @@
-/** All calls, newest first, refreshed while one looks. */
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+/** All calls, newest first: new ones appear by themselves, running ones tick. */
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
-import { projectsQuery, sessionsQuery } from "../api/queries";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { ApiError, withQuery } from "../api/client";
+import type { SessionSummary } from "../api/types";
+import { Button } from "../components/Button";
 import { FirstCall } from "../components/FirstCall";
+import { Icon } from "../components/Icon";
+import { Menu, MenuItem } from "../components/Menu";
 import { Problem } from "../components/Problem";
-import { SessionTable, SessionTableSkeleton } from "../components/SessionTable";
+import { Bulk } from "../components/sessions/Bulk";
+import {
+  COLUMNS,
+  type Column,
+  chooseColumns,
+  chosenColumns,
+  columnsOf,
+} from "../components/sessions/columns";
+import { FilterBar, type Narrowed } from "../components/sessions/FilterBar";
+import { type Sorting, Table, TableSkeleton } from "../components/sessions/Table";
+import { Views } from "../components/sessions/Views";
+import { focusAtEnd } from "../lib/focus";
 import { count, plural } from "../lib/format";
+import { useKeys } from "../lib/keys";
 import { usePageTitle } from "../lib/page-title";
+import { NARROW_PX, usePageWidth } from "../lib/page-width";
+import { useSelection } from "../lib/selection";
+import { useSessionList } from "../lib/session-list";
+import type { SessionsSearch } from "../router";
 import "../styles/sessions.css";
 
-const TYPING_PAUSE_MS = 300;
-const FILTER_HELP =
-  "Words are looked for in what was said. Also: status:failed duration>30s v2v_p95>1.5s tag:vip tool:NAME last:24h, and or not ( )";
+const NEW_MS = 4_000;
+const FIRST: Sorting = { sort: "started", order: "desc" };
 
-interface FilterProps {
-  project: string;
-  q: string;
-  onChange: (change: { project?: string; q?: string }) => void;
-}
-
-function Filters({ project, q, onChange }: FilterProps) {
-  const [text, setText] = useState(q);
-  const projects = useQuery(projectsQuery).data?.items ?? [];
-  useEffect(() => setText(q), [q]);
-  useEffect(() => {
-    if (text === q) return;
-    const timer = setTimeout(() => onChange({ q: text }), TYPING_PAUSE_MS);
-    return () => clearTimeout(timer);
-  }, [text, q, onChange]);
-  const names = projects.map((one) => one.name);
+function ColumnMenu({
+  columns,
+  onChange,
+}: {
+  columns: readonly Column[];
+  onChange: (ids: string[]) => void;
+}) {
+  const shown = columns.map((column) => column.id);
+  const toggle = (id: string) =>
+    onChange(shown.includes(id) ? shown.filter((one) => one !== id) : [...shown, id]);
   return (
-    <search className="filters">
-      <select
-        className="input"
-        aria-label="Project"
-        data-testid="project-select"
-        value={project}
-        onChange={(event) => onChange({ project: event.target.value })}
-      >
-        <option value="">All projects</option>
-        {project && !names.includes(project) && <option value={project}>{project}</option>}
-        {projects.map((one) => (
-          <option key={one.name} value={one.name}>
-            {one.name} ({count(one.sessions)})
-          </option>
-        ))}
-      </select>
-      <input
-        className="input"
-        type="search"
-        aria-label="Filter sessions"
-        data-testid="filter"
-        title={FILTER_HELP}
-        placeholder="Filter: words, status:failed, model:gpt-*, last:24h …"
-        value={text}
-        onChange={(event) => setText(event.target.value)}
-      />
-    </search>
+    <Menu label={<Icon name="columns" />} name="Columns" title="Columns" className="button icon hide-small">
+      {COLUMNS.map(({ id, label, title }) => (
+        <MenuItem key={id} checked={shown.includes(id)} onSelect={() => toggle(id)}>
+          <span title={title}>{label}</span>
+        </MenuItem>
+      ))}
+    </Menu>
   );
 }
 
-export function SessionsPage() {
-  const { project = "", q = "" } = useSearch({ from: "/" });
+function useColumns() {
+  const [chosen, setChosen] = useState(chosenColumns);
+  const width = usePageWidth();
+  const narrow = width <= NARROW_PX;
+  const columns = useMemo(
+    () => columnsOf(narrow ? null : chosen, narrow ? NARROW_PX : width),
+    [chosen, width, narrow],
+  );
+  const choose = (ids: string[]) => {
+    setChosen(ids);
+    chooseColumns(ids);
+  };
+  return { columns, choose, narrow };
+}
+
+/** Calls that were not there before, for a moment; and how many, to be read out. */
+function useFresh(sessions: readonly SessionSummary[], key: string) {
+  const known = useRef<{ key: string; newest: string }>({ key: "", newest: "" });
+  const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
+  useEffect(() => {
+    const newest = sessions[0]?.started_at ?? "";
+    const { current } = known;
+    known.current = { key, newest: newest > current.newest || key !== current.key ? newest : current.newest };
+    if (key !== current.key || !current.newest || newest <= current.newest) return;
+    setFresh(new Set(sessions.filter((one) => one.started_at > current.newest).map((one) => one.id)));
+    const timer = setTimeout(() => setFresh(new Set()), NEW_MS);
+    return () => clearTimeout(timer);
+  }, [sessions, key]);
+  return fresh;
+}
+
+function ListKeys({ sessions, active, setActive, toggle, clear, focusFilter }: KeysProps) {
+  const navigate = useNavigate();
+  const move = (to: number) => setActive(Math.max(0, Math.min(sessions.length - 1, to)));
+  const open = () => {
+    const session = sessions[active];
+    if (session) void navigate({ to: "/sessions/$id", params: { id: session.id } });
+    return session === undefined;
+  };
+  useKeys("Sessions", [
+    { key: "j", what: "Next session", act: () => move(active + 1) },
+    { key: "k", what: "Session before", act: () => move(active - 1) },
+    { key: "Enter", what: "Open it", act: open },
+    { key: "x", what: "Select it", act: () => active >= 0 && toggle(active, false) },
+    { key: "X", what: "Select from the last one to it", act: () => active >= 0 && toggle(active, true) },
+    { key: "/", what: "Filter", act: focusFilter },
+    { key: "Escape", what: "Clear the selection", act: clear },
+  ]);
+  return null;
+}
+
+interface KeysProps {
+  sessions: readonly SessionSummary[];
+  active: number;
+  setActive: (index: number) => void;
+  toggle: (index: number, range: boolean) => void;
+  clear: () => void;
+  focusFilter: () => void;
+}
+
+function useListSearch() {
+  const search = useSearch({ from: "/" });
   const navigate = useNavigate({ from: "/" });
   const [change] = useState(
-    () => (next: { project?: string; q?: string }) =>
-      void navigate({ search: (before) => ({ ...before, ...next }), replace: true }),
+    () => (next: Partial<SessionsSearch>) =>
+      void navigate({ search: (before) => ({ ...before, ...next }), replace: true, resetScroll: false }),
   );
-  const list = useInfiniteQuery(sessionsQuery({ project, q }));
-  const sessions = list.data?.pages.flatMap((page) => page.items) ?? [];
+  const open = (next: SessionsSearch) => void navigate({ search: next });
+  return { search, change, open };
+}
+
+const filterError = (error: Error | null) =>
+  error instanceof ApiError && error.param === "q" ? error : null;
+
+export function SessionsPage() {
+  const { search, change, open } = useListSearch();
+  const { project = "", q = "", sort = FIRST.sort, order = "desc" } = search;
+  const { columns, choose, narrow } = useColumns();
+  const { list, sessions } = useSessionList(search);
+  const fresh = useFresh(sessions, `${project} ${q} ${sort} ${order}`);
+  const [active, setActive] = useState(-1);
+  const { selected, toggle, toggleAll, clear } = useSelection(sessions);
+  const filter = useRef<HTMLInputElement>(null);
   usePageTitle("Sessions");
+
   const live = sessions.filter((one) => one.status === "live").length;
   const filtered = Boolean(project || q);
+  const { fetchNextPage, isFetchingNextPage } = list;
+  const more = useCallback(() => {
+    if (!isFetchingNextPage) void fetchNextPage();
+  }, [fetchNextPage, isFetchingNextPage]);
+  const narrowTo = useCallback((next: Partial<Narrowed>) => change(next), [change]);
+  const wrong = filterError(list.error);
+  const chosen = sessions.filter((one) => selected.has(one.id));
 
   return (
-    <main id="main" className="page stack">
+    <main id="main" className="page stack sessions-page">
+      <ListKeys
+        sessions={sessions}
+        active={active}
+        setActive={setActive}
+        toggle={toggle}
+        clear={clear}
+        focusFilter={() => focusAtEnd(filter.current)}
+      />
       <div className="page-head">
         <h1>Sessions</h1>
         {live > 0 && <span className="status live">{count(live)} live</span>}
-        <Filters project={project} q={q} onChange={change} />
+        <span className="visually-hidden" role="status" aria-live="polite">
+          {fresh.size > 0 ? plural(fresh.size, "new call") : ""}
+        </span>
+        <span className="grow" />
+        <Views search={search} onOpen={open} />
+        <a
+          className="button icon"
+          href={withQuery("/api/sessions/export", { project, q })}
+          download="sessions.jsonl"
+          aria-label="Export all that the filter finds, as JSON lines"
+          title="Export all that the filter finds, as JSON lines"
+        >
+          <Icon name="download" />
+        </a>
+        <ColumnMenu columns={columns} onChange={choose} />
       </div>
-      {list.error && <Problem error={list.error} retry={() => void list.refetch()} />}
-      {list.isPending && <SessionTableSkeleton />}
+      <FilterBar project={project} q={q} onChange={narrowTo} input={filter} error={wrong} />
+      {list.error && !wrong && <Problem error={list.error} retry={() => void list.refetch()} />}
+      {chosen.length > 0 && <Bulk selected={chosen} onClear={clear} />}
+      {list.isPending && <TableSkeleton columns={columns} />}
       {list.isSuccess && sessions.length === 0 && !filtered && <FirstCall />}
       {list.isSuccess && sessions.length === 0 && filtered && (
-        <div className="notice">
-          <span className="grow">No session fits this filter. {FILTER_HELP}</span>
-          <button type="button" className="button" onClick={() => change({ project: "", q: "" })}>
-            Show all
-          </button>
+        <div className="notice" data-testid="nothing-found">
+          <span className="grow">No session fits this filter.</span>
+          <Button onClick={() => change({ project: "", q: "" })}>Show all</Button>
         </div>
       )}
-      {sessions.length > 0 && <SessionTable sessions={sessions} />}
-      <div className="list-foot muted">
-        {sessions.length > 0 && plural(sessions.length, "session")}
-        {list.hasNextPage && (
-          <button
-            type="button"
-            className="button"
-            disabled={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
-            {list.isFetchingNextPage ? "Loading…" : "Load older ones"}
-          </button>
-        )}
+      {sessions.length > 0 && (
+        <Table
+          sessions={sessions}
+          columns={columns}
+          narrow={narrow}
+          stale={list.isPlaceholderData || wrong !== null}
+          hasMore={list.hasNextPage}
+          onMore={more}
+          active={active}
+          selected={selected}
+          fresh={fresh}
+          onSelect={toggle}
+          selection={chosen.length === 0 ? "none" : chosen.length === sessions.length ? "all" : "some"}
+          onSelectAll={toggleAll}
+          sorting={{ sort, order }}
+          onSort={(next) =>
+            change({
+              sort: next.sort === FIRST.sort ? undefined : next.sort,
+              order: next.order === "asc" ? "asc" : undefined,
+            })
+          }
+        />
+      )}
+      <div className="list-foot muted" aria-hidden="true">
+        {sessions.length > 0 && `${plural(sessions.length, "session")}${list.hasNextPage ? " loaded" : ""}`}
       </div>
     </main>
   );
