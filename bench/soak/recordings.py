@@ -25,7 +25,13 @@ _ATTEMPTS: Final = 3
 _LOOKS: Final = 20
 _PAUSE_SECONDS: Final = 1.0
 """A worker that is killed in the middle of an answer is no fault of the recording: it is asked again."""
-_CONNECTION = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError)
+
+
+class _RecordedAgain(Exception):
+    """The recorder was killed just before a log was gone: what it has stored is made anew."""
+
+
+_LATER = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError, _RecordedAgain)
 
 
 @dataclass(slots=True)
@@ -76,7 +82,7 @@ class Recordings:
             try:
                 await self._look(verdict, found)
                 break
-            except _CONNECTION:
+            except _LATER:
                 if look == _LOOKS - 1:
                     raise
                 await asyncio.sleep(_PAUSE_SECONDS)
@@ -90,6 +96,8 @@ class Recordings:
             found.not_closed.append(f"{session} ({verdict.outcome}): {error.status}")
             return
         status = trace["status"]
+        if trace.get("begun_again"):
+            raise _RecordedAgain
         found.checked += 1
         found.statuses.setdefault(verdict.outcome, Counter())[status] += 1
         if status == "live":
@@ -198,6 +206,8 @@ class Recordings:
         assert self._http is not None
         for attempt in range(_ATTEMPTS):
             async with self._http.get(path) as answer:
+                if answer.status == 503 and (await answer.json())["error"]["code"] == "recorded_again":
+                    raise _RecordedAgain
                 if answer.status < 500 or attempt == _ATTEMPTS - 1:
                     answer.raise_for_status()
                     async for piece in answer.content.iter_chunked(256 << 10):

@@ -344,6 +344,9 @@ class FailingStore:
         self._store = store
         self.failures = failures
 
+    def begin_again(self, session_id: str) -> bool:
+        return self._store.begin_again(session_id)
+
     def save_trace(self, row: Any, spans: Any, unchanged: Any) -> None:
         if self.failures:
             self.failures -= 1

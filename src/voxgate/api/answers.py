@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -26,6 +26,10 @@ class RangeNotSatisfiable(RequestError):
     code = "range_not_satisfiable"
 
 
+_HEADERS: Final = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
+"""What answers with these statuses have."""
+
+
 def answer_failures(app: FastAPI) -> None:
     app.add_exception_handler(VoxgateError, _voxgate_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
@@ -34,8 +38,8 @@ def answer_failures(app: FastAPI) -> None:
 
 
 def failure(error: VoxgateError, headers: dict[str, str] | None = None) -> JSONResponse:
-    challenge = {"www-authenticate": "Bearer"} if error.status == 401 else {}
-    return JSONResponse(error.body(), status_code=error.status, headers=challenge | (headers or {}))
+    usual = _HEADERS.get(error.status, {})
+    return JSONResponse(error.body(), status_code=error.status, headers=usual | (headers or {}))
 
 
 async def _voxgate_error(_: Request, error: Exception) -> Response:

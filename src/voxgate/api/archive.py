@@ -12,7 +12,7 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any, Final, NamedTuple
 
-from voxgate.core.errors import NotFound, VoxgateError
+from voxgate.core.errors import BlobsUnavailable, NotFound, VoxgateError
 from voxgate.store import Blobs
 
 IDLE_SECONDS: Final = 60.0
@@ -41,10 +41,16 @@ class Archive:
         the call has gone on."""
         return Sound(*self._ask("sound", session_id, track, stamp))
 
-    def read_sound(self, session_id: str, track: str, stamp: str, start: int, end: int) -> bytes:
-        """Bytes of its samples; silence where a call that has gone on has less than before."""
+    def read_sound(
+        self, session_id: str, track: str, stamp: str, start: int, end: int, *, live: bool = True
+    ) -> bytes:
+        """Bytes of its samples; silence where a call that has gone on has less than before. One that is over
+        never has less, unless what is stored was changed meanwhile."""
         found: bytes = self._ask("read_sound", session_id, track, stamp, start, end)
-        return found + bytes(end - start - len(found))
+        missing = end - start - len(found)
+        if missing and not live:
+            raise BlobsUnavailable("What is stored was changed while it was read. Ask again.")
+        return found + bytes(missing)
 
     def read_events(self, session_id: str, start: int, most: int, *, sound: bool = True) -> bytes:
         """The bytes of the event log from `start` on, at most so many; none at its end. Without sound, they
@@ -85,6 +91,8 @@ class Archive:
                 kind, answer = self._exchange_with_new(question)
         if kind == "not found":
             raise NotFound(answer)
+        if kind == "unavailable":
+            raise BlobsUnavailable(answer)
         if kind == "failed":
             raise VoxgateError(answer)
         return answer

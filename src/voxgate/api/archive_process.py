@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
-from voxgate.core.errors import NotFound
+from voxgate.core.errors import BlobsUnavailable, NotFound
 from voxgate.realtime.peek import without_sound
 from voxgate.recording.listening import Listener, LiveCall, peaks_of, stored_peaks
 from voxgate.recording.reading import OpenSound, read_lines
@@ -113,6 +113,8 @@ def answer(answers: _Answers, question: tuple[Any, ...]) -> tuple[str, Any]:
         return "answer", getattr(answers, name)(*arguments)
     except NotFound as error:
         return "not found", str(error)
+    except BlobsUnavailable as error:
+        return "unavailable", str(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told to the one who asked
         return "failed", f"The recording cannot be read: {error}"
 

@@ -13,7 +13,8 @@ from fastapi.responses import StreamingResponse
 
 from voxgate.api.access import Control, Controlled, Reader
 from voxgate.api.answers import Conflict
-from voxgate.api.sessions import check_redacted, find_session
+from voxgate.api.sessions import find_session
+from voxgate.api.steady import check_readable
 from voxgate.auth.keys import ApiKey
 from voxgate.core.errors import NotFound, StoreUnavailable, Unauthenticated, VoxgateError
 
@@ -39,7 +40,7 @@ async def listen_in(request: Request, session_id: str, key: Reader, control: Con
         )
     if (row["data"].get("recorded") or {}).get("audio") is False:
         raise NotFound(f"The sound of the session {session_id} is not recorded.")
-    check_redacted(row)
+    check_readable(row)
     ear = _Ear(control, key, row["id"])
     start_ms, _ = await to_thread.run_sync(ear.hear)
     headers = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 from typing import Annotated, Any
 
@@ -24,6 +25,7 @@ from voxgate.api.shapes import (
     listed_shape,
     trace_shape,
 )
+from voxgate.api.steady import OpenBlob, Row, read_steadily
 from voxgate.audio.vad import VadParameters
 from voxgate.auth.keys import ApiKey
 from voxgate.core.clock import iso_utc
@@ -51,15 +53,6 @@ def find_session(
     if row is None or key.project not in (None, row["project"]):
         raise NotFound(f"There is no session {session_id!r}.", param="session_id")
     return _with_end(control, row)
-
-
-def check_redacted(row: dict[str, Any]) -> None:
-    """Conflict while what the project's rules find is still in the sound and in the event log."""
-    if (row["data"].get("redaction") or {}).get("state") == "pending":
-        raise Conflict(
-            f"The sound and the event log of session {row['id']} are not shown before the call is over and"
-            " what its project's rules find is taken out of them."
-        )
 
 
 def _with_end(control: Control, row: dict[str, Any]) -> dict[str, Any]:
@@ -197,50 +190,59 @@ def get_events(
 ) -> StreamingResponse:
     """The event log as far as it is written. While the session is live, the header `x-voxgate-next-start` is
     the `start` that brings what comes after this answer."""
-    row = find_session(control, key, session_id)
-    check_redacted(row)
-    folder, live = f"sessions/{row['id']}", row["status"] == "live"
-    size = control.blobs.size(f"{folder}/events.jsonl")
-    headers: dict[str, str] = {}
-    if size is not None or live:
-        end = _whole_lines(control, row["id"], start, size or 0) if live else size or 0
-        lines = _lines(control, row["id"], start, end, live=live)
-        headers = {"x-voxgate-next-start": str(max(start, end))} if live else {}
-    elif control.blobs.size(f"{folder}/events.zst") is not None:
-        # The first piece before the answer begins, so that a damaged log is an error and no empty answer.
-        sound = audio or start > 0
-        first = control.archive.read_events(row["id"], start, CHUNK_BYTES, sound=sound)
-        lines = chain((first,), _restored(control, row["id"], start + len(first), sound=sound))
-    else:
-        raise NotFound(f"The session {session_id} has no event log.")
+    found = partial(_find_events, control, start=start, sound=audio or start > 0)
+    lines, headers = read_steadily(control, partial(find_session, control, key, session_id), found)
     return StreamingResponse(
         lines if audio else _without_sound(lines), media_type="application/x-ndjson", headers=headers
     )
 
 
-def _whole_lines(control: Control, session_id: str, start: int, size: int) -> int:
+def _find_events(
+    control: Control, row: Row, *, start: int, sound: bool
+) -> tuple[Iterator[bytes], dict[str, str]]:
+    """The log from a byte on, and the headers that belong to it."""
+    folder, live = f"sessions/{row['id']}", row["status"] == "live"
+    try:
+        log = OpenBlob(control.blobs, f"{folder}/events.jsonl")
+    except NotFound:
+        if live:
+            return iter(()), {"x-voxgate-next-start": str(start)}
+    else:
+        end = _whole_lines(log, start) if live else log.size
+        headers = {"x-voxgate-next-start": str(max(start, end))} if live else {}
+        later = b"" if live else read_later(control.blobs, folder)[max(start - end, 0) :]
+        return _lines(control, row["id"], log, start, end, later), headers
+    if control.blobs.size(f"{folder}/events.zst") is None:
+        raise NotFound(f"The session {row['id']} has no event log.")
+    # The first piece before the answer begins, so that a damaged log is an error and no empty answer.
+    first = control.archive.read_events(row["id"], start, CHUNK_BYTES, sound=sound)
+    return chain((first,), _restored(control, row["id"], start + len(first), sound=sound)), {}
+
+
+def _whole_lines(log: OpenBlob, start: int) -> int:
     """Where the last line ends that is not still being written; `start` if none does."""
-    end = size
+    end = log.size
     while end > start:
         first = max(start, end - CHUNK_BYTES)
-        chunk = control.blobs.read_range(f"sessions/{session_id}/events.jsonl", first, end)
+        chunk = log.read(first, end)
         if b"\n" in chunk:
             return first + chunk.rfind(b"\n") + 1
         end = first
     return start
 
 
-def _lines(control: Control, session_id: str, start: int, end: int, *, live: bool) -> Iterator[bytes]:
+def _lines(
+    control: Control, session_id: str, log: OpenBlob, start: int, end: int, later: bytes
+) -> Iterator[bytes]:
     """The raw log in chunks, and what came after the call."""
     for at in range(start, end, CHUNK_BYTES):
         try:
-            last = min(at + CHUNK_BYTES, end)
-            yield control.blobs.read_range(f"sessions/{session_id}/events.jsonl", at, last)
+            yield log.read(at, min(at + CHUNK_BYTES, end))
         except NotFound:  # the log was put away meanwhile
             yield from _restored(control, session_id, at)
             return
-    if not live:
-        yield read_later(control.blobs, f"sessions/{session_id}")[max(start - end, 0) :]
+    if later:
+        yield later
 
 
 def _restored(control: Control, session_id: str, start: int, *, sound: bool = True) -> Iterator[bytes]:

@@ -22,10 +22,13 @@ from starlette.background import BackgroundTask
 
 from voxgate.api import transcode
 from voxgate.api.access import Control, Controlled, Reader
+from voxgate.api.archive import Sound
 from voxgate.api.ranges import CHUNK_BYTES, Content, FileContent, Slice, ranged_response
-from voxgate.api.sessions import check_redacted, find_session
+from voxgate.api.sessions import find_session
 from voxgate.api.shapes import PeaksFormat, SoundFormat, Track
+from voxgate.api.steady import OpenBlob, RecordedAgain, Row, read_steadily, unchanged
 from voxgate.api.wav import SAMPLE_BYTES, wav_header
+from voxgate.auth.keys import ApiKey
 from voxgate.core.errors import NotFound
 
 router = APIRouter(prefix="/api/sessions/{session_id}", tags=["sound"])
@@ -39,6 +42,8 @@ _SOUND: Final[dict[int | str, dict[str, Any]]] = {
     206: {"description": "The range that was asked for."},
 }
 
+_BYTES: Final = "application/octet-stream"
+
 
 @dataclass(frozen=True)
 class FoundTrack:
@@ -49,8 +54,8 @@ class FoundTrack:
     live: bool
     stamp: str
     """Names the state of it."""
-    raw: bool
-    """Whether its samples are there as a blob, when it was looked for."""
+    raw: OpenBlob | None
+    """Its samples, where they are there as a blob."""
     rate: int
     channels: int
     size: int
@@ -70,12 +75,12 @@ class FoundTrack:
         return replace(found, head=wav_header(self.rate, self.channels, found.end - found.start))
 
     def read(self, control: Control, start: int, end: int) -> bytes:
-        if self.raw:
+        if self.raw is not None:
             try:
-                return control.blobs.read_range(f"{self.folder}/{self.name}.pcm", start, end)
-            except NotFound:  # the recording was put away meanwhile
+                return self.raw.read(start, end)
+            except NotFound:  # the recording was put away meanwhile, in a bucket
                 pass
-        return control.archive.read_sound(self.session_id, self.name, self.stamp, start, end)
+        return control.archive.read_sound(self.session_id, self.name, self.stamp, start, end, live=self.live)
 
     def etag(self, *what: object) -> str | None:
         """None while the track grows."""
@@ -96,11 +101,10 @@ async def get_audio(
     download: Annotated[bool, Query(description="Save it as a file instead of playing it.")] = False,
 ) -> Response:
     """A track, whole or in ranges. Those of a live call are given as far as they have grown."""
-    row = await to_thread.run_sync(find_session, control, key, session_id)
-    found = await to_thread.run_sync(_find_track, control, row, track)
+    row, found = await to_thread.run_sync(_read_track, control, request, key, session_id, track)
     content: Content = found.wav(control)
     if format != "wav":
-        content = await to_thread.run_sync(_encoded, control, found, format, limiter=control.encoding)
+        content = await to_thread.run_sync(_encoded, control, row, found, format, limiter=control.encoding)
     headers = _disposition(f"{session_id}-{track}.{format}") if download else {}
     return ranged_response(
         request,
@@ -118,9 +122,13 @@ def get_attachment(
     request: Request, session_id: str, attachment_id: str, key: Reader, control: Controlled
 ) -> Response:
     """A span's clip, cut out of its track, as WAV."""
-    row = find_session(control, key, session_id, with_spans=True)
-    clip = _find_attachment(row, attachment_id)
-    found = _find_track(control, row, clip["track"])
+
+    def read(row: Row) -> tuple[FoundTrack, dict[str, Any]]:
+        clip = _find_attachment(row, attachment_id)
+        return _find_track(control, row, clip["track"], is_read=_is_read(request)), clip
+
+    find = partial(find_session, control, key, session_id, with_spans=True)
+    found, clip = read_steadily(control, find, read)
     start, end = clip["start_byte"], clip["end_byte"]
     content = found.wav(control, start, end)
     etag = found.etag(start, end)
@@ -145,46 +153,76 @@ def get_peaks(
     start: Annotated[int, Query(ge=0, le=LARGEST_PEAK, description="The first peak; for `bytes`.")] = 0,
 ) -> Response:
     """What the waveform is drawn from. As `bytes` it is a sixth as long, and there while the call runs."""
-    row = find_session(control, key, session_id)
-    blob = f"sessions/{row['id']}/peaks.json"
-    size = control.blobs.size(blob)
-    live = row["status"] == "live"
-    if format == "bytes" and (live or size is not None):
-        if live:
-            check_redacted(row)
-        data = _stored_peaks(control, row["id"]) if start == 0 and not live else None
-        data = data or control.archive.peaks(row["id"], start, live=live)
-        return Response(data, media_type="application/octet-stream", headers={"cache-control": "no-store"})
-    if size is None:
-        raise NotFound(f"The peaks of the session {session_id} are not made yet.")
-    return Response(control.blobs.read_range(blob, 0, size), media_type="application/json")
+
+    def read(row: Row) -> tuple[bytes, str]:
+        live = row["status"] == "live"
+        if format == "bytes" and (live or has_peaks(row)):
+            data = _stored_peaks(control, row["id"]) if start == 0 and not live else None
+            return data or control.archive.peaks(row["id"], start, live=live), _BYTES
+        if not has_peaks(row):
+            raise NotFound(f"The peaks of the session {session_id} are not made yet.")
+        with control.blobs.open(_peaks_key(row)) as file:
+            return file.read(), "application/json"
+
+    def has_peaks(row: Row) -> bool:
+        return control.blobs.size(_peaks_key(row)) is not None
+
+    data, media_type = read_steadily(control, partial(find_session, control, key, session_id), read)
+    headers = {"cache-control": "no-store"} if media_type == _BYTES else {}
+    return Response(data, media_type=media_type, headers=headers)
+
+
+def _peaks_key(row: Row) -> str:
+    return f"sessions/{row['id']}/peaks.json"
 
 
 def _stored_peaks(control: Control, session_id: str) -> bytes | None:
     """None for a call that an earlier Voxgate has recorded."""
-    blob = f"sessions/{session_id}/peaks.bin"
-    size = control.blobs.size(blob)
-    return control.blobs.read_range(blob, 0, size) if size else None
+    try:
+        with control.blobs.open(f"sessions/{session_id}/peaks.bin") as file:
+            return file.read()
+    except NotFound:
+        return None
 
 
-def _find_track(control: Control, row: dict[str, Any], name: str) -> FoundTrack:
-    check_redacted(row)
+def _read_track(
+    control: Control, request: Request, key: ApiKey, session_id: str, name: str
+) -> tuple[Row, FoundTrack]:
+    def read(row: Row) -> tuple[Row, FoundTrack]:
+        return row, _find_track(control, row, name, is_read=_is_read(request))
+
+    return read_steadily(control, partial(find_session, control, key, session_id), read)
+
+
+def _is_read(request: Request) -> bool:
+    """Whether the answer is to have the sound, as far as that can be told before it is found."""
+    return request.method == "GET" and "if-none-match" not in request.headers
+
+
+def _find_track(control: Control, row: Row, name: str, *, is_read: bool) -> FoundTrack:
+    """With `is_read` all that it is made of is opened, so that what is read later belongs to this row."""
     live = row["status"] == "live"
-    shape = (row["data"].get("tracks") or {}).get(name)
+    shape: dict[str, Any] | None = (row["data"].get("tracks") or {}).get(name)
     if shape is None and (name in TRACKS or not live):
         raise NotFound(f"The session {row['id']} has no track {name!r}.", param="track")
-    size = control.blobs.size(f"sessions/{row['id']}/{name}.pcm")
-    is_raw = size is not None or (live and name in TRACKS)
     stamp = token_hex(8) if live else str(row["revision"])
-    if shape is None:
-        rate, channels, whole = control.archive.sound(row["id"], name, stamp)
-    elif is_raw or _is_kept(control, row["id"], name):
-        rate, channels, whole = (int(shape[key]) for key in ("rate", "channels", "bytes"))
-    else:
+    raw = _open_raw(control, row["id"], name)
+    if shape is not None and (raw is not None or (live and name in TRACKS)):
+        found = Sound(int(shape["rate"]), int(shape["channels"]), raw.size if raw is not None else 0)
+    elif shape is not None and not _is_kept(control, row["id"], name):
         raise NotFound(f"The sound of the track {name!r} is no longer kept.", param="track")
-    if is_raw:
-        whole = size or 0
-    return FoundTrack(name, row["id"], live, stamp, is_raw, rate, channels, whole)
+    elif shape is None or is_read:
+        found = control.archive.sound(row["id"], name, stamp)
+    else:
+        found = Sound(*(int(shape[key]) for key in ("rate", "channels", "bytes")))
+    return FoundTrack(name, row["id"], live, stamp, raw, *found)
+
+
+def _open_raw(control: Control, session_id: str, name: str) -> OpenBlob | None:
+    try:
+        return OpenBlob(control.blobs, f"sessions/{session_id}/{name}.pcm")
+    except NotFound:
+        return None
 
 
 def _is_kept(control: Control, session_id: str, name: str) -> bool:
@@ -207,22 +245,38 @@ def _find_attachment(row: dict[str, Any], attachment_id: str) -> dict[str, Any]:
     raise NotFound(f"The session {row['id']} has no attachment {attachment_id!r}.", param="attachment_id")
 
 
-def _encoded(control: Control, track: FoundTrack, kind: str) -> Content:
+def _encoded(control: Control, row: Row, track: FoundTrack, kind: str) -> Content:
     """The track in another format: kept as a blob once the call has ended, made anew while it is live."""
     blob = f"{track.folder}/{track.name}.{kind}"
-    if not track.live and (size := control.blobs.size(blob)) is not None:
-        return Slice(partial(control.blobs.read_range, blob), 0, size)
-    made = _encode(control, track, kind)
+    if not track.live and control.blobs.size(blob) is not None:
+        with unchanged(control, row):
+            return _whole(OpenBlob(control.blobs, blob))
     if track.live or (kind == "flac" and track.name in TRACKS):  # this is about to be put away by itself
-        return FileContent(made)
+        return FileContent(_encode(control, track, kind))
+    with unchanged(control, row):
+        made = _encode(control, track, kind)
     try:
         control.blobs.put_file(blob, made)
     finally:
         made.unlink()
-    if control.store.session_revision(track.session_id) is None:  # deleted meanwhile: nothing may be left
-        control.blobs.delete_prefix(f"{track.folder}/")
-        raise NotFound(f"There is no session {track.session_id!r}.", param="session_id")
-    return Slice(partial(control.blobs.read_range, blob), 0, control.blobs.size(blob) or 0)
+    return _kept(control, row, blob)
+
+
+def _kept(control: Control, row: Row, blob: str) -> Content:
+    """Nothing may be left of a session that was deleted meanwhile, nor of the sound that another one had."""
+    try:
+        with unchanged(control, row):
+            return _whole(OpenBlob(control.blobs, blob))
+    except RecordedAgain as error:
+        if control.store.session_revision(row["id"]) is not None:
+            control.blobs.delete_prefix(blob)
+            raise
+        control.blobs.delete_prefix(f"sessions/{row['id']}/")
+        raise NotFound(f"There is no session {row['id']!r}.", param="session_id") from error
+
+
+def _whole(blob: OpenBlob) -> Slice:
+    return Slice(blob.read, 0, blob.size)
 
 
 def _encode(control: Control, track: FoundTrack, kind: str) -> Path:

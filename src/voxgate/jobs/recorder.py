@@ -144,6 +144,9 @@ class Recorder:
                     behind += self._recordings[path].behind
                 except OSError as error:
                     self._begin_again_later(path, error)
+                except StoreUnavailable as error:
+                    self._begin_again_later(path, error)
+                    return  # the next one would wait for an answer as long
 
     def _logs(self) -> list[Path]:
         return [path for path in wire_logs(self._wire_dir) if self._share.has(path.stem)]

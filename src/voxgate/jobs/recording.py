@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from voxgate.core.errors import StoreUnavailable
 from voxgate.core.scheduling import step_aside
 from voxgate.jobs.closing import close_trace, row_of
 from voxgate.jobs.redaction import Redaction, Redactions
@@ -87,7 +88,19 @@ class SessionRecording:
         self._redactions = redactions
         self._redaction: Redaction | None = None
         """Once the log has said whose call it is, and that there are rules."""
+        self._catches_up = self._says_begun_again()
+        """Whether it was begun before, and has not read again what that one had."""
         blobs.clear(f"{self._prefix}/")
+
+    def _says_begun_again(self) -> bool:
+        """Before anything that is stored goes. A database that is away lets a new call begin, and one that
+        was begun before wait: nobody could be told."""
+        try:
+            return self._store.begin_again(self.session_id)
+        except StoreUnavailable:
+            if self._blobs.unsynced(f"{self._prefix}/"):
+                raise
+            return False
 
     # While the call runs
 
@@ -120,11 +133,11 @@ class SessionRecording:
         before = self._reader.offset
         records = self._reader.read(_PORTION_BYTES)
         if not records:
-            self._size = size  # what there is beyond them is half a record
+            self._size, self._catches_up = size, False  # what there is beyond them is half a record
             return False
         self.behind = size - self._reader.offset > _BEHIND_BYTES
         if self._reader.offset - before < _SMALL_BYTES and not self._reader.closed:
-            self._next_look = now + _GATHER_SECONDS
+            self._next_look, self._catches_up = now + _GATHER_SECONDS, False
         self._take(records)
         return True
 
@@ -171,8 +184,9 @@ class SessionRecording:
 
     def refresh(self, running: int = 1) -> None:
         """Saves the trace of a running call if it changed and the last save is long enough ago, for one of so
-        many that run. Where only its sound went on, that may take longer."""
-        if self._finishing is not None or not (self._changed or self._sounded):
+        many that run. Where only its sound went on, that may take longer. A trace does not go back: one that
+        is begun again stays as it is until as much was read."""
+        if self._finishing is not None or self._catches_up or not (self._changed or self._sounded):
             return
         now = time.monotonic()
         if now >= (self._next_save if self._changed else self._next_sound_save):

@@ -16,7 +16,7 @@ from voxgate.store.migrations import newest as newest_schema
 from voxgate.store.opening import check_blobs, open_blobs, open_shared
 from voxgate.store.places import filter_fields
 from voxgate.store.scores import ScoreRows
-from voxgate.store.sessions import SessionRows
+from voxgate.store.sessions import BEGUN_AGAIN, SessionRows
 from voxgate.store.signals import (
     NOT_TRANSCRIBED,
     REBUILD,
@@ -31,6 +31,7 @@ from voxgate.store.stats import MOST_BUCKETS, Asked, SessionStats
 from voxgate.store.views import ViewRows
 
 __all__ = [
+    "BEGUN_AGAIN",
     "MOST_BUCKETS",
     "NOT_TRANSCRIBED",
     "REBUILD",

@@ -65,6 +65,8 @@ _REVISION = select(sessions.c.revision).where(sessions.c.id == bindparam("wanted
 _SPANS_OF = select(spans.c.id).where(spans.c.session_id == bindparam("wanted"))
 _WHOLE = (("revision", sessions.c.revision + 1), ("whole_revision", sessions.c.revision + 1))
 _TOLD = (("whole_revision", sessions.c.revision),)
+BEGUN_AGAIN = "begun_again"
+"""In the data of a session that is recorded again from its wire log, until what is stored has caught up."""
 
 
 class SessionRows:
@@ -113,6 +115,19 @@ class SessionRows:
         order of their start, which is where the reading takes its time."""
         with self._database.reading() as connection:
             return _read_whole(connection, session_id, with_spans=with_spans)
+
+    def begin_again(self, session_id: str) -> bool:
+        """Says that what is stored of the session is about to be made again; its trace stays as it is until
+        then. False if nothing was saved of it yet."""
+        with self._database.writing() as connection:
+            _settle(connection, session_id)
+            session = _read_session(connection, session_id)
+            if session is not None:
+                data = {**session["data"], BEGUN_AGAIN: True}
+                _save_session(connection, {"id": session_id, "status": "live", "data": data})
+                if session["status"] != "live":
+                    _make_searchable(connection, session_id)
+        return session is not None
 
     def session_revision(self, session_id: str) -> int | None:
         """A number that grows with every save; None for a session that is not there."""
