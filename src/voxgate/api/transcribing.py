@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from voxgate.api.access import Admin, Control, Controlled
 from voxgate.api.answers import Conflict
-from voxgate.api.sessions import check_redacted, find_session
+from voxgate.api.sessions import find_session
 from voxgate.api.shapes import Transcribed, TranscribeRequest
+from voxgate.api.steady import check_readable
 from voxgate.core.errors import InvalidRequest, VoxgateError
 from voxgate.core.projects import TranscriptionSettings
 from voxgate.recording.unwritten import unwritten
@@ -61,7 +62,7 @@ def _check(row: dict[str, Any]) -> None:
         raise Conflict(f"The words of session {row['id']} are not to be recorded.")
     if recorded.get("audio") is False:
         raise Conflict(f"The session {row['id']} has no sound: it was not recorded, or is deleted.")
-    check_redacted(row)
+    check_readable(row)
 
 
 def _wanted(control: Control, project: str, asked: TranscribeRequest) -> TranscriptionSettings:
