@@ -87,6 +87,41 @@ def test_no_row_of_any_table_and_no_word_of_the_full_text_is_left(archive: Archi
     assert found() == []
 
 
+def in_files(folder: Path, word: bytes) -> list[str]:
+    files = [path for path in folder.iterdir() if path.name.startswith("voxgate.db")]
+    assert files
+    return sorted(path.name for path in files if word in path.read_bytes().lower())
+
+
+@pytest.mark.parametrize("by", ["retention", "hand"])
+def test_nothing_that_was_said_is_left_in_the_files_of_the_database(
+    archive: Archive, tmp_path: Path, by: str
+) -> None:
+    """The call grows as it does while it runs, other calls come before and after it, and what is long lies in
+    pages of its own."""
+    for number in range(40):
+        said = [f"{kind} {'medlar ' * (number % 7 + 1) * 40}" for kind in ("quince", "plum")]
+        for session_id, text in (("sess_a", said[0]), (f"sess_{number}", said[1])):
+            spans = [
+                {"id": f"span_{n}", "type": "user", "start_ms": float(n), "input": {"transcript": text}}
+                for n in range(number % 5 + 1)
+            ]
+            row = {"id": session_id, "started_at": iso_utc(START), "status": "live", "title": text[:60]}
+            row |= {"metadata": {"user_id": text[:20]}, "tags": [text[:10]], "data": {"config": text}}
+            archive.store.save_trace(row, spans)
+    archive.store.save_session({"id": "sess_a", "status": "complete"})
+    assert in_files(tmp_path, b"quince")
+    if by == "hand":
+        archive.store.delete_session("sess_a")
+    kept = Kept(30 if by == "retention" else None)
+    retention = Retention(archive.store, archive.blobs, kept, now=lambda: START + timedelta(days=30))
+    while retention.step():
+        pass
+    assert archive.store.get_session("sess_a") is None
+    assert in_files(tmp_path, b"quince") == []
+    assert in_files(tmp_path, b"plum")
+
+
 def test_the_sooner_of_the_settings_and_the_credential_counts(archive: Archive) -> None:
     archive.keep("short", own_days=5)
     archive.keep("long", own_days=90)

@@ -24,6 +24,8 @@ from voxgate.store import Blobs, Kept, Store
 
 _LOOK_SECONDS: Final = 60.0
 _SLICE_SECONDS: Final = 0.01
+_ERASE_SECONDS: Final = 3600.0
+"""So often what was deleted, here or by somebody, is taken out of the database's file."""
 _USAGE_SECONDS: Final = 8 * 86_400
 """A temporary credential starts calls for a day at most, and a call lasts no week."""
 _MOST_AT_ONCE: Final = 200
@@ -59,6 +61,8 @@ class Retention:
         self._removal: Iterator[None] | None = None
         self._more = False
         self._next_look = 0.0
+        self._erasing: Iterator[None] | None = None
+        self._next_erasing = 0.0
 
     def step(self) -> bool:
         """Deletes one session, or a bit of one's sound, or looks for those to delete if that is due; whether
@@ -75,11 +79,13 @@ class Retention:
                 return True
             if self._more or time.monotonic() >= self._next_look:
                 self._look()
+            if not self._due and not self._sound_due and self._erases():
+                return True
         except (OSError, StoreUnavailable) as error:
             logger.warning("what is to be deleted is left for later: %s", error)
             self._due.clear()
             self._sound_due.clear()
-            self._removal, self._more = None, False
+            self._removal, self._more, self._erasing = None, False, None
         return bool(self._due or self._sound_due)
 
     def _look(self) -> None:
@@ -98,6 +104,28 @@ class Retention:
         self._store.delete_session(session_id)
         self._blobs.delete_prefix(f"sessions/{session_id}/")
         logger.info("session %s is deleted: its retention is over", session_id)
+
+    # Out of the file
+
+    def _erases(self) -> bool:
+        """A bit of it, if it is time; whether there was anything to do."""
+        if self._erasing is None:
+            if time.monotonic() < self._next_erasing:
+                return False
+            self._erasing = self._erase()
+        deadline = time.monotonic() + _SLICE_SECONDS
+        while time.monotonic() < deadline:
+            if next(self._erasing, self) is self:
+                self._erasing = None
+                return False
+        return True
+
+    def _erase(self) -> Iterator[None]:
+        self._next_erasing = time.monotonic() + _LOOK_SECONDS  # if it fails
+        while self._store.merge_words():
+            yield
+        if self._store.empty_log():
+            self._next_erasing = time.monotonic() + _ERASE_SECONDS
 
     # The sound alone
 

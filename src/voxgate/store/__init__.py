@@ -8,6 +8,7 @@ from voxgate.store.blobs import Blobs, FolderBlobs, InvalidBlobKey
 from voxgate.store.changes import WATCHED, Change, ChangeRows
 from voxgate.store.credentials import CredentialRows
 from voxgate.store.database import Database
+from voxgate.store.erasing import Erasing
 from voxgate.store.kept import Kept
 from voxgate.store.keys import KeyRows
 from voxgate.store.leases import Lease, LeaseRows
@@ -71,6 +72,7 @@ class Store(
     SignalRows,
     LeaseRows,
     SpendingRows,
+    Erasing,
 ):
     """The SQL database, on a schema that fits. Every method is one transaction; threads may share it."""
 

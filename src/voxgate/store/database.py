@@ -82,6 +82,16 @@ class Database:
             with connection.begin():
                 yield connection
 
+    @contextmanager
+    def plainly(self) -> Iterator[sqlite3.Cursor]:
+        """SQLite without a transaction, for what must not be in one."""
+        with _available():
+            raw = self.engine.raw_connection()
+            try:
+                yield raw.cursor()
+            finally:
+                raw.close()
+
     def close(self) -> None:
         self.engine.dispose()
 

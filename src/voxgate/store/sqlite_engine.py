@@ -25,6 +25,9 @@ PRAGMAS = (
     # In WAL mode a crash of the process loses nothing; only a power cut may lose the last commits, never
     # the database. The event logs are synced by themselves, and traces are rebuilt from them.
     "PRAGMA synchronous = NORMAL",
+    # What is deleted, or replaced by something else, is overwritten: otherwise it stays in free pages until
+    # SQLite needs them again.
+    "PRAGMA secure_delete = ON",
     # Sorting a page of a long list must not write temporary files beside the recordings.
     "PRAGMA temp_store = MEMORY",
 )
