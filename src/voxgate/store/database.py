@@ -20,6 +20,7 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import ArgumentError, DatabaseError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.sql.elements import ColumnElement
@@ -83,7 +84,7 @@ class Database:
                 yield connection
 
     @contextmanager
-    def plainly(self) -> Iterator[sqlite3.Cursor]:
+    def plainly(self) -> Iterator[DBAPICursor]:
         """SQLite without a transaction, for what must not be in one."""
         with _available():
             raw = self.engine.raw_connection()

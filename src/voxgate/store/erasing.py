@@ -10,11 +10,12 @@ from typing import Final
 from sqlalchemy import text
 
 from voxgate.store.database import Database
+from voxgate.store.sqlite_engine import BUSY_TIMEOUT_MS
 
 _BUSY_MS: Final = 50
 _TOTAL: Final = text("SELECT total_changes()")
-# Negative: the whole index becomes one piece, as by 'optimize', but bit by bit; 64 pages are a few ms, in which
-# no other process can write.
+# Negative: the whole index becomes one piece, as by 'optimize', but bit by bit; 64 pages are a few ms, in
+# which no other process can write.
 _MERGE: Final = text("INSERT INTO session_fts(session_fts, rank) VALUES ('merge', -64)")
 
 
@@ -38,11 +39,11 @@ class Erasing:
         later."""
         if not self._database.is_sqlite:
             return True
-        with self._database.plainly() as connection:
-            (usual,) = connection.execute("PRAGMA busy_timeout").fetchone()
-            connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        with self._database.plainly() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
             try:
-                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                found = cursor.fetchone()
             finally:
-                connection.execute(f"PRAGMA busy_timeout = {usual}")
-        return not busy
+                cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        return found is not None and not found[0]
