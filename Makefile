@@ -69,7 +69,7 @@ lock: ## compile requirements/*.txt again from pyproject.toml
 bench: install ## the relay beside its peers, side by side, into docs/performance.md (needs nginx, haproxy, node)
 	$(BIN)/python -m bench $(ARGS)
 
-soak: install ## an hour of calls with random faults, into docs/soak.md (ARGS="--minutes 2 --calls 30" shortens it, ARGS="--kills 1000" kills)
+soak: install ## an hour of calls with random faults, and one call of an hour, into docs/soak.md (ARGS="--minutes 2 --calls 30" shortens it, ARGS="--kills 1000" kills)
 	$(BIN)/python -m bench.soak $(ARGS)
 
 screenshots: install ## take the pictures of docs/images again

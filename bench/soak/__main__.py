@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,7 +19,7 @@ from types import FrameType
 from typing import Final
 
 from bench.soak.conductor import BrokenOff, Conductor
-from bench.soak.criteria import Criterion, criteria
+from bench.soak.criteria import Criterion, criteria, long_call
 from bench.soak.house import ROOT, DidNotStart, House, free_port
 from bench.soak.kills import SECONDS_A_KILL, Kills
 from bench.soak.ledger import Ledger
@@ -47,6 +49,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--pcm-share", type=float, default=0.5, help="calls in PCM, the rest in G.711 [0.5]")
     parser.add_argument("--stall-limit", type=float, default=20.0, help="[limits] stall_seconds [20]")
     parser.add_argument("--sampled", type=int, default=300, help="calls whose sound is compared [300]")
+    parser.add_argument("--long-call", type=float, default=60.0, help="minutes of the call after it [60]")
     parser.add_argument("--folder", type=Path, help="where the data folder is made [the temporary one]")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where the report goes [docs]")
     parser.add_argument("--keep", action="store_true", help="leave the data folder and the log")
@@ -92,6 +95,8 @@ def soak(chosen: argparse.Namespace, work: Path) -> list[Criterion]:
         conductor = Conductor(house, ledger, chosen.sampled, chosen.stall_limit, kills)
         outcome = asyncio.run(conductor.run(plan.seconds))
         found = criteria(outcome)
+        if kills is None and chosen.long_call:
+            found.append(long_call(chosen.long_call, measure_long_call(chosen.long_call, work)))
         processes = f"`--workers {chosen.workers}`, `--recorders {chosen.recorders}`"
         if kills is None:
             shown = f"{processes}, `stall_seconds = {chosen.stall_limit:g}`"
@@ -101,6 +106,14 @@ def soak(chosen: argparse.Namespace, work: Path) -> list[Criterion]:
     finally:
         house.stop()
     return found
+
+
+def measure_long_call(minutes: float, folder: Path) -> float:
+    """MB that the recorder grew by; in a process of its own, since it is measured from its own beginning."""
+    print(f"a call of {minutes:g} minutes", flush=True)
+    command = [sys.executable, "-m", "bench.long_call", "--minutes", str(minutes), "--folder", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return float(json.loads(done.stdout)["recorder_mb"])
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ _MEMORY_SHARE: Final = 0.10
 _MEMORY_KB: Final = 8_192
 _DESCRIPTORS_SHARE: Final = 0.10
 _DESCRIPTORS: Final = 16
+_LONG_CALL_MB: Final = 20
 JUDGED_SECONDS: Final = 600
 """Shorter runs say nothing of growth: caches still fill."""
 
@@ -66,6 +67,16 @@ def criteria(outcome: Outcome) -> list[Criterion]:
         _flat(outcome, "descriptors", "Descriptors are flat", _DESCRIPTORS_SHARE, _DESCRIPTORS, ""),
         _in_order(outcome),
     ]
+
+
+def long_call(minutes: float, recorder_mb: float) -> Criterion:
+    """Of a call with sound in both directions all the time, measured by `bench.long_call`."""
+    return Criterion(
+        "A long call takes little memory",
+        recorder_mb <= _LONG_CALL_MB,
+        f"the recorder grew by {recorder_mb:.1f} MB for one of {minutes:g} minutes, at most {_LONG_CALL_MB}",
+        [],
+    )
 
 
 def _killed(outcome: Outcome, wanted: int) -> Criterion:

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from voxgate.audio.loudness import KWeighting, Levels, integrated_lufs
+from voxgate.audio.loudness import Levels, integrated_lufs, k_weighting
 from voxgate.audio.pcm import Samples
 from voxgate.audio.vad import FRAMES_PER_SECOND, VadParameters
 from voxgate.audio.voice import (
@@ -49,7 +49,7 @@ class Hearing:
         self._frame = max(round(rate / FRAMES_PER_SECOND), 1)
         self._frame_ms = self._frame * 1000 / rate
         self._step = self._frame * _FRAMES_PER_STEP
-        self._weighting = KWeighting(rate, self._step)
+        self._weighting = k_weighting(rate, self._step)
         self._rest: Samples = np.zeros(0, np.int16)
         self._levels: list[Levels] = []
         self._energies: list[Levels] = []
@@ -75,12 +75,13 @@ class Hearing:
         mean_squares = np.concatenate(self._levels)
         self._levels.clear()
         levels_db = decibels(mean_squares)
-        voiced = voiced_frames(levels_db, self._parameters)
+        floor = floor_db(levels_db)
+        voiced = voiced_frames(levels_db, floor, self._parameters)
         energies = np.concatenate(self._energies) if self._energies else np.zeros(0, np.float32)
         return Heard(
             voiced=voiced_intervals(voiced, self._frame_ms, self._parameters),
             clipping=self._clipped / self._sounding,
-            snr_db=_snr_db(mean_squares, levels_db, voiced),
+            snr_db=_snr_db(mean_squares, levels_db, floor, voiced),
             loudness_lufs=integrated_lufs(energies),
         )
 
@@ -117,9 +118,10 @@ class Hearing:
         return levels
 
 
-def _snr_db(mean_squares: Levels, levels_db: Levels, voiced: NDArray[np.bool_]) -> float | None:
+def _snr_db(
+    mean_squares: Levels, levels_db: Levels, floor: float | None, voiced: NDArray[np.bool_]
+) -> float | None:
     """None too for sound without a pause: its quietest tenth is no background."""
-    floor = floor_db(levels_db)
     if floor is None or not voiced.any() or floor >= float(levels_db[voiced].min()):
         return None
     speech = 10 * float(np.log10(mean_squares[voiced].mean(dtype=np.float64)))

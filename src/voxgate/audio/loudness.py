@@ -6,6 +6,7 @@ for sound that does not change faster than 100 ms, and within 0.1 LU for speech.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Final
 
@@ -40,6 +41,12 @@ def k_weight(hz: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
     for above, below in _STAGES:
         gain *= np.polyval(above[::-1], z) / np.polyval(below[::-1], z)
     return np.abs(gain) ** 2
+
+
+@functools.lru_cache(maxsize=8)
+def k_weighting(rate: int, size: int) -> KWeighting:
+    """It does not change, and there are few rates."""
+    return KWeighting(rate, size)
 
 
 class KWeighting:

@@ -31,6 +31,8 @@ _REFRESH_SHARE: Final = 20
 """A save that took long is repeated later: saving the running calls takes at most a twentieth of the time."""
 _SOUND_REFRESH: Final = 4
 """So many times as long where there is nothing new but the length of the sound."""
+_CATCHING_UP_SECONDS: Final = 2.0
+"""A call of which much is there when it is begun is mostly over: the final trace will do."""
 _ALIVE_SECONDS: Final = 0.5
 _SYNC_SECONDS: Final = 0.05
 """How often it looks whether what is on its way has been stored."""
@@ -80,8 +82,8 @@ class SessionRecording:
         """Whether there is more than what was saved: anything else, or sound."""
         self._saved: dict[str, Json] = {}
         """The spans as the store has them."""
-        self._next_save = 0.0
-        self._next_sound_save = 0.0
+        self._next_save = time.monotonic() + _CATCHING_UP_SECONDS if self.behind else 0.0
+        self._next_sound_save = self._next_save
         self._failed_saves = 0
         self._next_alive_check = 0.0
         self._finishing: Iterator[None] | None = None
@@ -135,7 +137,10 @@ class SessionRecording:
         if not records:
             self._size, self._catches_up = size, False  # what there is beyond them is half a record
             return False
-        self.behind = size - self._reader.offset > _BEHIND_BYTES
+        # Once behind, until all is read, and finished where it has ended: or others would be begun before.
+        left = size - self._reader.offset
+        caught_up = left <= _SMALL_BYTES and not self._reader.closed
+        self.behind = left > _BEHIND_BYTES or (self.behind and not caught_up)
         if self._reader.offset - before < _SMALL_BYTES and not self._reader.closed:
             self._next_look, self._catches_up = now + _GATHER_SECONDS, False
         self._take(records)
@@ -221,6 +226,7 @@ class SessionRecording:
     def _finish(self) -> Iterator[None]:
         """One step at a time: tracks, everything on the disk, the final trace, and only then the wire log.
         So a session that is shown as complete has all its sound."""
+        self._next_save = 0.0
         self._tracks.finish()
         trace, _ = yield from close_trace(self._builder, self._blobs, self._prefix, self._redaction)
         for key in self._blobs.unsynced(f"{self._prefix}/"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
+import io
 import re
 import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -38,6 +39,7 @@ _HEAD: Final = {"format": "voxgate.events", "version": VERSION}
 _LEVEL: Final = 6
 """Higher ones take several times as long for less than a twentieth."""
 _LINES_AT_ONCE: Final = 256
+_READ_BYTES: Final = 1 << 16
 _PROOF_BYTES: Final = 1 << 18
 _LONGEST_LINE: Final = 256 << 20
 """More than the largest message in base64."""
@@ -284,7 +286,8 @@ def _bits(encoded: bytes) -> NDArray[np.uint8]:
 
 def _stored_lines(source: BinaryIO) -> Iterator[bytes]:
     try:
-        with zstd.ZstdFile(source) as file:
+        # Its own `readline` takes longer than most of the lines.
+        with zstd.ZstdFile(source) as stored, io.BufferedReader(stored, _READ_BYTES) as file:
             _check_head(file.readline(_LONGEST_LINE))
             while line := file.readline(_LONGEST_LINE):
                 if not line.endswith(b"\n") or line[0] not in _KINDS:
@@ -352,9 +355,8 @@ def prove_compact(raw: BinaryIO, source: BinaryIO, tracks: Tracks, end: bytes) -
             if line != end or not expected.is_over():
                 raise DamagedRecording("The end of the log would not come back.")
             return
-        for piece in _restored(line, windows, positions):
-            if not expected.goes_on_with(piece):
-                raise DamagedRecording(f"Line {number} of the log would come back as another one.")
+        if not expected.goes_on_with(_restored(line, windows, positions)):
+            raise DamagedRecording(f"Line {number} of the log would come back as another one.")
         if not number % _LINES_AT_ONCE:
             yield number
     raise DamagedRecording("The log has no end.")
@@ -368,13 +370,16 @@ class _Expected:
         self._data = b""
         self._at = 0
 
-    def goes_on_with(self, piece: bytes) -> bool:
-        if self._at + len(piece) > len(self._data):
-            self._data = self._data[self._at :] + self._file.read(max(len(piece), _PROOF_BYTES))
-            self._at = 0
-        is_same = self._data.startswith(piece, self._at)
-        self._at += len(piece)
-        return is_same
+    def goes_on_with(self, pieces: Iterable[bytes]) -> bool:
+        for piece in pieces:
+            end = self._at + len(piece)
+            if end > len(self._data):
+                self._data = self._data[self._at :] + self._file.read(max(len(piece), _PROOF_BYTES))
+                self._at, end = 0, len(piece)
+            if not self._data.startswith(piece, self._at):
+                return False
+            self._at = end
+        return True
 
     def is_over(self) -> bool:
         return self._at == len(self._data) and not self._file.read(1)

@@ -84,8 +84,14 @@ class EventLogBuilder:
     def _text(self, t_ns: int, direction: str, text: bytes) -> Entry:
         if self._secrets:
             text = self._without_secrets(text)
-        entry = _sound_entry(t_ns, direction, text)
-        return entry if entry is not None else _text_entry(t_ns, direction, text, self._arguments)
+        if (lifted := lift_sound(text)) is None:
+            return _text_entry(t_ns, direction, text, self._arguments)
+        # Nearly all messages: here the sound is decoded once, for all who need it.
+        message, sound = lifted
+        if not REDACTED_MEMBERS.isdisjoint(message) and redact(message) is not None:
+            return _text_entry(t_ns, direction, text, self._arguments)
+        line = b"".join((_SOUND_HEADS[direction] % t_ns, _on_one_line(text), b"}\n"))
+        return line, Event(t_ns, direction, message, None, None, sound)
 
     def _without_secrets(self, payload: bytes) -> bytes:
         for secret in self._secrets:
@@ -114,18 +120,6 @@ def read_events(lines: Iterable[bytes]) -> Iterator[Event]:
 def read_event(line: bytes) -> Event | None:
     """None for a line that is none."""
     return _read_sound(line) or _read_event(line)
-
-
-def _sound_entry(t_ns: int, direction: str, text: bytes) -> Entry | None:
-    """Nearly all messages: here the sound is decoded once, for all who need it."""
-    lifted = lift_sound(text)
-    if lifted is None:
-        return None
-    message, sound = lifted
-    if not REDACTED_MEMBERS.isdisjoint(message) and redact(message) is not None:
-        return None
-    line = b"".join((_SOUND_HEADS[direction] % t_ns, _on_one_line(text), b"}\n"))
-    return line, Event(t_ns, direction, message, None, None, sound)
 
 
 def _text_entry(t_ns: int, direction: str, text: bytes, arguments: ArgumentDeltas | None = None) -> Entry:
@@ -159,7 +153,7 @@ def _line(t_ns: int, direction: str, key: bytes, value: bytes) -> bytes:
 
 
 def _read_sound(line: bytes) -> Event | None:
-    """As `_sound_entry` made it; None for any other line."""
+    """A line whose message has its sound lifted out; None for any other line."""
     begin = _MESSAGE_LINE.match(line)
     text = line.rstrip()[begin.end() :] if begin is not None else b""
     lifted = lift_sound(text[:-1]) if text.endswith(b"}") else None

@@ -4,6 +4,7 @@ runs and just after it, FLAC once the recording was put away. Bytes of s16le in,
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Protocol, Self
@@ -55,7 +56,7 @@ class FlacTrack:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         try:
-            self._sound = soundfile.SoundFile(file)
+            self._sound = soundfile.SoundFile(_quickest(file))
         except (soundfile.SoundFileError, OSError) as error:
             raise DamagedRecording(f"The FLAC file of a track cannot be read: {error}") from error
         self.rate = self._sound.samplerate
@@ -85,6 +86,15 @@ class FlacTrack:
     def close(self) -> None:
         self._sound.close()
         self._file.close()
+
+
+def _quickest(file: BinaryIO) -> BinaryIO | int:
+    """A descriptor of its own where it is a file: through Python each frame would ask a dozen times where it
+    is. `file` has not been read from."""
+    try:
+        return os.dup(file.fileno())
+    except OSError:  # it is no file of this machine
+        return file
 
 
 def open_track(blobs: Blobs, prefix: str, name: str, rate: int) -> StoredTrack:

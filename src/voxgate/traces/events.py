@@ -29,6 +29,7 @@ _GA_NAMES: Final = {
     "transcription_session.updated": "session.updated",
 }
 _LARGEST_NUMBER: Final = 1e15
+_NUMBERS: Final = (int, float)
 
 
 @dataclass(slots=True)
@@ -81,6 +82,6 @@ def name_of(value: Any, key: str) -> str | None:
 def number(value: Any, key: str) -> float | None:
     """A finite number that is not negative: a count, a time or an amount of tokens."""
     found = value.get(key) if isinstance(value, dict) else None
-    if isinstance(found, bool) or not isinstance(found, int | float):
+    if found is None or isinstance(found, bool) or not isinstance(found, _NUMBERS):
         return None
     return found if 0 <= found < _LARGEST_NUMBER else None

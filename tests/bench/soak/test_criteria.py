@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.soak.criteria import JUDGED_SECONDS, Outcome, criteria
+from bench.soak.criteria import JUDGED_SECONDS, Outcome, criteria, long_call
 from bench.soak.judge import SURVIVED, Tally
 from bench.soak.recordings import Findings
 from bench.soak.watch import Sample, Watch
@@ -88,3 +88,8 @@ def test_a_run_without_a_surviving_call_has_failed() -> None:
 def test_an_unclean_stop_has_failed() -> None:
     assert failed(outcome(exit_code=1)) == ["Voxgate ran through and stopped in order"]
     assert failed(outcome(complaints=["Traceback"])) == ["Voxgate ran through and stopped in order"]
+
+
+def test_a_long_call_may_take_so_much_memory_and_no_more() -> None:
+    assert long_call(60, 20.0).held
+    assert not long_call(60, 20.1).held
