@@ -151,7 +151,7 @@ class CallLog:
     def lines(self) -> Iterator[str]:
         """With the microphone's chunks between; the call ends a second after the last word."""
         end = self.now_ms + 1000
-        self._put("client", end, {"type": "input_audio_buffer.clear"})
+        self._put("gateway", end, {"type": "gateway.closed", "code": 1000, "reason": "", "side": "client"})
         user = np.zeros(int(end * RATE / 1000) + RATE, np.int16)
         for start, speech in self._user:
             first = int(start * RATE / 1000)

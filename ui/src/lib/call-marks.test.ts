@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { SessionDetail, Span } from "../api/types";
-import { callMarks, eventMarks, gathered } from "./call-marks";
+import { callMarks, eventMarks, fits, gathered } from "./call-marks";
 
 const span = (fields: Partial<Span>): Span => ({
   id: "",
@@ -78,4 +78,23 @@ test("events have words, and those that lie on each other are one", () => {
   expect(first?.title).toContain("voice");
   expect(first?.title).toContain("No such voice");
   expect(second).toMatchObject({ ms: 900 });
+});
+
+test("a tool whose result is an error is bad, as one that failed", () => {
+  const tool = span({ id: "f", type: "tool", name: "look_up", output: { result: { error: "no" } } });
+  expect(callMarks(call(tool), 9_000).tools).toMatchObject([{ tone: "bad" }]);
+});
+
+test("words stand only where they end before the next block", () => {
+  const block = (fromMs: number) => ({
+    id: "",
+    spanId: null,
+    fromMs,
+    toMs: fromMs,
+    label: "",
+    title: "",
+    tone: "" as const,
+  });
+  const blocks = [block(0), block(50), block(500)];
+  expect(blocks.map((_, n) => fits(blocks, n, 1, 10, 520))).toEqual([false, true, false]);
 });

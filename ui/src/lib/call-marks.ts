@@ -1,7 +1,17 @@
 /** What stands on the lanes of a call beside its sound: turns, tools, cuts, the provider's marks, events, evidence. */
 import type { Score, SessionDetail, Span } from "../api/types";
 import { clock, duration } from "./format";
-import { errorText, fields, interruptionOf, isFailed, metric, soundOf, spanEnd, spanName } from "./trace";
+import {
+  errorText,
+  fields,
+  interruptionOf,
+  isFailed,
+  metric,
+  soundOf,
+  spanEnd,
+  spanName,
+  toolFailed,
+} from "./trace";
 
 export type Tone = "" | "warn" | "bad" | "good";
 
@@ -37,11 +47,12 @@ export interface CallMarks {
 }
 
 const titled = (span: Span, toMs: number) =>
-  `${span.name} · ${clock(span.start_ms)} · ${duration(toMs - span.start_ms)}`;
+  `${span.name} ${duration(toMs - span.start_ms)} · from ${clock(span.start_ms)}`;
 
 function blockOf(span: Span, nowMs: number, label: string): Block {
   const toMs = spanEnd(span, nowMs);
-  const tone = isFailed(span) ? "bad" : "";
+  const failed = span.type === "tool" ? toolFailed(span) : isFailed(span);
+  const tone = failed ? "bad" : "";
   return {
     id: span.id,
     spanId: span.id,
@@ -182,6 +193,12 @@ export function roomFor(blocks: Block[], n: number, pxPerMs: number, endMs: numb
   const block = blocks[n];
   if (!block) return 0;
   return ((blocks[n + 1]?.fromMs ?? endMs) - block.toMs) * pxPerMs;
+}
+
+/** Whether so many letters fit between the beginning of a block and that of the next one. */
+export function fits(blocks: Block[], n: number, pxPerMs: number, letters: number, endMs: number): boolean {
+  const block = blocks[n];
+  return !!block && ((blocks[n + 1]?.fromMs ?? endMs) - block.fromMs) * pxPerMs > letters * 6.8 + 8;
 }
 
 /** Marks that would lie on each other become one, with all their titles; the worst tone counts. */

@@ -175,6 +175,11 @@ export function toolResult(span: Span): unknown {
   return "result" in fields(span.output) ? fields(span.output).result : span.output;
 }
 
+/** As the server counts: the call failed, or its result is an object with an error. */
+export function toolFailed(span: Span): boolean {
+  return isFailed(span) || Boolean(fields(toolResult(span)).error);
+}
+
 const CLIP_TRACKS: Record<string, string[]> = { user: ["user"], response: ["heard", "assistant"] };
 
 /** The clip to play for a span: what was heard before what was generated. */

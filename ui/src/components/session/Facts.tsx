@@ -2,7 +2,7 @@
 import type { SessionDetail } from "../../api/types";
 import { scoreText } from "../../lib/call-marks";
 import { cost, count, duration, millis, percent } from "../../lib/format";
-import { closeText, errorCount, metric, metricReason } from "../../lib/trace";
+import { closeText, errorCount, metric, metricReason, toolFailed } from "../../lib/trace";
 
 interface Fact {
   label: string;
@@ -74,7 +74,7 @@ function scores(session: SessionDetail): Fact[] {
 function facts(session: SessionDetail): Fact[] {
   const errors = errorCount(session.errors);
   const tools = session.spans.filter((span) => span.type === "tool");
-  const failed = tools.filter((span) => span.error).length;
+  const failed = tools.filter(toolFailed).length;
   const closed = closeText(session.close);
   return [
     { label: "Duration", value: duration(session.duration_ms) },

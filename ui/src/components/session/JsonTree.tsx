@@ -86,8 +86,9 @@ function Root({ value }: { value: unknown }) {
 export function JsonTree({ value, label }: { value: unknown; label: string }) {
   const shown = parsed(value);
   return (
-    <section className="json-tree" aria-label={label}>
+    <div className="json-tree">
+      <span className="visually-hidden">{label}: </span>
       <Root value={shown} />
-    </section>
+    </div>
   );
 }

@@ -1,6 +1,6 @@
 /** What stands over and under the waveform: ruler, turns, the provider's marks, tools, events, cuts, evidence. */
 import type { CSSProperties } from "react";
-import { type Block, gathered, type Mark, roomFor } from "../../lib/call-marks";
+import { type Block, fits, gathered, type Mark, roomFor } from "../../lib/call-marks";
 import { clock, duration } from "../../lib/format";
 import { place, type View } from "../../lib/view";
 import { ticks } from "../../lib/waveform";
@@ -45,8 +45,7 @@ function Strip({ kind, blocks, view, onChoose, words }: StripButton) {
               aria-label={block.title}
               onClick={() => onChoose(block)}
             >
-              {inside}
-              {beside && <span className="beside">{beside}</span>}
+              {inside} {beside && <span className="beside">{beside}</span>}
             </button>
           );
         })}
@@ -54,8 +53,15 @@ function Strip({ kind, blocks, view, onChoose, words }: StripButton) {
   );
 }
 
-export function Turns(props: StripProps) {
-  return <Strip {...props} kind="turns" words={(block) => ({ inside: block.label })} />;
+export function Turns({ width, ...props }: StripProps & { width: number }) {
+  const pxPerMs = width / (props.view.toMs - props.view.fromMs);
+  return (
+    <Strip
+      {...props}
+      kind="turns"
+      words={(block) => ((block.toMs - block.fromMs) * pxPerMs > 24 ? { inside: block.label } : {})}
+    />
+  );
 }
 
 export function Vad(props: StripProps) {
@@ -148,16 +154,20 @@ export function Grid({ view, width }: { view: View; width: number }) {
 interface AreaProps {
   blocks: Block[];
   view: View;
+  width: number;
   kind: string;
 }
 
 /** Stretches behind or over the sound, with their words where there is room. */
-export function Areas({ blocks, view, kind }: AreaProps) {
+export function Areas({ blocks, view, width, kind }: AreaProps) {
+  const pxPerMs = width / (view.toMs - view.fromMs);
   return blocks
     .filter((block) => within(view, block))
-    .map((block) => (
+    .map((block, n, shown) => (
       <div key={block.id} className={`area ${kind}`} style={box(view, block)} title={block.title}>
-        {block.label && <span className="area-label">{block.label}</span>}
+        {block.label && fits(shown, n, pxPerMs, block.label.length, view.toMs) && (
+          <span className="area-label">{block.label}</span>
+        )}
       </div>
     ));
 }

@@ -146,12 +146,12 @@ const Lanes = memo(function Lanes(props: LanesAreaProps) {
   return (
     <>
       <Grid view={shown} width={width} />
-      <Turns blocks={marks.turns} view={shown} onChoose={onChoose} />
+      <Turns blocks={marks.turns} view={shown} width={width} onChoose={onChoose} />
       <Vad blocks={marks.vad} view={shown} onChoose={onChoose} />
       <Seekable {...props}>
-        <Areas blocks={marks.overlaps} view={shown} kind="overlap" />
+        <Areas blocks={marks.overlaps} view={shown} width={width} kind="overlap" />
         <WaveCanvas lanes={lanes} view={shown} revision={revision} />
-        <Areas blocks={marks.cuts} view={shown} kind="cut" />
+        <Areas blocks={marks.cuts} view={shown} width={width} kind="cut" />
       </Seekable>
       <Tools blocks={marks.tools} view={shown} width={width} onChoose={onChoose} />
       <EventMarks marks={marks.events} view={shown} width={width} onSeek={(ms) => clock.seek(ms)} />
