@@ -103,3 +103,8 @@ def test_nothing_names_a_package_registry() -> None:
 
 def _locks(part: str) -> list[Path]:
     return [*(REPOSITORY / part).rglob("package-lock.json")]
+
+
+def test_the_web_app_says_what_every_metric_means() -> None:
+    words = (REPOSITORY / "ui" / "src" / "lib" / "metric-docs.ts").read_text()
+    assert {name for name in METRICS if f'"{name}"' not in words} == set()

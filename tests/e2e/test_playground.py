@@ -74,7 +74,6 @@ async def test_a_new_user_talks_in_the_playground_and_listens_to_the_recording(
         session_id = page.url.rstrip("/").split("/")[-1].split("?")[0]
         trace = await voxgate.finished_session(session_id)
         await _plays_everything(page, trace)
-        await picture(page, "session")
         await _kept_the_sound(voxgate, session_id, spoken_question)
 
 

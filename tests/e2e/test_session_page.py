@@ -20,6 +20,7 @@ from playwright.async_api import Page, expect
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.clients.conftest import Voice
+from tests.e2e.axe import violations
 from tests.e2e.calls import support_call
 from tests.e2e.conftest import OpenPage
 from tests.e2e.test_playground import picture
@@ -86,8 +87,10 @@ async def test_a_call_is_sought_played_and_jumped_through(
         await _seeks_where_it_is_clicked(page, trace)
         await _jumps(page, trace)
         await _loops_a_turn(page)
+        assert await violations(page) == []
         await picture(page, "session")
         await page.emulate_media(color_scheme="light")
+        assert await violations(page) == []
         await picture(page, "session-light")
         # What was written into words, results and settings stands there and was not run.
         assert await page.title() != "owned"
@@ -166,6 +169,7 @@ async def test_a_score_by_key_and_a_comment_are_there_after_loading_again(
         await expect(page.get_by_test_id("score")).to_have_count(4, timeout=LONG_MS)
         await expect(page.get_by_test_id("scores")).to_contain_text("Here <b>it</b> waits too long. 5")
         await expect(page.get_by_test_id("rate-4")).to_have_attribute("aria-pressed", "true")
+        assert await violations(page) == []
         await picture(page, "session-scores")
     scores = (await voxgate.request("GET", f"/api/sessions/{trace['id']}/scores"))["items"]
     assert {(score["name"], score["value"], score["label"]) for score in scores} == {
@@ -230,6 +234,7 @@ async def test_a_running_call_is_seen_heard_and_ended(voxgate: Voxgate, open_pag
         await page.wait_for_function(loud, timeout=LONG_MS)
         moved = "() => !/^0:00/.test(document.querySelector('[data-testid=time]').textContent)"
         await page.wait_for_function(moved, timeout=LONG_MS)
+        await picture(page, "session-live")
         await page.get_by_test_id("end-call").click()
         await page.get_by_test_id("confirm-end").click()
         await call.wait_closed()
