@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import aiohttp
 import pytest
 from playwright.async_api import Page, Request, expect
 from websockets.asyncio.client import connect
@@ -70,6 +71,22 @@ async def test_a_new_call_appears_by_itself_and_nothing_leaves_the_origin(
             assert await page.get_by_test_id("session-row").first.get_attribute("data-id") == session_id
         await expect(row.get_by_test_id("status")).to_contain_text("complete", timeout=SLOW_MS)
     assert elsewhere == []
+
+
+async def test_the_browser_is_told_to_take_nothing_from_elsewhere(voxgate: Voxgate) -> None:
+    async with aiohttp.ClientSession() as http:
+        async with http.get(voxgate.url) as page:
+            text = await page.text()
+        script = re.search(r'src="(/assets/[^"]+\.js)"', text)
+        assert script is not None
+        async with http.get(voxgate.url + script[1]) as asset:
+            assert asset.headers["content-security-policy"] == page.headers["content-security-policy"]
+    policy = dict(rule.split(" ", 1) for rule in page.headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'self'"
+    assert policy["frame-ancestors"] == policy["object-src"] == policy["base-uri"] == "'none'"
+    words = {word for rule in policy.values() for word in rule.split()}
+    assert words <= {"'self'", "'none'", "blob:", "data:"}
+    assert "<script>" not in text
 
 
 async def test_a_script_in_a_title_a_tag_or_a_transcript_is_shown_and_not_run(

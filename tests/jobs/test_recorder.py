@@ -207,6 +207,12 @@ def test_the_mix_lies_on_the_calls_clock_with_the_user_left_and_the_heard_right(
     assert [len(peaks[name]) for name in ("user", "assistant", "heard")] == [expected] * 3
     assert sum(value > 0 for value in peaks["heard"]) in (12, 13, 14)
     assert max(peaks["heard"]) == pytest.approx(np.abs(right).max() / 32768, abs=0.001)
+    [listed] = bench.store.list_sessions()[0]
+    for name, lane in (("user", peaks["user"]), ("assistant", peaks["heard"])):
+        loud = [at * 60 / expected for at, value in enumerate(lane) if value > 0.01]
+        drawn = [at for at, digit in enumerate(listed["wave"][name]) if digit != "0"]
+        assert len(listed["wave"][name]) == 60
+        assert (drawn[0], drawn[-1]) == (pytest.approx(loud[0], abs=3), pytest.approx(loud[-1], abs=3))
 
 
 def test_g711_is_stored_as_pcm_at_eight_kilohertz(bench: Bench) -> None:

@@ -210,6 +210,16 @@ const TITLES = [
   ],
 ];
 
+/** Two people who talk in turn, in sixty digits each. */
+function wave(index) {
+  const lane = (mine) =>
+    Array.from({ length: 60 }, (_, at) => {
+      const turn = Math.floor((at + index) / (3 + (index % 5)));
+      return turn % 2 === mine ? (3 + ((at * 7 + index * 5) % 13)).toString(16) : "0";
+    }).join("");
+  return { user: lane(0), assistant: lane(1) };
+}
+
 export function summary(index, nowMs = Date.now()) {
   const [title, project, model, provider, status] = TITLES[index % TITLES.length];
   const agoS = index * index * 97 + index * 41 + 12;
@@ -230,6 +240,10 @@ export function summary(index, nowMs = Date.now()) {
     metrics: status === "failed" ? {} : { ...METRICS, v2v_p50: 640 + ((index * 173) % 900) },
     errors: index === 0 ? 1 : status === "failed" ? 2 : 0,
     credential_id: null,
+    tools: index % 3 ? [] : ["get_order_status"],
+    scores: {},
+    excerpt: null,
+    wave: status === "live" ? null : wave(index),
   };
 }
 

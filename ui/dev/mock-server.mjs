@@ -43,6 +43,59 @@ function list(response, query) {
   json(response, { items: found.slice(from, from + PAGE), next_cursor: next });
 }
 
+/** What the list and the overview ask for beside the sessions themselves. */
+const AROUND = {
+  "/api/views": () => ({ items: [] }),
+  "/api/sessions/fields": () => ({ items: [], aliases: {} }),
+  "/api/sessions/facets": () => ({ sessions: 0, complete: true, facets: {} }),
+  "/api/stats": stats,
+};
+
+function figures(sessions) {
+  const sum = (name) => sessions.reduce((total, one) => total + (one[name] ?? 0), 0);
+  const failed = sessions.filter((one) => one.errors > 0).length;
+  const some = sessions.length > 0;
+  return {
+    calls: sessions.length,
+    live: 0,
+    failed,
+    with_errors: failed,
+    errors: sum("errors"),
+    duration_ms: sum("duration_ms"),
+    cost_usd: sum("cost_usd"),
+    priced: sessions.length,
+    turns: sum("turns"),
+    interruptions: sum("interruptions"),
+    with_tools: sessions.length,
+    with_failed_tools: 0,
+    v2v: { p50: some ? 780 : null, p95: some ? 1400 : null },
+    first_audio: { p50: some ? 350 : null, p95: some ? 600 : null },
+  };
+}
+
+function stats(query) {
+  const [start, end] = ["start", "end"].map((name) => Date.parse(query.get(name)));
+  const stepMs = (end - start) / 24;
+  const between = (from, to) =>
+    all().filter((one) => Date.parse(one.started_at) >= from && Date.parse(one.started_at) < to);
+  const models = [...new Set(all().map((one) => one.model))];
+  const iso = (ms) => new Date(ms).toISOString();
+  return {
+    start: iso(start),
+    end: iso(end),
+    bucket_seconds: stepMs / 1000,
+    total: figures(between(start, end)),
+    buckets: Array.from({ length: 24 }, (_, at) => ({
+      start: iso(start + at * stepMs),
+      ...figures(between(start + at * stepMs, start + (at + 1) * stepMs)),
+    })),
+    groups: models.map((value) => ({
+      value,
+      ...figures(between(start, end).filter((one) => one.model === value)),
+    })),
+  };
+}
+
 function projects(response) {
   const names = [...new Set(all().map((one) => one.project))];
   const items = names.map((name) => ({ name, sessions: all().filter((one) => one.project === name).length }));
@@ -168,6 +221,7 @@ createServer((request, response) => {
   if (pathname === "/api/me") return json(response, { name: "admin", role: "admin", project: null });
   if (pathname === "/api/logout") return logout(response);
   if (pathname === "/api/projects") return projects(response);
+  if (AROUND[pathname]) return json(response, AROUND[pathname](searchParams));
   if (pathname === "/api/models")
     return json(response, {
       items: [

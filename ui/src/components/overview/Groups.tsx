@@ -28,7 +28,7 @@ function Line({ figures, most }: { figures: Figures; most: number }) {
         <span className="share" aria-hidden="true">
           <span style={{ width: `${(100 * figures.calls) / Math.max(1, most)}%` }} />
         </span>
-        {count(figures.calls)}
+        <span className="share-number">{count(figures.calls)}</span>
       </td>
       {FIGURES.slice(1).map((figure) => (
         <td key={figure.id} className="figure">
