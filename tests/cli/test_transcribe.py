@@ -136,4 +136,18 @@ async def test_calls_get_their_words_by_themselves_and_when_asked_for(tmp_path: 
                 assert done.line == f"{other} 1 utterance"
                 found = await gateway.request("GET", '/api/sessions?q="said in"')
                 assert {item["id"] for item in found["items"]} == {session_id, other}
+
+                # The log can be taken elsewhere, with the words in it.
+                asked = len(server.asked)
+                log = await gateway.request("GET", f"/api/sessions/{session_id}/events")
+                (tmp_path / "own.jsonl").write_bytes(log)
+                await gateway.request("DELETE", f"/api/sessions/{session_id}")
+                done = await asyncio.to_thread(
+                    run_here, gateway, "sessions", "import", str(tmp_path / "own.jsonl")
+                )
+                assert done.status == 0
+                assert "older" not in done.output
+                again = await with_words(gateway, session_id)
+                assert again["title"] == trace["title"]
+                assert len(server.asked) == asked
     assert KEY not in "".join(gateway.output)

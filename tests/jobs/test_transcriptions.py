@@ -579,3 +579,17 @@ def test_a_mark_whose_last_line_was_cut_off_takes_more_lines(tmp_path: Path) -> 
     assert [fact["item_id"] for fact in mark.facts] == ["u0", "u1", "u2"]
     mark.done()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_answers_for_a_call_that_is_begun_again_are_dropped(bench: Wordless, server: Transcribing) -> None:
+    server.hold.clear()
+    call(bench)
+    wait_for(lambda: len(server.asked) == 2, bench.recorder.step)
+    bench.transcriptions.forget("sess_1")
+    assert bench.marks == []
+    bench.transcriptions.add("sess_1")
+    server.hold.set()
+    row = bench.words()
+    assert row["data"]["transcription"]["items"] == 2
+    assert len(server.asked) == 4
+    assert len(bench.blob("sess_1", LATER).splitlines()) == 2

@@ -19,6 +19,8 @@ _LONGEST_CALL_SECONDS: Final = 2 * 3600
 """A number without a unit counts as seconds, unless the call would take longer than providers let it."""
 _DAY_NS: Final = 86_400 * 10**9
 _JITTER_NS: Final = 10**9
+_ROUNDED_NS: Final = 10_000
+"""So little is no order: what came after a call bears the rounded time of its end."""
 _STEP_NS: Final = 20 * 10**6
 _LARGEST_NS: Final = 10**17
 
@@ -96,7 +98,7 @@ class Clock:
             self._go_back(value)
         self._last = max(value, self._last)
         t_ns = min(int(value - self._base), _LARGEST_NS)
-        if t_ns < self._now:
+        if t_ns < self._now - _ROUNDED_NS:
             self.reordered += 1
         self._now = max(self._now, t_ns)
 
