@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -48,7 +48,7 @@ from voxgate.recording import eventlog
 from voxgate.recording.eventlog import EventLogBuilder
 from voxgate.recording.reading import read_lines
 from voxgate.recording.wirelog import CLIENT, FACT, LOCK_NAME, MAGIC, RECORD, SERVER, SUFFIX, WireLogReader
-from voxgate.store import FolderBlobs, Store
+from voxgate.store import WATCHED, Change, FolderBlobs, Store
 from voxgate.traces import TraceBuilder
 
 _WRITTEN_EVERY_NS: Final = 80_000_000
@@ -73,6 +73,8 @@ _STAGES: Final[list[tuple[str, Any, str]]] = [
     ("files", FolderBlobs, "append"),
     ("files", FolderBlobs, "open"),
     ("database", Store, "save_trace"),
+    ("database: changes", Store, "save_changes"),
+    ("database: lists", Store, "save_counts"),
     ("spans", recording_module.SessionRecording, "refresh"),
     ("finish", recording_module.SessionRecording, "advance"),
     ("finish: sync", FolderBlobs, "sync"),
@@ -195,6 +197,9 @@ class Stages:
 class House:
     """A data folder with wire logs and a recorder for them."""
 
+    watched = 0
+    """How many of the calls somebody watches."""
+
     def __init__(self, folder: Path) -> None:
         self.worker = folder / "wire" / "worker_1"
         self.worker.mkdir(parents=True)
@@ -279,16 +284,30 @@ def _has(folder: Path, suffix: str) -> bool:
 class Behind:
     """How late what was written is in the event log, and in the trace that the store has."""
 
-    def __init__(self, house: House, calls: int) -> None:
+    def __init__(self, house: House, calls: int, watched: int) -> None:
         self._house = house
+        self._watched = range(watched)
         self._unread: list[deque[tuple[int, float]]] = [deque() for _ in range(calls)]
         self._unsaved: list[deque[tuple[int, float]]] = [deque() for _ in range(calls)]
         self._sizes = [len(MAGIC)] * calls
         self._numbers = {house.path(number): number for number in range(calls)}
         self.event_log_ms: list[float] = []
         self.trace_ms: list[float] = []
-        save = house.store.save_trace
-        house.store.save_trace = self._noting(save)  # type: ignore[method-assign]
+        self.watched_ms: list[float] = []
+        store = house.store
+        store.refresh_leases([(WATCHED, session_id(number)) for number in self._watched], 24 * 3600)
+        save, change = store.save_trace, store.save_changes
+
+        def save_trace(row: dict[str, Any], *rest: Any, **how: Any) -> None:
+            save(row, *rest, **how)
+            self._saved(row["id"])
+
+        def save_changes(changes: Sequence[Change]) -> None:
+            change(changes)
+            for one in changes:
+                self._saved(one.session_id)
+
+        store.save_trace, store.save_changes = save_trace, save_changes  # type: ignore[method-assign]
 
     def wrote(self, number: int, size: int, passed: float) -> None:
         """So many bytes, the first of which passed the wire then."""
@@ -301,15 +320,11 @@ class Behind:
         for path, one in self._house.recorder._recordings.items():  # noqa: SLF001 - it tells nobody
             self._take(self._unread[self._numbers[path]], one._reader.offset, now, self.event_log_ms)  # noqa: SLF001
 
-    def _noting(self, save: Callable[..., None]) -> Callable[..., None]:
-        def save_trace(row: dict[str, Any], *rest: Any) -> None:
-            save(row, *rest)
-            path = self._house.path(int(row["id"].removeprefix("sess_")))
-            one = self._house.recorder._recordings[path]  # noqa: SLF001
-            unsaved = self._unsaved[self._numbers[path]]
-            self._take(unsaved, one._reader.offset, time.perf_counter(), self.trace_ms)  # noqa: SLF001
-
-        return save_trace
+    def _saved(self, saved_id: str) -> None:
+        path = self._house.path(int(saved_id.removeprefix("sess_")))
+        one, number = self._house.recorder._recordings[path], self._numbers[path]  # noqa: SLF001
+        lags = self.watched_ms if number in self._watched else self.trace_ms
+        self._take(self._unsaved[number], one._reader.offset, time.perf_counter(), lags)  # noqa: SLF001
 
     @staticmethod
     def _take(waiting: deque[tuple[int, float]], offset: int, now: float, lags: list[float]) -> None:
@@ -317,10 +332,12 @@ class Behind:
             lags.append((now - waiting.popleft()[1]) * 1000)
 
     def lags(self) -> Lags:
-        return {
-            "event log": _percentiles(self.event_log_ms),
-            "trace in the store": _percentiles(self.trace_ms),
+        found = {
+            "event log": self.event_log_ms,
+            "trace in the store": self.trace_ms,
+            "trace that somebody watches": self.watched_ms,
         }
+        return {name: _percentiles(values) for name, values in found.items() if values}
 
 
 def _percentiles(values: list[float]) -> list[float]:
@@ -330,7 +347,7 @@ def _percentiles(values: list[float]) -> list[float]:
 
 def live(house: House, calls: int, seconds: float, codec: Codec) -> tuple[float, Lags]:
     """Writes what is due, without counting that, and lets the recorder have its turns."""
-    behind = Behind(house, calls)
+    behind = Behind(house, calls, house.watched)
     with ExitStack() as stack:
         kept = stack.enter_context(tempfile.TemporaryFile())
         plan = _writes(kept, calls, seconds, codec)
@@ -378,6 +395,7 @@ def measure(options: argparse.Namespace, *, by_stage: bool) -> Outcome:
     stages = Stages()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         house = House(Path(folder))
+        house.watched = options.watched
         getattr(process_module, "collect_rarely", lambda: None)()
         memory = {"before": _memory_kb()}
         run = _MODES[options.mode]
@@ -461,6 +479,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--calls", type=int, default=100, help="how many calls [100]")
     parser.add_argument("--seconds", type=float, default=18.0, help="how long each lasts [18]")
     parser.add_argument("--codec", choices=["pcm", "pcmu"], default="pcm", help="[pcm]")
+    parser.add_argument(
+        "--watched", type=int, default=5, help="how many of the calls somebody watches, with live [5]"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="medians of so many [3]")
     parser.add_argument(
         "--folder", type=Path, help="where the data folder is made [the system's for temporary files]"

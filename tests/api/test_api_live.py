@@ -15,8 +15,20 @@ import uvicorn
 
 from tests.api.world import ADMIN_KEY, World
 from voxgate.api import live
+from voxgate.store import WATCHED, Change
 
 SECONDS = 60
+NEW_SPAN = {
+    "parent_id": None,
+    "name": "response",
+    "end_ms": None,
+    "status": "in_progress",
+    "error": None,
+    "input": None,
+    "usage": None,
+    "cost_usd": None,
+    "metrics": {},
+}
 
 
 @pytest.fixture
@@ -69,6 +81,84 @@ def test_a_live_trace_is_sent_at_once_after_each_change_and_to_the_end(world: Wo
         assert (name, trace["status"]) == ("trace", "complete")
         assert next_event(response) == ("end", {"id": "sess_1", "status": "complete"})
         assert response.read() == b""
+
+
+def test_changes_are_sent_as_what_is_new_and_add_up_to_the_session(world: World, port: int) -> None:
+    clip = {"id": "att_1", "name": "user", "content_type": "audio/wav", "duration_ms": 1.0}
+    span = {
+        "id": "span_1",
+        "type": "response",
+        "start_ms": 0.0,
+        "output": {"transcript": "one"},
+        "position": 1,
+    }
+    data = {"metrics": {"turns": 1}, "events": [], "errors": [], "messages": 3}
+    world.add_session(status="live", turns=0, data=data)
+    counts = {"duration_ms": 50.0, "turns": 1, "interruptions": 0, "cost_usd": None, "title": "one"}
+    with stream(port, "/api/sessions/sess_1/stream?changes=true") as response:
+        name, trace = next_event(response)
+        assert (name, trace["turns"], trace["spans"]) == ("trace", 0, [])
+        body = {
+            "row": {"turns": 1},
+            "data": {"messages": 4},
+            "spans": [{**NEW_SPAN, **span, "attachments": [clip]}],
+        }
+        world.store.save_changes([Change("sess_1", counts, body)])
+        name, change = next_event(response)
+        assert name == "change"
+        assert change["id"] == "sess_1"
+        assert change["session"] == {"turns": 1, "messages": 4, "events_count": 4}
+        assert change["spans"][0]["attachments"][0]["url"] == "/api/sessions/sess_1/attachments/att_1"
+        first = change["spans"][0]
+        more = {
+            "spans": [{"id": "span_1", "output": {"transcript": "one two"}}],
+            "added": {"events": [{"t_ms": 1}]},
+        }
+        world.store.save_changes([Change("sess_1", counts, more)])
+        world.store.save_changes([Change("sess_1", counts, {"gone": ["span_1"]})])
+        _, change = next_event(response)
+        assert change["spans"] == [{"id": "span_1", "output": {"transcript": "one two"}}]
+        assert change["added"] == {"events": [{"t_ms": 1}]}
+        assert next_event(response)[1]["removed"] == ["span_1"]
+        shown = world.client().get("/api/sessions/sess_1").json()
+        assert (shown["turns"], shown["events_count"], shown["spans"]) == (1, 4, [])
+        assert shown["events"] == [{"t_ms": 1}]
+        assert first["position"] == 1
+        world.store.save_trace({"id": "sess_1", "status": "complete"}, [span])
+        name, trace = next_event(response)
+        assert (name, trace["status"]) == ("trace", "complete")
+        assert next_event(response)[0] == "end"
+
+
+def test_who_does_not_ask_for_changes_gets_the_whole_each_time(world: World, port: int) -> None:
+    world.add_session(status="live", turns=0)
+    counts = {"duration_ms": 50.0, "turns": 1, "interruptions": 0, "cost_usd": None, "title": "one"}
+    with stream(port, "/api/sessions/sess_1/stream") as response:
+        next_event(response)
+        world.store.save_changes([Change("sess_1", counts, {"row": {"turns": 1}})])
+        name, trace = next_event(response)
+        assert (name, trace["turns"]) == ("trace", 1)
+
+
+def test_what_cannot_be_told_as_a_change_comes_as_a_whole(world: World, port: int) -> None:
+    world.add_session(status="live")
+    with stream(port, "/api/sessions/sess_1/stream?changes=true") as response:
+        next_event(response)
+        world.store.edit_tags(["sess_1"], ["vip"], [])
+        name, trace = next_event(response)
+        assert (name, trace["tags"]) == ("trace", ["vip"])
+
+
+@pytest.mark.parametrize("path", ["/api/sessions/sess_1/stream", "/api/sessions/sess_1"])
+def test_who_looks_at_a_running_session_is_known_to_the_recorder(world: World, port: int, path: str) -> None:
+    world.add_session(status="live")
+    world.add_session("sess_2", status="live")
+    with stream(port, path) as response:
+        response.readline()
+        deadline = time.monotonic() + SECONDS
+        while world.store.lease_holders(WATCHED) != {"sess_1"}:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def test_the_stream_has_what_the_session_has(world: World, port: int) -> None:
@@ -126,6 +216,24 @@ def test_the_list_of_sessions_is_sent_when_it_changes(
         world.add_session("sess_2")
         _, page = next_event(response)
         assert [item["id"] for item in page["items"]] == ["sess_2", "sess_1"]
+
+
+def test_of_a_list_only_what_changed_is_sent(
+    world: World, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live._Watching, "poll_seconds", 0.02)
+    world.add_session("sess_1", status="live", turns=0)
+    world.add_session("sess_2", status="live", turns=0)
+    with stream(port, "/api/stream/sessions?changes=true") as response:
+        assert next_event(response)[0] == "sessions"
+        world.store.save_counts([{"id": "sess_1", "duration_ms": 5.0, "turns": 1}])
+        assert next_event(response) == (
+            "change",
+            {"items": [{"id": "sess_1", "duration_ms": 5.0, "turns": 1}]},
+        )
+        world.add_session("sess_3", status="live")
+        name, page = next_event(response)
+        assert (name, len(page["items"])) == ("sessions", 3)
 
 
 def test_a_wrong_filter_is_refused_before_the_stream_begins(port: int) -> None:

@@ -127,6 +127,7 @@ def test_a_session_comes_with_its_spans_and_the_places_of_its_clips(world: World
     assert trace["tracks"] == {"user": {"rate": 8000, "channels": 1, "bytes": 2}}
     assert trace["metrics"] == {}
     (span,) = trace["spans"]
+    assert span.pop("position") == 0
     assert span.pop("attachments") == [
         {
             "id": "att_1",

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.jobs.test_recorder import Bench, begin, end, say, wait_for
+from tests.jobs.recorded import Bench, begin, end, say, wait_for
 from tests.traces.calls import b64
 
 from voxgate.core.patterns import BUILT_IN

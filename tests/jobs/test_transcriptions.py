@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.jobs.test_recorder import Bench, begin, end, say, wait_for
+from tests.jobs.recorded import Bench, begin, end, say, wait_for
 from tests.traces.calls import b64
 from tests.transcription import KEY, Asked, Reply, Transcribing, transcribing_server, words_by_length
 

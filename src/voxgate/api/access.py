@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from voxgate.api.archive import Archive
+from voxgate.api.watches import Watches
 from voxgate.auth.keys import ApiKey, KeyRing
 from voxgate.auth.web import COOKIE, CSRF_HEADER, WebSignIn, check_own_page
 from voxgate.core.errors import Forbidden, Unauthenticated
@@ -58,6 +59,10 @@ class Control:
     # One encoding at a time in a worker: the others wait without taking a thread, and find it done.
     encoding: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     importing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    watches: Watches = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "watches", Watches(self.store))  # as it is done in frozen classes
 
 
 def control_of(request: Request) -> Control:

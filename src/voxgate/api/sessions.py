@@ -111,6 +111,8 @@ def get_session(
 ) -> dict[str, Any]:
     """A session with its spans in the order of their start."""
     row = find_session(control, key, session_id, with_spans=True)
+    if row["status"] == "live":
+        control.watches.look_at(row["id"])
     shown = {"items": row["data"].get("items") or []} if items else {}
     return trace_of(control, row) | shown
 

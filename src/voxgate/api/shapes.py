@@ -244,6 +244,7 @@ class Span(_Answer):
     cost_usd: float | None
     metrics: dict[str, Any]
     attachments: list[Attachment]
+    position: int = Field(default=0, description="Its place among spans that start together.")
 
 
 class Recorded(_Answer):
@@ -459,7 +460,21 @@ def trace_shape(row: Mapping[str, Any]) -> dict[str, Any]:
     return data | session_shape(row) | known | {"spans": spans}
 
 
+def change_shape(session_id: str, change: Mapping[str, Any]) -> dict[str, Any]:
+    """What became of a trace that `trace_shape` shows: its fields that are others, what came to the ends of
+    its lists, spans or their fields, and ids of spans that are no more."""
+    session = {**change.get("data", {}), **change.get("row", {})}
+    if "messages" in session:
+        session["events_count"] = session["messages"]
+    spans = [_span_shape(session_id, span) for span in change.get("spans", [])]
+    added, removed = change.get("added", {}), change.get("gone", [])
+    return {"id": session_id, "session": session, "added": added, "spans": spans, "removed": removed}
+
+
 def _span_shape(session_id: str, span: Mapping[str, Any]) -> dict[str, Any]:
+    """Also of some of its fields."""
+    if "attachments" not in span:
+        return dict(span)
     base = f"/api/sessions/{session_id}/attachments"
     attachments = [
         {key: value for key, value in each.items() if value is not None} | {"url": f"{base}/{each['id']}"}

@@ -26,6 +26,7 @@ from voxgate.jobs.retention import Retention
 from voxgate.jobs.shares import WHOLE, Share
 from voxgate.jobs.sharing import Sharing
 from voxgate.jobs.transcriptions import Transcriptions
+from voxgate.jobs.watching import Watching
 from voxgate.recording.wirelog import LOCK_NAME, remove_left_folders, wire_logs, writer_is_alive
 from voxgate.store import Blobs, Store
 
@@ -51,6 +52,7 @@ _MOST_BEHIND: Final = 8
 memory, and a recorder that is killed begins these few again and not hundreds."""
 _PORTIONS_PER_STEP: Final = 4
 """So many portions of one session in a row; then the others have their turn."""
+_BETWEEN_WATCHED: Final = 16
 
 DRAIN_SECONDS: Final = 5.0
 """What is not finished then is finished by the next recorder."""
@@ -101,6 +103,7 @@ class Recorder:
         self._on_finished = on_finished
         self._sharing = sharing
         self._next_find = 0.0
+        self._watching = Watching(store)
 
     def run(self, stop: threading.Event, at_once: threading.Event) -> None:
         """Records until `stop`, then finishes what has ended, unless `at_once` is set. Only one recorder
@@ -119,13 +122,24 @@ class Recorder:
         """Does a bounded piece of what there is to do; whether there was anything."""
         self._find()
         self._tidy()
+        self._watching.step(self._recordings.values())
         busy = False
         now = time.monotonic()
-        for path, recording in list(self._recordings.items()):
-            if not recording.rests(now):
+        for number, (path, recording) in enumerate(list(self._recordings.items())):
+            if number % _BETWEEN_WATCHED == 0:
+                busy = self._advance_watched() or busy
+            if path in self._recordings and not recording.rests(now):
                 busy = self._advance(path) or busy
         # A little of what has time: each of them does a bounded piece, and the first that has one.
         return any(work.step() for work in self._beside) or busy
+
+    def _advance_watched(self) -> bool:
+        """Calls that somebody looks at do not wait for all the others."""
+        now, busy = time.monotonic(), False
+        for recording in self._watching.watched:
+            if recording.path in self._recordings and not recording.rests(now):
+                busy = self._advance(recording.path) or busy
+        return busy
 
     def _find(self) -> None:
         """New logs; at once where one was finished, since others may wait for its place."""
@@ -231,6 +245,7 @@ class Recorder:
         deadline = time.monotonic() + DRAIN_SECONDS
         while time.monotonic() < deadline and not at_once.is_set():
             may_grow = any(writer_is_alive(lock) for lock in locks)
+            self._next_find = 0.0  # what a writer began just before its end
             busy = self.step()
             if not may_grow and not any(path.parent in folders for path in self._recordings):
                 return

@@ -17,26 +17,20 @@ from typing import Final
 from voxgate.core.errors import StoreUnavailable
 from voxgate.core.scheduling import step_aside
 from voxgate.jobs.closing import close_trace, row_of
+from voxgate.jobs.live import LiveTrace
 from voxgate.jobs.redaction import Redaction, Redactions
 from voxgate.jobs.tracks import TrackWriter
 from voxgate.recording.eventlog import EventLogBuilder
 from voxgate.recording.wirelog import WireLogReader, WireRecord, writer_is_alive
 from voxgate.store import Blobs, Store
 from voxgate.traces import AudioChunk, Event, Trace, TraceBuilder
-from voxgate.traces.changes import span_json
 from voxgate.traces.events import Json
 
-_REFRESH_SECONDS: Final = 0.25
-_REFRESH_SHARE: Final = 20
-"""A save that took long is repeated later: saving the running calls takes at most a twentieth of the time."""
-_SOUND_REFRESH: Final = 4
-"""So many times as long where there is nothing new but the length of the sound."""
 _CATCHING_UP_SECONDS: Final = 2.0
 """A call of which much is there when it is begun is mostly over: the final trace will do."""
 _ALIVE_SECONDS: Final = 0.5
 _SYNC_SECONDS: Final = 0.05
 """How often it looks whether what is on its way has been stored."""
-_MOST_SAVE_PAUSE: Final = 30.0
 
 _RECORDS_ASIDE: Final = 8
 """After so many records others may have the core: reading them takes less than 0.2 ms. Calls come first; that
@@ -49,6 +43,7 @@ _SMALL_BYTES: Final = 64 << 10
 _GATHER_SECONDS: Final = 0.12
 """A call whose log was read to its end is left alone so long: opening files for each message would cost more
 than the message."""
+_WATCHED_GATHER_SECONDS: Final = 0.03
 
 logger = logging.getLogger(__name__)
 
@@ -77,14 +72,12 @@ class SessionRecording:
         self._tracks = TrackWriter(blobs, self._prefix, self._builder.layout)
         self._size = -1
         self._next_look = 0.0
-        self._changed = True
-        self._sounded = False
-        """Whether there is more than what was saved: anything else, or sound."""
-        self._saved: dict[str, Json] = {}
-        """The spans as the store has them."""
-        self._next_save = time.monotonic() + _CATCHING_UP_SECONDS if self.behind else 0.0
-        self._next_sound_save = self._next_save
-        self._failed_saves = 0
+        self._gather_seconds = _GATHER_SECONDS
+        self._live = LiveTrace(store, self.session_id)
+        if self.behind:
+            self._live.rest(_CATCHING_UP_SECONDS)
+        self._next_step = 0.0
+        """Of finishing."""
         self._next_alive_check = 0.0
         self._finishing: Iterator[None] | None = None
         self._redactions = redactions
@@ -116,7 +109,7 @@ class SessionRecording:
             return False
         if self._finishing is not None:
             self.finished = next(self._finishing, self) is self
-            return self.finished or time.monotonic() >= self._next_save
+            return self.finished or time.monotonic() >= self._next_step
         if self._read():
             return True
         if self._reader.closed or self._is_abandoned():
@@ -130,7 +123,7 @@ class SessionRecording:
             return False
         size = self.path.stat().st_size
         if size == self._size:
-            self._next_look = now + _GATHER_SECONDS
+            self._next_look = now + self._gather_seconds
             return False
         before = self._reader.offset
         records = self._reader.read(_PORTION_BYTES)
@@ -142,7 +135,7 @@ class SessionRecording:
         caught_up = left <= _SMALL_BYTES and not self._reader.closed
         self.behind = left > _BEHIND_BYTES or (self.behind and not caught_up)
         if self._reader.offset - before < _SMALL_BYTES and not self._reader.closed:
-            self._next_look, self._catches_up = now + _GATHER_SECONDS, False
+            self._next_look, self._catches_up = now + self._gather_seconds, False
         self._take(records)
         return True
 
@@ -155,12 +148,12 @@ class SessionRecording:
                 lines.append(line)
                 chunks += feed(event)
                 if event.sound is None:
-                    self._changed = True
+                    self._live.changed = True
                     if self._redactions is not None:
                         self._heed(event, self._redactions)
             if not self.behind and number % _RECORDS_ASIDE == 0:
                 step_aside()
-        self._sounded = self._sounded or bool(chunks)
+        self._live.sounded = self._live.sounded or bool(chunks)
         self._blobs.append(f"{self._prefix}/events.jsonl", b"".join(lines))
         self._tracks.write(chunks)
 
@@ -188,52 +181,33 @@ class SessionRecording:
         return not self._read()
 
     def refresh(self, running: int = 1) -> None:
-        """Saves the trace of a running call if it changed and the last save is long enough ago, for one of so
-        many that run. Where only its sound went on, that may take longer. A trace does not go back: one that
-        is begun again stays as it is until as much was read."""
-        if self._finishing is not None or self._catches_up or not (self._changed or self._sounded):
-            return
-        now = time.monotonic()
-        if now >= (self._next_save if self._changed else self._next_sound_save):
-            saved = self._save(self._snapshot, running)
-            self._changed, self._sounded = not saved, False
+        """Saves what is new of a running call, for one of so many that run. A trace does not go back: one
+        that is begun again stays as it is until as much was read."""
+        if self._finishing is None and not self._catches_up and self._live.refresh(self._snapshot, running):
             step_aside()
 
-    def _save(self, build: Callable[[], Trace], running: int = 1) -> bool:
-        """Whether the store took it. A store that fails, such as a database that is away, must not cost the
-        recording: the wire log stays, and it is tried again."""
-        started = time.monotonic()
-        trace = build()
-        spans = {span.id: span_json(span) for span in trace.spans}
-        unchanged = {key for key, span in spans.items() if self._saved.get(key) == span}
-        try:
-            self._store.save_trace(row_of(trace), list(spans.values()), unchanged)
-        except Exception as error:  # noqa: BLE001 - whatever the database's driver raises; tried again later
-            self._failed_saves, self._saved = self._failed_saves + 1, {}
-            pause = min(_MOST_SAVE_PAUSE, 0.5 * 2**self._failed_saves)
-            self._next_save = self._next_sound_save = time.monotonic() + pause
-            logger.warning("session %s was not saved (again in %g s): %s", self.session_id, pause, error)
-            return False
-        self._failed_saves, self._saved = 0, spans
-        now = time.monotonic()
-        pause = (now - started) * _REFRESH_SHARE * running
-        self._next_save = now + max(_REFRESH_SECONDS, pause)
-        self._next_sound_save = now + _SOUND_REFRESH * max(_REFRESH_SECONDS, pause)
-        return True
+    def watch(self, is_watched: bool) -> None:
+        """Whether somebody looks at it: then it is read, and saved, as soon as something is new."""
+        self._gather_seconds = _WATCHED_GATHER_SECONDS if is_watched else _GATHER_SECONDS
+        self._live.watch(is_watched)
+
+    def counts(self) -> Json | None:
+        """What lists show of a call that runs; None if the store has that."""
+        return self._live.counts(self._builder.counts()) if self._finishing is None else None
 
     # At the end
 
     def _finish(self) -> Iterator[None]:
         """One step at a time: tracks, everything on the disk, the final trace, and only then the wire log.
         So a session that is shown as complete has all its sound."""
-        self._next_save = 0.0
         self._tracks.finish()
         trace, _ = yield from close_trace(self._builder, self._blobs, self._prefix, self._redaction)
         for key in self._blobs.unsynced(f"{self._prefix}/"):
             yield from self._sync(key)
-        self._saved = {}  # the final trace is written as a whole
-        while not self._save(lambda: trace):
-            while time.monotonic() < self._next_save:
+        self._live.forget_saved()  # the final trace is written as a whole
+        while not self._live.save(trace):
+            self._next_step = self._live.next_save
+            while time.monotonic() < self._next_step:
                 yield
         self._on_finished(self.session_id)
         self.path.unlink(missing_ok=True)
@@ -241,7 +215,7 @@ class SessionRecording:
     def _sync(self, key: str) -> Iterator[None]:
         """Meanwhile there is nothing to read, and others need not wait for this one."""
         while not self._blobs.sync(key):
-            self.behind, self._next_save = False, time.monotonic() + _SYNC_SECONDS
+            self.behind, self._next_step = False, time.monotonic() + _SYNC_SECONDS
             yield
         yield
 

@@ -39,7 +39,7 @@ class ChangeRows:
     _database: Database
 
     def save_changes(self, changes: Sequence[Change]) -> None:
-        """Of sessions that are live; those of others are passed over."""
+        """At most one of each session. Of sessions that are live; those of others are passed over."""
         rows = [{"its_id": one.session_id, "its_body": to_json(one.body), **one.row} for one in changes]
         if rows:
             with self._database.writing() as connection:

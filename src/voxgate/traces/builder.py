@@ -56,6 +56,10 @@ class TraceBuilder:
             self.session.mark(event, "unreadable", "warning", side=event.dir, bytes=len(event.raw or b""))
         return chunks
 
+    def counts(self) -> Json:
+        """What of the trace's summary is known without putting it together."""
+        return {"duration_ms": round(self.session.last_ns / 1e6, 3), "turns": len(self.conversation.turns)}
+
     def finish(self) -> float:
         """Nothing more will come: what has not played by now never does. How long the call took, in ms."""
         self.layout.close(self.session.last_ns / 1e6)

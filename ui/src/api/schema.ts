@@ -326,6 +326,8 @@ export interface Span {
   cost_usd: number | null;
   metrics: Record<string, unknown>;
   attachments: Attachment[];
+  /** Its place among spans that start together. */
+  position: number;
 }
 
 export interface Stats {
