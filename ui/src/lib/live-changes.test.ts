@@ -32,6 +32,15 @@ test("fields are replaced, spans are added, changed and removed, in the order of
   expect(after.spans).toEqual([span("a", 0, { name: "turn 1", end_ms: 9 }), span("c", 5)]);
 });
 
+test("spans that start together stand in their places", () => {
+  const places = [
+    span("late", 0, { position: 2 } as Partial<Span>),
+    span("early", 0, { position: 1 } as Partial<Span>),
+  ];
+  const after = applied(SESSION, change({ spans: places, removed: ["b"] }));
+  expect(after.spans.map(({ id }) => id)).toEqual(["a", "early", "late"]);
+});
+
 test("lists grow, also one that was a number until now", () => {
   const once = applied(SESSION, change({ added: { errors: [{ code: "x" }], events: [{ t_ms: 1 }] } }));
   const twice = applied(once, change({ added: { errors: [{ code: "y" }] } }));

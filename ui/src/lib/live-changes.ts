@@ -13,6 +13,8 @@ export interface LiveChange {
 }
 
 const START = (span: Span) => span.start_ms ?? Number.POSITIVE_INFINITY;
+/** Among spans that start together. */
+const PLACE = (span: Span) => (span as { position?: number }).position ?? 0;
 
 export function applied(session: SessionDetail, change: LiveChange): SessionDetail {
   const spans = new Map(session.spans.map((span) => [span.id, span]));
@@ -27,6 +29,6 @@ export function applied(session: SessionDetail, change: LiveChange): SessionDeta
     ...session,
     ...change.session,
     ...Object.fromEntries(lists),
-    spans: [...spans.values()].sort((a, b) => START(a) - START(b)),
+    spans: [...spans.values()].sort((a, b) => START(a) - START(b) || PLACE(a) - PLACE(b)),
   };
 }
