@@ -10,7 +10,7 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -25,7 +25,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from voxgate.api.access import Imports, Transcribing
+from voxgate.api.access import House, Imports, Transcribing
 from voxgate.api.app import build_api
 from voxgate.api.sessions import END_SIGNAL
 from voxgate.auth.credentials import Gatekeeper, Minter
@@ -96,9 +96,10 @@ def build_worker(
     local: ProviderSettings | None,
     board: Scoreboard | None = None,
     number: int = 1,
+    sources: Mapping[str, str] | None = None,
 ) -> Worker:
     """`local` is the embedded provider where it runs. The data folder must exist. `board` is shared by all
-    workers; `number` is this one's place on it."""
+    workers; `number` is this one's place on it. `sources` says where settings come from."""
     store = Store(settings.database_url)
     tokens = TokenBox(load_token_keys(settings.data_dir / TOKEN_KEYS_NAME))
     keys = KeyRing(store, admin_key)
@@ -118,12 +119,13 @@ def build_worker(
     place = Place(board or Scoreboard(), number, metrics)
     callers = Callers(gatekeeper, sign_in)
     endpoints = Endpoints(store, callers, Minter(store, tokens), router, prices, calls, place.text)
+    dialler = Dialler(metrics)
     gateway = Gateway(
         admission=Admission(gatekeeper),
         places=Places(settings.projects),
         proxies=proxies,
         router=router,
-        dialler=Dialler(metrics),
+        dialler=dialler,
         spool=spool,
         calls=calls,
         limits=CallLimits(settings.limits, calls, leases, spending),
@@ -143,6 +145,7 @@ def build_worker(
             settings.data_dir / "uploads", settings.wire_dir, settings.database_url, settings.prices
         ),
         transcribing=Transcribing(settings.transcription_of_projects, router.transcribers),
+        house=House(settings, sources or {}, router, dialler.health),
     )
     app = ForwardedHeaders(CrossOrigin(_compose(endpoints, api), settings.cors_origins), proxies)
     return Worker(settings, store, gateway, app, place, revoked, last_signal)

@@ -5,7 +5,6 @@ recording.
 from __future__ import annotations
 
 import io
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,11 @@ import soundfile
 from playwright.async_api import Page, expect
 
 from tests.e2e.conftest import OpenPage
+from tests.e2e.pictures import picture
 from tests.running import Voxgate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.local, pytest.mark.timeout(180)]
 SPEECH_MS = 60_000
-IMAGES = os.environ.get("VOXGATE_SCREENSHOTS")
-"""A folder to keep screenshots in (`make screenshots`)."""
-
-
-async def picture(page: Page, name: str) -> None:
-    if IMAGES:
-        await page.screenshot(path=Path(IMAGES) / f"{name}.png")
 
 
 async def sound_that_plays(page: Page) -> dict[str, Any]:

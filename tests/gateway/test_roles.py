@@ -60,6 +60,11 @@ API: dict[tuple[str, str], tuple[set[str], Any]] = {
     ("POST", "/api/logout"): (EVERYBODY, None),
     ("GET", "/api/me"): (KEYS, None),
     ("GET", "/api/models"): (KEYS, None),
+    ("GET", "/api/providers"): ({ADMIN, READ}, None),
+    ("POST", "/api/providers/{name}/check"): ({ADMIN}, {}),
+    ("GET", "/api/settings"): ({ADMIN}, None),
+    ("GET", "/api/rules"): ({ADMIN, READ}, None),
+    ("GET", "/api/credentials/schema"): ({ADMIN, MINT}, None),
     ("GET", "/api/projects"): ({ADMIN, READ}, None),
     ("GET", "/api/keys"): ({ADMIN}, None),
     ("POST", "/api/keys"): ({ADMIN}, NEW_KEY),
@@ -118,7 +123,7 @@ async def answer_to(
     gateway: RunningGateway, key: str | None, method: str, path: str, body: Any
 ) -> tuple[int, str]:
     """The status, and what the error says."""
-    for name in ("id", "key_id", "session_id", "attachment_id", "score_id", "view_id", "path:path"):
+    for name in ("id", "name", "key_id", "session_id", "attachment_id", "score_id", "view_id", "path:path"):
         path = path.replace(f"{{{name}}}", "none")
     headers = {"authorization": f"Bearer {key}"} if key else {}
     url = f"http://127.0.0.1:{gateway.port}{path}"

@@ -101,8 +101,41 @@ const playground = createRoute({
   component: lazyRouteComponent(() => import("./pages/PlaygroundPage"), "PlaygroundPage"),
 });
 
+const credentials = createRoute({
+  getParentRoute: () => root,
+  path: "/credentials",
+  component: lazyRouteComponent(() => import("./pages/CredentialsPage"), "CredentialsPage"),
+});
+
+const keys = createRoute({
+  getParentRoute: () => root,
+  path: "/keys",
+  component: lazyRouteComponent(() => import("./pages/KeysPage"), "KeysPage"),
+});
+
+const providers = createRoute({
+  getParentRoute: () => root,
+  path: "/providers",
+  component: lazyRouteComponent(() => import("./pages/ProvidersPage"), "ProvidersPage"),
+});
+
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("./pages/SettingsPage"), "SettingsPage"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([sessions, session, overview, playground]),
+  routeTree: root.addChildren([
+    sessions,
+    session,
+    overview,
+    playground,
+    credentials,
+    keys,
+    providers,
+    settings,
+  ]),
   scrollRestoration: true,
   // The page's script comes while the pointer is on its way.
   defaultPreload: "intent",

@@ -21,6 +21,9 @@ from voxgate.auth.web import COOKIE, CSRF_HEADER, WebSignIn, check_own_page
 from voxgate.core.errors import Forbidden, Unauthenticated
 from voxgate.core.prices import PriceSettings
 from voxgate.core.projects import TranscriptionSettings
+from voxgate.core.settings import Settings
+from voxgate.providers.health import Health
+from voxgate.providers.routes import Router
 from voxgate.store import Blobs, Kept, Store
 
 
@@ -44,6 +47,17 @@ class Transcribing:
 
 
 @dataclass(frozen=True)
+class House:
+    """How this Voxgate is set up: its settings, where they come from, and its providers. `health` is what
+    this worker's calls have seen of them, by name."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+    router: Router
+    health: Callable[[], Mapping[str, Health]]
+
+
+@dataclass(frozen=True)
 class Control:
     """What the endpoints work with; one for the application."""
 
@@ -56,6 +70,7 @@ class Control:
     kept: Kept = field(default_factory=Kept)
     imports: Imports | None = None
     transcribing: Transcribing = field(default_factory=Transcribing)
+    house: House | None = None
     # One encoding at a time in a worker: the others wait without taking a thread, and find it done.
     encoding: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     importing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
@@ -110,6 +125,22 @@ def admin(key: Annotated[ApiKey, Depends(authenticated)]) -> ApiKey:
 Anyone = Annotated[ApiKey, Depends(authenticated)]
 Reader = Annotated[ApiKey, Depends(reader)]
 Admin = Annotated[ApiKey, Depends(admin)]
+
+
+def unbound(key: ApiKey) -> None:
+    """Forbidden for a key that is bound to a project: what follows is about all of them."""
+    if key.project is not None:
+        raise Forbidden(
+            f"The API key {key.name!r} belongs to the project {key.project!r}; this is about all projects."
+        )
+
+
+def minting(key: Annotated[ApiKey, Depends(authenticated)]) -> ApiKey:
+    key.require("mint")
+    return key
+
+
+Minting = Annotated[ApiKey, Depends(minting)]
 
 
 def own_project(key: ApiKey, wanted: str | None) -> str | None:

@@ -13,9 +13,21 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from voxgate import __version__
-from voxgate.api import account, bulk, importing, listening, live, scores, sessions, sound, stats, views
+from voxgate.api import (
+    account,
+    bulk,
+    importing,
+    listening,
+    live,
+    scores,
+    sessions,
+    setup,
+    sound,
+    stats,
+    views,
+)
 from voxgate.api import transcribing as words
-from voxgate.api.access import Control, Imports, Transcribing
+from voxgate.api.access import Control, House, Imports, Transcribing
 from voxgate.api.answers import answer_failures
 from voxgate.api.archive import Archive
 from voxgate.api.shapes import ErrorBody
@@ -34,6 +46,7 @@ def build_api(
     kept: Kept | None = None,
     imports: Imports | None = None,
     transcribing: Transcribing | None = None,
+    house: House | None = None,
 ) -> FastAPI:
     app = FastAPI(
         title="Voxgate",
@@ -58,10 +71,24 @@ def build_api(
         kept=kept or Kept(),
         imports=imports,
         transcribing=transcribing or Transcribing(),
+        house=house,
     )
     answer_failures(app)
     # `bulk` before `sessions`, whose `/{session_id}` takes any name.
-    for part in (account, bulk, sessions, scores, importing, words, sound, live, listening, stats, views):
+    for part in (
+        account,
+        bulk,
+        setup,
+        sessions,
+        scores,
+        importing,
+        words,
+        sound,
+        live,
+        listening,
+        stats,
+        views,
+    ):
         app.include_router(part.router)
     return app
 

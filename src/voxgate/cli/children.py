@@ -53,7 +53,10 @@ def _run_worker(orders: dict[str, Any]) -> None:
     settings = Settings.model_validate(orders["settings"])
     local = ProviderSettings.model_validate(orders["local"]) if orders["local"] else None
     board = Scoreboard(orders["board"])
-    worker = build_worker(settings, dict(os.environ), orders["admin_key"], local, board, orders["number"])
+    sources = orders.get("sources", {})
+    worker = build_worker(
+        settings, dict(os.environ), orders["admin_key"], local, board, orders["number"], sources
+    )
     sock = socket.socket(fileno=orders["descriptor"])
     end_with_parent(retire_process)
     _run_loop(lambda: serve_worker(worker, sock, say_ready))

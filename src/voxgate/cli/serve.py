@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from voxgate.core.settings import load_settings
+from voxgate.core.settings import load_settings, sources_of
 
 EXAMPLES: Final = (
     "Examples:  voxgate serve   ·   voxgate serve --port 9000 --data-dir /var/lib/voxgate   ·   "
@@ -51,4 +51,8 @@ def serve(
     }
     from voxgate.cli.startup import start  # noqa: PLC0415 - see above
 
-    start(lambda: load_settings(flags, os.environ, config), config)
+    start(
+        lambda: load_settings(flags, os.environ, config),
+        config,
+        lambda: sources_of(flags, os.environ, config),
+    )

@@ -38,9 +38,10 @@ _FIXED: Final = ("host", "port", "data_dir", "database_url", *_BLOBS, "recorders
 logger = logging.getLogger(__name__)
 
 
-def start(load: Callable[[], Settings], config: Path | None) -> None:
+def start(load: Callable[[], Settings], config: Path | None, sources: Callable[[], dict[str, str]]) -> None:
     """Runs everything until a signal. SettingsError, with what to do, when it cannot. `config` is the file
-    that the settings came from, for the errors; `load` reads them, now and at every rolling restart."""
+    that the settings came from, for the errors; `load` reads them, now and at every rolling restart, and
+    `sources` says where each comes from."""
     os.umask(0o077)  # what is recorded is nobody else's to read
     settings = load()
     local_settings = check_local(settings, config)
@@ -56,10 +57,10 @@ def start(load: Callable[[], Settings], config: Path | None) -> None:
 
         def reload() -> list[Child]:
             fresh = _reloaded(load(), settings, config)
-            return _workers(fresh, _admin_key(fresh)[0], listener, board, local)
+            return _workers(fresh, _admin_key(fresh)[0], listener, board, local, sources())
 
         supervisor = Supervisor(
-            _workers(settings, admin_key, listener, board, local),
+            _workers(settings, admin_key, listener, board, local, sources()),
             [
                 *([local] if local else []),
                 *([_exporter_child(settings, listener, board)] if target else []),
@@ -157,11 +158,17 @@ def _reloaded(fresh: Settings, first: Settings, config: Path | None) -> Settings
 
 
 def _workers(
-    settings: Settings, admin_key: str, listener: socket.socket, board: Scoreboard, local: Child | None
+    settings: Settings,
+    admin_key: str,
+    listener: socket.socket,
+    board: Scoreboard,
+    local: Child | None,
+    sources: dict[str, str],
 ) -> list[Child]:
     orders = {
         "settings": _plain(settings),
         "admin_key": admin_key,
+        "sources": sources,
         "local": local.orders["upstream"] if local else None,
         "descriptor": listener.fileno(),
         "board": board.descriptor,

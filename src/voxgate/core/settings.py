@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -349,6 +349,17 @@ def load_settings(
     `config` the file `voxgate.toml` of the current folder is read if it is there."""
     path = config or Path(CONFIG_NAME)
     text = _read(path, required=config is not None)
+    values, sources = _gather(flags, environ, path, text)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, path, text, sources)) from error
+
+
+def _gather(
+    flags: Mapping[str, Any], environ: Mapping[str, str], path: Path, text: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What is set, and where each key of it comes from."""
     values = _parse(path, text)
     sources = {key: f"{path}, line {_line_of(text, (key,))}" for key in values}
     for key in [*_PLAIN_KEYS, "api_key"]:
@@ -358,10 +369,30 @@ def load_settings(
     for key, value in flags.items():
         if value is not None:
             values[key], sources[key] = value, f"the flag --{key.replace('_', '-')}"
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        raise SettingsError(_explain(error, path, text, sources)) from error
+    return values, sources
+
+
+def sources_of(
+    flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | None = None
+) -> dict[str, str]:
+    """Where each setting that is not a default comes from, by its path with dots. SettingsError where the
+    file cannot be read."""
+    path = config or Path(CONFIG_NAME)
+    text = _read(path, required=config is not None)
+    values, sources = _gather(flags, environ, path, text)
+    in_file = {key for key, source in sources.items() if source.startswith(str(path))}
+    lines = {keys: _line_of(text, keys) for keys in _paths_of({key: values[key] for key in in_file})}
+    written = {".".join(keys): f"{path}, line {line}" for keys, line in lines.items()}
+    return {key: source for key, source in sources.items() if key not in in_file} | written
+
+
+def _paths_of(values: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Of what stands in a file; a list counts as one."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _paths_of(value, (*before, name))
+        else:
+            yield (*before, name)
 
 
 def explain(error: ValidationError, config: Path | None, section: tuple[str, ...]) -> str:

@@ -14,13 +14,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from voxgate.core.clock import now_utc
 from voxgate.core.errors import UpstreamRefused
 from voxgate.gateway.metrics import Metrics
 from voxgate.gateway.resting import Rests
+from voxgate.providers.health import Health
 from voxgate.providers.routes import Upstream
 from voxgate.realtime.frames import encode_close
 from voxgate.realtime.handshake import BadHandshake, new_key, parse_answer, upgrade_request
-from voxgate.realtime.redaction import without_keys
+from voxgate.realtime.redaction import without_key
 
 _LARGEST_HEAD: Final = 64 << 10
 _SHOWN_BODY: Final = 300
@@ -85,6 +87,7 @@ class Dialler:
     def __init__(self, metrics: Metrics) -> None:
         self._tls = ssl.create_default_context()
         self._rests = Rests()
+        self._health: dict[str, Health] = {}
         self._trials: dict[str, asyncio.Task[Dialled]] = {}
         """By provider: tries that no call waits for, made only to learn how the provider is."""
         self._failures = metrics.counter(
@@ -126,6 +129,12 @@ class Dialler:
             self._start_trials(upstreams, upstream)
             return dialled
         raise UpstreamRefused(f"The provider could not be reached: {'; '.join(reasons)}.")
+
+    def health(self) -> dict[str, Health]:
+        """Of the providers that were tried, by name."""
+        for name, health in self._health.items():
+            health.rests_for_seconds = self._rests.seconds_left(name)
+        return self._health
 
     def close(self) -> None:
         """Gives up the tries that no call waits for."""
@@ -172,15 +181,18 @@ class Dialler:
     async def _attempt(self, upstream: Upstream) -> Dialled:
         """One try, after which it is known better how the provider is."""
         name, began = upstream.provider, time.monotonic()
+        health = self._health.setdefault(name, Health())
         try:
             dialled = await self._dial_one(upstream)
         except DialFailure as error:
             self._failures.add(name)
+            health.failed_at, health.failure = now_utc(), str(error)
             if not error.is_unwell:
                 logger.warning("provider %s %s", name, error)
             elif seconds := self._rests.failed(name, began, upstream.rest_seconds):
                 logger.warning("provider %s %s; it rests for %g s", name, error, seconds)
             raise
+        health.answered_at = now_utc()
         if self._rests.answered(name):
             logger.info("provider %s answers again", name)
         return dialled
@@ -229,15 +241,10 @@ async def _read_answer(upstream: Upstream, answering: _Answering, key: str) -> b
     if answer.status == 101:
         answer.check(key)
         return rest
-    words = _without_key(rest.decode(errors="replace"), upstream.secret)[:_SHOWN_BODY].strip()
+    words = without_key(rest.decode(errors="replace"), upstream.secret)[:_SHOWN_BODY].strip()
     overloaded = answer.status == _TOO_MANY_REQUESTS and not upstream.callers_key
     raise DialFailure(
         f"answered {answer.status}",
         f"{answer.reason} {words}".strip(),
         is_unwell=overloaded or answer.status >= 500,
     )
-
-
-def _without_key(words: str, secret: str) -> str:
-    """Some keys have no look by which to find them; those are known whole."""
-    return without_keys(words.replace(secret, "…") if secret else words)

@@ -47,6 +47,11 @@ class Rests:
         rest = self._rests.get(provider)
         return rest is not None and rest.until <= self._now()
 
+    def seconds_left(self, provider: str) -> float | None:
+        """Until it is due for a trial; None for one that does not rest."""
+        rest = self._rests.get(provider)
+        return None if rest is None else max(0.0, rest.until - self._now())
+
     def failed(self, provider: str, began: float, rest_seconds: float) -> float | None:
         """The seconds for which it rests from now on, if this failure of a try that `began` then says
         something new: calls that were all waiting for a dead provider are one failure and not many."""

@@ -35,4 +35,11 @@ def files(base: str, api_version: str | None, model: str) -> Form:
     return files_below(f"{root}/openai/deployments/{quote(model)}", api_version, model)
 
 
-FACTS = Facts(form=form, files=files, key=api_key, key_variable="AZURE_OPENAI_API_KEY")
+def models_path(base: str) -> str:
+    root = base.removesuffix("/v1").removesuffix("/openai")
+    return f"{root}/openai/v1/models"
+
+
+FACTS = Facts(
+    form=form, files=files, models_path=models_path, key=api_key, key_variable="AZURE_OPENAI_API_KEY"
+)

@@ -36,6 +36,10 @@ def files_below(base: str, api_version: str | None, model: str) -> Form:
     return Form(f"{base}/audio/transcriptions", parameters=parameters)
 
 
+def models_below(base: str) -> str | None:
+    return f"{base}/models"
+
+
 def bearer(key: str) -> Header:
     return "Authorization", f"Bearer {key}"
 
@@ -51,6 +55,8 @@ BETA_HEADER: Final[Header] = ("OpenAI-Beta", BETA_VALUE)
 class Facts:
     form: Callable[[str, str | None], Form]
     """From the path of `base_url`, without a slash at its end, and `api_version`."""
+    models_path: Callable[[str], str | None] = models_below
+    """Of its list of models, from the path of `base_url`; None where it has none."""
     key: Callable[[str], Header] = bearer
     key_variable: str | None = None
     """Where its key is looked for if settings do not say."""

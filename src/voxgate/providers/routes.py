@@ -91,6 +91,31 @@ class Router:
         shipped = {name: live for name, live in ALIASES.items() if name not in settings.aliases}
         self._aliases = {**settings.aliases, **shipped}
 
+    @property
+    def providers(self) -> Mapping[str, ProviderSettings]:
+        """All that calls can go to, by name; `local` where it runs."""
+        return self._providers
+
+    def aliases(self) -> dict[str, str]:
+        """Names or patterns that clients ask for, and the live model of each."""
+        return {name: live for name, live in self._aliases.items() if live}
+
+    def upstream(self, name: str, model: str) -> Upstream:
+        """One provider, whatever the routes say, for a try of it. UpstreamRefused when it has no key."""
+        provider = self._providers[name]
+        key = self._key_of(provider)
+        if key is None:
+            raise UpstreamRefused(f"{name} has no key: set {key_variable(provider)}.")
+        return _upstream(name, provider, model, (), key, ())
+
+    def models_at(self, name: str) -> list[tuple[str, str]]:
+        """What a caller can ask for and this provider may be dialled for, whether it has a key or not; each
+        with its live name. Patterns stand for the models that are known."""
+        asked = [model for route in self._settings.routes_in_force for model in self._names(route)]
+        asked = [LOCAL] if name == LOCAL else asked
+        found = [(model, self._resolve(model)) for model in dict.fromkeys(asked)]
+        return [(model, live) for model, (route, live) in found if route and name in route.providers]
+
     def upstreams(
         self,
         model: str,
@@ -118,7 +143,7 @@ class Router:
                 continue
             key = provider_key or self._key_of(provider)
             if key is None:
-                missing.append(f"{name} has no key (set {_key_variable(provider)})")
+                missing.append(f"{name} has no key (set {key_variable(provider)})")
                 continue
             kept = _client_headers(headers, own=provider_key is None)
             known_as = model if _is_transcription(query) and name != LOCAL else upstream_model
@@ -150,7 +175,7 @@ class Router:
             if (key := self._key_of(self._providers[name])) is not None:
                 keys[name] = key
         if not keys:
-            missing = "; ".join(f"{name}: set {_key_variable(self._providers[name])}" for name in names)
+            missing = "; ".join(f"{name}: set {key_variable(self._providers[name])}" for name in names)
             raise UpstreamRefused(f"No provider that could transcribe with {model!r} has a key ({missing}).")
         return [_transcriber(name, self._providers[name], live, key) for name, key in keys.items()]
 
@@ -214,20 +239,24 @@ class Router:
         found = next((each for each in self._aliases.items() if fnmatchcase(model, each[0])), None)
         return found if found and found[1] else None
 
+    def has_key(self, name: str) -> bool:
+        """Also where none is needed."""
+        return self._key_of(self._providers[name]) is not None
+
     def _is_usable(self, name: str) -> bool:
-        provider = self._providers.get(name)
-        return provider is not None and self._key_of(provider) is not None
+        return name in self._providers and self.has_key(name)
 
     def _key_of(self, provider: ProviderSettings) -> str | None:
         if provider.api_key is not None:
             return provider.api_key.get_secret_value()
-        variable = _key_variable(provider)
+        variable = key_variable(provider)
         if variable is None:
             return ""  # a provider that wants none
         return self._environ.get(variable) or None
 
 
-def _key_variable(provider: ProviderSettings) -> str | None:
+def key_variable(provider: ProviderSettings) -> str | None:
+    """Where its key is looked for if the settings do not hold it; None where it needs none."""
     return provider.api_key_env or facts_of(provider).key_variable
 
 

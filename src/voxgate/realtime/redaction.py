@@ -60,6 +60,11 @@ def without_keys(text: str) -> str:
     return _KEY.sub(r"\1…", text)
 
 
+def without_key(text: str, secret: str) -> str:
+    """The same, and without this key: some have no look by which to find them; those are known whole."""
+    return without_keys(text.replace(secret, "…") if secret else text)
+
+
 class ArgumentDeltas:
     """Arguments of tools while they come in pieces: from the name of a secret on, the pieces are empty. The
     whole comes once more at the end, and is redacted as a whole."""

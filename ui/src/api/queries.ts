@@ -180,8 +180,9 @@ export function useSignOut() {
   return useMutation({
     mutationFn: () => post("/api/logout"),
     onSuccess: () => {
-      client.clear();
+      // Not clear(): who watches a query that is taken away hears nothing of the new one.
       client.setQueryData(meQuery.queryKey, null);
+      client.removeQueries({ predicate: (query) => query.queryKey[0] !== meQuery.queryKey[0] });
     },
   });
 }

@@ -10,6 +10,18 @@ export interface Attachment {
   url: string;
 }
 
+export interface CheckRequest {
+  model?: string | null;
+}
+
+export interface CheckStep {
+  name: "key" | "models" | "call";
+  status: "passed" | "failed" | "skipped";
+  said: string;
+  advice: string;
+  ms: number | null;
+}
+
 export interface DeleteRequest {
   ids: string[];
 }
@@ -265,6 +277,54 @@ export interface ProjectPage {
   next_cursor: string | null;
 }
 
+export interface Provider {
+  name: string;
+  kind: string;
+  /** Null for the embedded provider, which is in the box. */
+  base_url: string | null;
+  dialect: string;
+  api_version: string | null;
+  /** Also where it needs none. */
+  has_key: boolean;
+  /** The variable with its key; `settings` where it stands there; null: no key is sent. */
+  key_from: string | null;
+  accepts_client_keys: boolean;
+  /** What callers can ask for and routes lead here. */
+  models: string[];
+  /** What it calls a model, where that differs. */
+  renamed: Record<string, string>;
+  connect_timeout_seconds: number;
+  rest_seconds: number;
+  health: ProviderHealth;
+}
+
+export interface ProviderCheck {
+  provider: string;
+  model: string | null;
+  status: "passed" | "failed" | "skipped";
+  said: string;
+  steps: CheckStep[];
+}
+
+export interface ProviderHealth {
+  /** `failing`: the last try failed; `resting`: it is tried after the others of its routes. */
+  state: "untried" | "answering" | "failing" | "resting";
+  answered_at?: string | null;
+  failed_at?: string | null;
+  /** Why the last failed try did; for the role `admin`. */
+  failure?: string | null;
+  rests_for_seconds?: number | null;
+}
+
+export interface Providers {
+  items: Provider[];
+  routes: RouteShape[];
+  /** Names that clients ask for, and the model that serves each. */
+  aliases: Record<string, string>;
+  /** Each knows its own health of a provider; this is the answering one's. */
+  workers: number;
+}
+
 export interface Rebuilding {
   id: string;
   /** `rebuilding`: it takes longer than this answer waits; `current`: there was no need to. */
@@ -284,6 +344,31 @@ export interface Revoked {
 export interface RotateRequest {
   /** How long the text before stays good; 0 ends it now. */
   grace_seconds?: number;
+}
+
+export interface RouteShape {
+  model: string;
+  providers: string[];
+  upstream_model: string | null;
+  /** Whether it is there because none was written. */
+  is_default: boolean;
+}
+
+export interface Rules {
+  /** Null: what holds for every project. */
+  project: string | null;
+  audio: boolean;
+  text: boolean;
+  retention_days: number | null;
+  audio_retention_days: number | null;
+  /** Patterns by their names. */
+  redact: Record<string, string>;
+  allowed_origins: string[] | null;
+}
+
+export interface RulesPage {
+  items: Rules[];
+  next_cursor?: string | null;
 }
 
 export interface Score {
@@ -309,6 +394,21 @@ export interface ScorePage {
 export interface SessionPage {
   items: ListedSession[];
   next_cursor: string | null;
+}
+
+export interface Setting {
+  /** As in `voxgate.toml`, with dots. */
+  key: string;
+  /** `(set)` for a secret. */
+  value: unknown;
+  /** A flag, a variable, a file and its line, or `default`. */
+  source: string;
+  secret: boolean;
+}
+
+export interface SettingPage {
+  items: Setting[];
+  next_cursor?: string | null;
 }
 
 export interface Span {

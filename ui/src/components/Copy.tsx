@@ -36,7 +36,8 @@ export function CopyButton({ text, label = "Copy" }: { text: string | (() => str
 export function Snippet({ code, name }: { code: string; name: string }) {
   return (
     <figure className="snippet" aria-label={name} style={{ margin: 0 }}>
-      <pre>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys. */}
+      <pre tabIndex={0}>
         <code>{code}</code>
       </pre>
       <CopyButton text={code} />

@@ -4,7 +4,7 @@ import type { Me } from "../api/types";
 export type Role = Me["role"];
 
 interface PageLink {
-  to: "/" | "/overview" | "/playground";
+  to: "/" | "/overview" | "/playground" | "/credentials" | "/keys" | "/providers" | "/settings";
   label: string;
   roles: readonly Role[];
   /** The second of two keys: `g s`. */
@@ -15,6 +15,10 @@ export const PAGES: readonly PageLink[] = [
   { to: "/", label: "Sessions", roles: ["admin", "read"], key: "s" },
   { to: "/overview", label: "Overview", roles: ["admin", "read"], key: "o" },
   { to: "/playground", label: "Playground", roles: ["admin", "mint"], key: "p" },
+  { to: "/credentials", label: "Credentials", roles: ["admin", "mint", "read"], key: "c" },
+  { to: "/keys", label: "API keys", roles: ["admin"], key: "k" },
+  { to: "/providers", label: "Providers", roles: ["admin", "read"], key: "r" },
+  { to: "/settings", label: "Settings", roles: ["admin", "read"], key: "," },
 ];
 
 export function pagesOf(role: Role | undefined): readonly PageLink[] {

@@ -1,121 +1,143 @@
-/** A call from the browser, through the same gateway and protocol as any client's. */
-import { type FormEvent, useEffect, useState } from "react";
+/** A call from the browser, or two side by side, through the same gateway and protocol as any client's. */
+import { useEffect, useState } from "react";
+import { Button } from "../components/Button";
+import { Composer } from "../components/playground/Composer";
 import { Controls } from "../components/playground/Controls";
-import { Recording } from "../components/playground/Recording";
+import { OpenAsCode } from "../components/playground/OpenAsCode";
 import { Settings } from "../components/playground/Settings";
-import { Transcript } from "../components/playground/Transcript";
+import { Side } from "../components/playground/Side";
+import { Tabs } from "../components/Tabs";
+import { useMe } from "../lib/me";
 import { usePageTitle } from "../lib/page-title";
-import { useCall } from "../lib/use-call";
-import type { CallSnapshot, VoiceCall } from "../realtime/call";
-import type { CallSettings } from "../realtime/events";
+import { useCall, useStage } from "../lib/use-stage";
+import type { Phase } from "../realtime/call";
+import { type CallSettings, restored, type TalkMode } from "../realtime/settings";
+import type { SoundFile } from "../realtime/sound-file";
 import "../styles/playground.css";
 
-const DEFAULTS: CallSettings = {
-  model: "local",
-  voice: "marin",
-  instructions: "",
-  mode: "hands-free",
-  demoTool: true,
-};
+const KEPT = "voxgate-playground";
+const LETTERS = [
+  { id: "A", label: "A" },
+  { id: "B", label: "B" },
+] as const;
+type Letter = (typeof LETTERS)[number]["id"];
 
-function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.closest("input, textarea, select") !== null;
+function kept(): CallSettings {
+  try {
+    return restored(localStorage.getItem(KEPT));
+  } catch {
+    return restored(null);
+  }
 }
 
-/** The space bar as the talk button; leaving the window lets go. */
-function useSpaceToTalk(call: VoiceCall | null, active: boolean): void {
+/** The settings of A, and of B where two are compared; A's are there again at the next visit. */
+function useSettings() {
+  const [all, setAll] = useState<readonly CallSettings[]>(() => [kept()]);
+  const [first] = all;
   useEffect(() => {
-    if (!call || !active) return;
-    const down = (event: KeyboardEvent) => {
-      if (event.key !== " " || isTyping(event.target)) return;
-      event.preventDefault();
-      if (!event.repeat) call.hold();
-    };
-    const up = (event: KeyboardEvent) => {
-      if (event.key === " ") call.release();
-    };
-    const blur = () => call.release();
-    window.addEventListener("keydown", down);
-    window.addEventListener("keyup", up);
-    window.addEventListener("blur", blur);
-    return () => {
-      window.removeEventListener("keydown", down);
-      window.removeEventListener("keyup", up);
-      window.removeEventListener("blur", blur);
-    };
-  }, [call, active]);
+    try {
+      localStorage.setItem(KEPT, JSON.stringify(first));
+    } catch {
+      // Storage is blocked: they last until the page is left.
+    }
+  }, [first]);
+  const change = (at: number, settings: CallSettings) =>
+    setAll((before) => before.map((one, index) => (index === at ? settings : one)));
+  const compare = () => setAll(([a]) => (a ? [a, a] : []));
+  const single = () => setAll((before) => before.slice(0, 1));
+  return { all, change, compare, single };
 }
 
-function TextInput({ call, enabled }: { call: VoiceCall | null; enabled: boolean }) {
-  const [text, setText] = useState("");
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    if (!call || !text.trim()) return;
-    void call.sendText(text.trim());
-    setText("");
-  };
-  return (
-    <form className="text-input" onSubmit={submit}>
-      <input
-        className="input"
-        aria-label="Message"
-        data-testid="text-input"
-        placeholder={enabled ? "Or type, and press enter" : "Connect to talk or type"}
-        disabled={!enabled}
-        value={text}
-        onChange={(event) => setText(event.target.value)}
-      />
-      <button type="submit" className="button" data-testid="send-text" disabled={!enabled || !text.trim()}>
-        Send
-      </button>
-    </form>
-  );
-}
-
-function hintFor(snapshot: CallSnapshot, settings: CallSettings): string {
-  if (snapshot.phase === "idle") {
+function hintFor(phase: Phase, mode: TalkMode): string {
+  if (phase === "idle") {
     return "Press Connect and allow the microphone. The call goes through this gateway with a temporary credential, and is recorded like any other.";
   }
-  if (snapshot.phase === "connecting") return "Connecting…";
-  if (snapshot.phase === "ended") return "Nothing was said in this call.";
-  return settings.mode === "hands-free"
+  if (phase === "connecting") return "Connecting…";
+  if (phase === "ended") return "Nothing was said in this call.";
+  return mode === "hands-free"
     ? "Say something. Try: “What is the weather in Oslo?” Speak over the answer to interrupt it."
     : "Hold the button, or the space bar, and say something.";
 }
 
+/** Connected while any call is; ended when all are. */
+function together(phases: readonly Phase[]): Phase {
+  const order: Phase[] = ["live", "connecting", "ended"];
+  return order.find((phase) => phases.includes(phase)) ?? "idle";
+}
+
 export function PlaygroundPage() {
   usePageTitle("Playground");
-  const [settings, setSettings] = useState(DEFAULTS);
-  const { call, snapshot, connect } = useCall();
-  const live = snapshot.phase === "live";
-  const busy = live || snapshot.phase === "connecting";
-  useSpaceToTalk(call, live && settings.mode === "push-to-talk");
-  const problem = snapshot.mic === "unavailable" ? snapshot.micText : "";
+  const me = useMe();
+  const { all, change, compare, single } = useSettings();
+  const [mode, setMode] = useState<TalkMode>("hands-free");
+  const [file, setFile] = useState<SoundFile | null>(null);
+  const [editing, setEditing] = useState<Letter>("A");
+  const { stage, snapshot, connect } = useStage();
+  const a = useCall(stage?.calls[0] ?? null);
+  const b = useCall(stage?.calls[1] ?? null);
+  const phase = together(stage?.calls.length === 2 ? [a.phase, b.phase] : [a.phase]);
+  const busy = phase === "live" || phase === "connecting";
+  const two = all.length === 2;
+  const at = two && editing === "B" ? 1 : 0;
+  const settings = all[at] ?? kept();
+  const start = () => connect({ settings: all, mode, file, project: me?.project ?? null });
   return (
     <main id="main" className="page stack">
       <div className="page-head">
         <h1>Playground</h1>
         <span className="grow" />
-        <Recording snapshot={snapshot} />
+        <Button
+          icon="aside"
+          data-testid="compare"
+          aria-pressed={two}
+          disabled={busy}
+          onClick={two ? single : compare}
+        >
+          {two ? "Only A" : "Compare two"}
+        </Button>
+        <OpenAsCode settings={settings} mode={mode} />
       </div>
       <div className="playground">
-        <Settings settings={settings} onChange={setSettings} locked={busy} />
+        <div className="panel settings-panel">
+          {two && <Tabs tabs={LETTERS} selected={editing} onSelect={setEditing} label="Settings of" />}
+          <Settings
+            key={at}
+            settings={settings}
+            onChange={(changed) => change(at, changed)}
+            mode={mode}
+            onMode={setMode}
+            locked={busy}
+          />
+        </div>
         <div className="stage">
-          <Controls call={call} snapshot={snapshot} settings={settings} onConnect={() => connect(settings)} />
-          {problem && (
+          <Controls
+            stage={stage}
+            snapshot={snapshot}
+            call={a}
+            phase={phase}
+            mode={mode}
+            file={file}
+            onFile={setFile}
+            onConnect={start}
+          />
+          {snapshot.input === "unavailable" && (
             <p className="notice warning" role="alert">
-              {problem}
+              {snapshot.inputText}
             </p>
           )}
-          {snapshot.closeText && (
-            <p className={`notice ${snapshot.failed ? "error" : ""}`} role="status" data-testid="close-text">
-              {snapshot.closeText}
-            </p>
-          )}
-          <section className="panel talk-panel" aria-label="Conversation">
-            <Transcript entries={snapshot.transcript.entries} hint={hintFor(snapshot, settings)} />
-            <TextInput call={call} enabled={live} />
-          </section>
+          <div className={`sides ${two ? "two" : ""}`}>
+            {all.map((one, index) => (
+              <Side
+                // biome-ignore lint/suspicious/noArrayIndexKey: A and B are places, and stay where they are.
+                key={index}
+                call={stage?.calls[index] ?? null}
+                settings={one}
+                letter={two ? (index === 0 ? "A" : "B") : null}
+                hint={hintFor((index === 0 ? a : b).phase, mode)}
+              />
+            ))}
+          </div>
+          <Composer stage={stage} enabled={phase === "live"} />
         </div>
       </div>
     </main>

@@ -10,16 +10,22 @@ export interface Speaker {
   /** Silences at once; tells which items were cut, and where. */
   flush(): Promise<Truncation[]>;
   readonly playing: boolean;
+  /** Not heard, and played all the same: the call goes on as if somebody listened. */
+  setMuted(muted: boolean): void;
   close(): void;
 }
 
-export interface Microphone {
-  /** The device's own name, for the status line. */
+/** What the loudspeaker does now: a level from 0 to 1, and whether an answer sounds. */
+export type Playing = (level: number, sounding: boolean) => void;
+
+/** The user's sound, whether it comes from a microphone or from a file: pieces of 40 ms at 24 kHz. */
+export interface Input {
+  /** The device's or the file's own name, for the status line. */
   readonly label: string;
   close(): void;
 }
 
-export type Levels = (level: number) => void;
+export type OnPiece = (samples: Int16Array, level: number) => void;
 
 const FLUSH_DEADLINE_MS = 500;
 
@@ -32,7 +38,8 @@ class WorkletSpeaker implements Speaker {
   constructor(
     private readonly context: AudioContext,
     private readonly node: AudioWorkletNode,
-    private readonly onLevel: Levels,
+    private readonly gain: GainNode,
+    private readonly onPlaying: Playing,
   ) {
     node.port.onmessage = ({ data }: MessageEvent<PlaybackReport>) => this.hear(data);
   }
@@ -46,7 +53,7 @@ class WorkletSpeaker implements Speaker {
     }
     this.pendingFrames = report.pendingFrames;
     this.playing = report.playing || this.pendingFrames > 0;
-    this.onLevel(report.level);
+    this.onPlaying(report.level, report.playing);
   }
 
   private command(command: PlaybackCommand, transfer: Transferable[] = []): void {
@@ -71,6 +78,10 @@ class WorkletSpeaker implements Speaker {
     });
   }
 
+  setMuted(muted: boolean): void {
+    this.gain.gain.value = muted ? 0 : 1;
+  }
+
   close(): void {
     for (const resolve of this.flushes.values()) resolve([]);
     this.node.port.onmessage = null;
@@ -78,17 +89,19 @@ class WorkletSpeaker implements Speaker {
   }
 }
 
-export async function openSpeaker(onLevel: Levels): Promise<Speaker> {
+/** `pan`: -1 is left, 1 is right; two calls side by side are told apart by ear. */
+export async function openSpeaker(onPlaying: Playing, pan: number): Promise<Speaker> {
   const context = new AudioContext({ sampleRate: RATE_HZ, latencyHint: "interactive" });
   await context.audioWorklet.addModule(playbackUrl);
   const node = new AudioWorkletNode(context, "voxgate-playback", {
     numberOfInputs: 0,
     outputChannelCount: [1],
   });
-  node.connect(context.destination);
+  const gain = new GainNode(context);
+  node.connect(gain).connect(new StereoPannerNode(context, { pan })).connect(context.destination);
   // Without a user gesture resume() stays pending for ever: the call must not wait for it.
   void context.resume();
-  return new WorkletSpeaker(context, node, onLevel);
+  return new WorkletSpeaker(context, node, gain, onPlaying);
 }
 
 /** Why there is no microphone, in words that say what to do. */
@@ -117,23 +130,18 @@ async function source(stream: MediaStream): Promise<[AudioContext, MediaStreamAu
   throw new Error("no audio context");
 }
 
-export async function openMicrophone(
-  onPiece: (samples: Int16Array) => void,
-  onLevel: Levels,
-): Promise<Microphone> {
+export async function openMicrophone(onPiece: OnPiece): Promise<Input> {
+  if (!navigator.mediaDevices) throw new Error("the browser gives no microphone here");
   const stream = await navigator.mediaDevices.getUserMedia({
     audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true },
   });
   const [context, input] = await source(stream);
   await context.audioWorklet.addModule(captureUrl);
   const node = new AudioWorkletNode(context, "voxgate-capture", { numberOfOutputs: 0 });
-  node.port.onmessage = ({ data }: MessageEvent<CapturedPiece>) => {
-    onLevel(data.level);
-    onPiece(data.samples);
-  };
+  node.port.onmessage = ({ data }: MessageEvent<CapturedPiece>) => onPiece(data.samples, data.level);
   input.connect(node);
   return {
-    label: stream.getAudioTracks()[0]?.label ?? "microphone",
+    label: stream.getAudioTracks()[0]?.label || "microphone",
     close() {
       node.port.onmessage = null;
       for (const track of stream.getTracks()) track.stop();

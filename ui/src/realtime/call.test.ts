@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Speaker } from "./audio";
-import { type Devices, type Socket, VoiceCall } from "./call";
-import type { CallSettings, ClientEvent, ServerEvent } from "./events";
+import type { Socket, VoiceCall } from "./call";
+import type { ClientEvent, ServerEvent } from "./events";
 import { encodePcm16 } from "./pcm";
 import { PlaybackQueue } from "./playback-queue";
+import { type CallSettings, DEFAULTS, type TalkMode } from "./settings";
+import { Stage, type StageDevices } from "./stage";
 import { truncations } from "./truncation";
 
 /** A provider's end of the socket: keeps what the call sent, says what a test wants said. */
@@ -43,42 +45,52 @@ class FakeSpeaker implements Speaker {
   async flush() {
     return truncations(this.queue.flush(), 0);
   }
+  setMuted() {}
   close() {
     this.closed = true;
   }
 }
 
-const SETTINGS: CallSettings = {
-  model: "local",
-  voice: "marin",
-  instructions: " Be brief. ",
-  mode: "hands-free",
-  demoTool: true,
-};
+const SETTINGS: CallSettings = { ...DEFAULTS, instructions: " Be brief. " };
 
 let socket: FakeSocket;
 let speaker: FakeSpeaker;
+let sockets: FakeSocket[];
 let speak: (ms: number) => void;
 let micError: unknown;
 
-const devices: Devices = {
+const devices: StageDevices = {
   credential: async () => ({ key: "ek_test", id: "cred_1", expires_at: 0 }),
-  socket: () => socket,
-  speaker: async () => speaker,
+  socket: () => {
+    socket = new FakeSocket();
+    sockets.push(socket);
+    return socket;
+  },
+  speaker: async () => {
+    speaker = new FakeSpeaker();
+    return speaker;
+  },
   microphone: async (onPiece) => {
     if (micError) throw micError;
-    speak = (ms) => onPiece(new Int16Array(ms * 24));
+    speak = (ms) => onPiece(new Int16Array(ms * 24), 0.7);
     return { label: "Fake microphone", close: () => {} };
   },
   microphoneProblem: () => "The microphone is blocked.",
+  now: () => 0,
 };
 
-async function connected(settings: Partial<CallSettings> = {}): Promise<VoiceCall> {
-  const call = new VoiceCall({ ...SETTINGS, ...settings }, devices);
-  await call.connect();
-  socket.onopen?.();
-  await vi.waitFor(() => expect(["open", "unavailable"]).toContain(call.snapshot.mic));
-  return call;
+async function staged(settings: CallSettings[], mode: TalkMode = "hands-free"): Promise<Stage> {
+  const stage = new Stage(settings, mode, null, devices);
+  await stage.connect();
+  for (const one of sockets) one.onopen?.();
+  await vi.waitFor(() => expect(["open", "unavailable"]).toContain(stage.snapshot.input));
+  return stage;
+}
+
+const first = (stage: Stage): VoiceCall => stage.calls[0] as VoiceCall;
+
+async function connected(mode: TalkMode = "hands-free"): Promise<VoiceCall> {
+  return first(await staged([SETTINGS], mode));
 }
 
 function answer(itemId: string, ms: number) {
@@ -94,8 +106,7 @@ function answer(itemId: string, ms: number) {
 }
 
 beforeEach(() => {
-  socket = new FakeSocket();
-  speaker = new FakeSpeaker();
+  sockets = [];
   micError = null;
 });
 
@@ -154,12 +165,12 @@ test("speech after the assistant finished truncates nothing", async () => {
 });
 
 test("push to talk sends sound only while held, then commits and asks for an answer", async () => {
-  const call = await connected({ mode: "push-to-talk" });
+  const stage = await staged([SETTINGS], "push-to-talk");
   speak(40);
   expect(socket.types()).toEqual(["session.update"]);
-  call.hold();
+  stage.hold();
   for (let i = 0; i < 5; i += 1) speak(40);
-  call.release();
+  stage.release();
   speak(40);
   expect(socket.types().slice(1)).toEqual([
     "input_audio_buffer.clear",
@@ -170,12 +181,12 @@ test("push to talk sends sound only while held, then commits and asks for an ans
 });
 
 test("a press that is too short is not committed and says so", async () => {
-  const call = await connected({ mode: "push-to-talk" });
-  call.hold();
+  const stage = await staged([SETTINGS], "push-to-talk");
+  stage.hold();
   speak(40);
-  call.release();
+  stage.release();
   expect(socket.types()).not.toContain("input_audio_buffer.commit");
-  expect(call.snapshot.transcript.entries[0]?.text).toContain("too short");
+  expect(first(stage).snapshot.transcript.entries[0]?.text).toContain("too short");
 });
 
 test("typed text interrupts before it asks", async () => {
@@ -203,18 +214,18 @@ test("the demo tool is answered once the response is complete, then a follow-up 
   });
   socket.say({ type: "response.done", response: { id: "r", status: "completed", output } });
   expect(socket.types().slice(1)).toEqual(["conversation.item.create", "response.create"]);
-  expect(call.snapshot.transcript.entries[0]?.tool?.output).toContain('"city":"Oslo"');
+  expect(call.snapshot.transcript.entries[0]?.tool?.output).toContain('"city": "Oslo"');
 });
 
 test("without a microphone the call goes on and the status says what to do", async () => {
   micError = new Error("no");
-  const call = await connected();
-  expect(call.snapshot).toMatchObject({
-    phase: "live",
-    mic: "unavailable",
-    micText: "The microphone is blocked.",
+  const stage = await staged([SETTINGS]);
+  expect(first(stage).snapshot.phase).toBe("live");
+  expect(stage.snapshot).toMatchObject({
+    input: "unavailable",
+    inputText: "The microphone is blocked.",
   });
-  await call.sendText("Hello");
+  await stage.sendText("Hello");
   expect(socket.types()).toContain("response.create");
 });
 
@@ -234,4 +245,45 @@ test("hanging up closes the socket and releases the sound", async () => {
   expect(socket.closedWith).toBe(1000);
   expect(speaker.closed).toBe(true);
   expect(call.snapshot).toMatchObject({ phase: "ended", failed: false, credentialId: "cred_1" });
+});
+
+test("two calls hear the same and each is told what was cut of its own answer", async () => {
+  const stage = await staged([SETTINGS, { ...SETTINGS, voice: "cedar" }]);
+  speak(40);
+  const appended = sockets.map((one) => one.sent.at(-1));
+  expect(appended[0]).toEqual(appended[1]);
+  expect(appended[0]?.type).toBe("input_audio_buffer.append");
+  await stage.sendText("Hello");
+  for (const one of sockets)
+    expect(one.types().slice(-2)).toEqual(["conversation.item.create", "response.create"]);
+  answer("item_b", 1000);
+  sockets[0]?.say({ type: "input_audio_buffer.speech_started", item_id: "u" });
+  await Promise.resolve();
+  expect(sockets[1]?.types()).not.toContain("conversation.item.truncate");
+});
+
+test("when one of two calls is refused the other one goes on and hears", async () => {
+  const stage = new Stage([SETTINGS, SETTINGS], "hands-free", null, devices);
+  await stage.connect();
+  sockets[0]?.onopen?.();
+  expect(stage.snapshot.input).toBe("off");
+  sockets[1]?.onclose?.({ code: 4000, reason: "invalid_request_error.invalid_model" });
+  await vi.waitFor(() => expect(stage.snapshot.input).toBe("open"));
+  speak(40);
+  expect(sockets[0]?.types()).toContain("input_audio_buffer.append");
+  stage.hangUp();
+  expect(stage.snapshot.input).toBe("off");
+});
+
+test("a picture goes along with the words", async () => {
+  const call = await connected();
+  await call.sendText("What is this?", ["data:image/png;base64,AA=="]);
+  expect(socket.sent.at(-2)).toMatchObject({
+    item: {
+      content: [
+        { type: "input_image", image_url: "data:image/png;base64,AA==" },
+        { type: "input_text", text: "What is this?" },
+      ],
+    },
+  });
 });

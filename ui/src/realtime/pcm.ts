@@ -19,10 +19,8 @@ export function pcm16ToFloat(samples: Int16Array): Float32Array<ArrayBuffer> {
   return out;
 }
 
-export function encodePcm16(samples: Int16Array): string {
-  const bytes = new Uint8Array(samples.length * 2);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < samples.length; i += 1) view.setInt16(i * 2, samples[i] ?? 0, true);
+/** Base64. */
+export function textOf(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i < bytes.length; i += BASE64_CHUNK) {
     text += String.fromCharCode(...bytes.subarray(i, i + BASE64_CHUNK));
@@ -30,14 +28,25 @@ export function encodePcm16(samples: Int16Array): string {
   return btoa(text);
 }
 
+export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  const raw = atob(text);
+  const out = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i += 1) out[i] = raw.charCodeAt(i);
+  return out;
+}
+
+export function encodePcm16(samples: Int16Array): string {
+  const bytes = new Uint8Array(samples.length * 2);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < samples.length; i += 1) view.setInt16(i * 2, samples[i] ?? 0, true);
+  return textOf(bytes);
+}
+
 /** Samples of a base64 text; a byte left over at the end is dropped. */
 export function decodePcm16(text: string): Int16Array<ArrayBuffer> {
-  const raw = atob(text);
-  const out = new Int16Array(raw.length >> 1);
-  for (let i = 0; i < out.length; i += 1) {
-    const value = raw.charCodeAt(i * 2) | (raw.charCodeAt(i * 2 + 1) << 8);
-    out[i] = value > 0x7fff ? value - 0x10000 : value;
-  }
+  const view = new DataView(bytesOf(text).buffer);
+  const out = new Int16Array(view.byteLength >> 1);
+  for (let i = 0; i < out.length; i += 1) out[i] = view.getInt16(i * 2, true);
   return out;
 }
 

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import type { ServerEvent } from "./events";
 import { EMPTY, reduceTranscript, type Transcript, withToolOutput } from "./transcript";
 
-const play = (events: ServerEvent[], from: Transcript = EMPTY) => events.reduce(reduceTranscript, from);
+const play = (events: ServerEvent[], from: Transcript = EMPTY) =>
+  events.reduce((state, event) => reduceTranscript(state, event), from);
 
 const ANSWER: ServerEvent[] = [
   { type: "response.created", response: { id: "resp_1" } },

@@ -1,5 +1,7 @@
 /** Server events in, the transcript of a running call out: a pure reduction, one entry per item. */
+import { wireMs } from "./codec";
 import type { ServerEvent } from "./events";
+import type { WireFormat } from "./settings";
 
 export type EntryState = "listening" | "transcribing" | "generating" | "done" | "interrupted" | "failed";
 
@@ -7,6 +9,8 @@ export interface TranscriptEntry {
   id: string;
   role: "user" | "assistant" | "tool" | "error";
   text: string;
+  /** Data URLs of what the user showed. */
+  images: readonly string[];
   state: EntryState;
   responseId: string | null;
   generatedMs: number;
@@ -23,8 +27,6 @@ export interface Transcript {
 
 export const EMPTY: Transcript = { entries: [], active: [] };
 
-const PCM16_BASE64_CHARS_PER_MS = (48 * 4) / 3;
-
 type Fields = Record<string, unknown>;
 type Change = Partial<TranscriptEntry> | ((entry: TranscriptEntry) => Partial<TranscriptEntry>);
 
@@ -33,7 +35,8 @@ const text = (value: unknown): string => (typeof value === "string" ? value : ""
 
 function blank(id: string, role: TranscriptEntry["role"]): TranscriptEntry {
   const state: EntryState = role === "user" ? "listening" : "generating";
-  return { id, role, text: "", state, responseId: null, generatedMs: 0, heardMs: null, tool: null };
+  const empty = { text: "", images: [], responseId: null, generatedMs: 0, heardMs: null, tool: null };
+  return { id, role, state, ...empty };
 }
 
 /** Changes the entry of an item; an item that is not known yet gets one at the end. */
@@ -60,14 +63,22 @@ function contentText(item: Fields): string {
     .join(" ");
 }
 
+/** Only what the page itself may show: a picture inside the message, never one to be fetched. */
+function contentImages(item: Fields): string[] {
+  const parts = Array.isArray(item.content) ? item.content.map(fields) : [];
+  return parts.map((part) => text(part.image_url)).filter((url) => url.startsWith("data:image/"));
+}
+
 function itemAdded(state: Transcript, event: ServerEvent): Transcript {
   const item = fields(event.item);
   const id = text(item.id);
   if (!id || item.type !== "message" || item.role !== "user") return state;
   const said = contentText(item);
+  const images = contentImages(item);
   return change(state, id, "user", (entry) => ({
     text: said || entry.text,
-    state: said ? "done" : "transcribing",
+    images: images.length > 0 ? images : entry.images,
+    state: said || images.length > 0 ? "done" : "transcribing",
   }));
 }
 
@@ -102,8 +113,8 @@ function assistantText(state: Transcript, event: ServerEvent, done: boolean): Tr
   });
 }
 
-function assistantAudio(state: Transcript, event: ServerEvent): Transcript {
-  const ms = text(event.delta).length / PCM16_BASE64_CHARS_PER_MS;
+function assistantAudio(state: Transcript, event: ServerEvent, format: WireFormat): Transcript {
+  const ms = wireMs(format, text(event.delta).length);
   return change(state, text(event.item_id), "assistant", (entry) => ({
     generatedMs: entry.generatedMs + ms,
   }));
@@ -153,7 +164,7 @@ function truncated(state: Transcript, event: ServerEvent): Transcript {
   return change(state, text(event.item_id), "assistant", { heardMs, state: "interrupted" });
 }
 
-type Step = (state: Transcript, event: ServerEvent) => Transcript;
+type Step = (state: Transcript, event: ServerEvent, format: WireFormat) => Transcript;
 
 const STEPS: Record<string, Step> = {
   error: (state, event) =>
@@ -188,7 +199,12 @@ const STEPS: Record<string, Step> = {
   "response.done": responseDone,
 };
 
-export function reduceTranscript(state: Transcript, event: ServerEvent): Transcript {
+/** `format` is that of the assistant's sound. */
+export function reduceTranscript(
+  state: Transcript,
+  event: ServerEvent,
+  format: WireFormat = "audio/pcm",
+): Transcript {
   const step = Object.hasOwn(STEPS, event.type) ? STEPS[event.type] : undefined;
-  return step ? step(state, event) : state;
+  return step ? step(state, event, format) : state;
 }

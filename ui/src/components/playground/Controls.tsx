@@ -1,32 +1,15 @@
-/** The call's buttons, meters and state, above its transcript. */
-import { useEffect, useRef } from "react";
+/** The buttons of the stage: connect, hang up, talk; what is heard, and how loud. */
+import { useEffect } from "react";
 import { clock } from "../../lib/format";
-import type { CallSnapshot, VoiceCall } from "../../realtime/call";
-import type { CallSettings } from "../../realtime/events";
+import type { CallSnapshot, Phase } from "../../realtime/call";
+import type { TalkMode } from "../../realtime/settings";
+import type { SoundFile } from "../../realtime/sound-file";
+import type { Stage, StageSnapshot } from "../../realtime/stage";
+import { Button } from "../Button";
 import { Icon } from "../Icon";
 import { useNow } from "../Moment";
-
-function Meter({ call, side }: { call: VoiceCall | null; side: "user" | "assistant" }) {
-  const bar = useRef<HTMLSpanElement>(null);
-  useEffect(() => {
-    let frame = 0;
-    let shown = 0;
-    const draw = () => {
-      const level = call?.levels[side] ?? 0;
-      // Up at once, down slowly: the eye reads peaks.
-      shown = Math.max(level, shown * 0.9);
-      if (bar.current) bar.current.style.transform = `scaleX(${shown.toFixed(3)})`;
-      frame = requestAnimationFrame(draw);
-    };
-    draw();
-    return () => cancelAnimationFrame(frame);
-  }, [call, side]);
-  return (
-    <div className={`meter ${side}`} aria-hidden="true">
-      <span ref={bar} data-testid={`meter-${side}`} />
-    </div>
-  );
-}
+import { InputChoice } from "./InputChoice";
+import { Meter } from "./Meter";
 
 function Elapsed({ snapshot }: { snapshot: CallSnapshot }) {
   const now = useNow();
@@ -34,28 +17,62 @@ function Elapsed({ snapshot }: { snapshot: CallSnapshot }) {
   return <span className="elapsed">{clock((snapshot.endedAt ?? now) - snapshot.startedAt, 0)}</span>;
 }
 
-const PHASE_WORDS: Record<CallSnapshot["phase"], string> = {
+const PHASE_WORDS: Record<Phase, string> = {
   idle: "Not connected",
   connecting: "Connecting…",
   live: "Connected",
   ended: "Ended",
 };
 
-function TalkButton({ call, snapshot }: { call: VoiceCall; snapshot: CallSnapshot }) {
-  const holding = snapshot.mic === "holding";
+function isTyping(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement && target.closest("input, textarea, select, button, a, summary") !== null
+  );
+}
+
+/** The space bar as the talk button; leaving the window lets go. */
+function useSpaceToTalk(stage: Stage | null, active: boolean): void {
+  useEffect(() => {
+    if (!stage || !active) return;
+    const down = (event: KeyboardEvent) => {
+      if (event.key !== " " || isTyping(event.target)) return;
+      event.preventDefault();
+      if (!event.repeat) stage.hold();
+    };
+    const up = (event: KeyboardEvent) => {
+      if (event.key === " ") stage.release();
+    };
+    const blur = () => stage.release();
+    window.addEventListener("keydown", down);
+    window.addEventListener("keyup", up);
+    window.addEventListener("blur", blur);
+    return () => {
+      window.removeEventListener("keydown", down);
+      window.removeEventListener("keyup", up);
+      window.removeEventListener("blur", blur);
+    };
+  }, [stage, active]);
+}
+
+function TalkButton({ stage, snapshot }: { stage: Stage; snapshot: StageSnapshot }) {
+  const holding = snapshot.input === "holding";
   return (
     <button
       type="button"
       className={`button talk ${holding ? "holding" : ""}`}
       data-testid="talk"
       aria-pressed={holding}
-      disabled={snapshot.mic !== "open" && !holding}
+      disabled={snapshot.input !== "open" && !holding}
       onPointerDown={(event) => {
         event.currentTarget.setPointerCapture(event.pointerId);
-        call.hold();
+        stage.hold();
       }}
-      onPointerUp={() => call.release()}
-      onPointerCancel={() => call.release()}
+      onPointerUp={() => stage.release()}
+      onPointerCancel={() => stage.release()}
+      onKeyDown={(event) => {
+        if ((event.key === " " || event.key === "Enter") && !event.repeat) stage.hold();
+      }}
+      onKeyUp={(event) => (event.key === " " || event.key === "Enter") && stage.release()}
       onContextMenu={(event) => event.preventDefault()}
     >
       <Icon name="mic" />
@@ -65,54 +82,71 @@ function TalkButton({ call, snapshot }: { call: VoiceCall; snapshot: CallSnapsho
 }
 
 interface Props {
-  call: VoiceCall | null;
-  snapshot: CallSnapshot;
-  settings: CallSettings;
+  stage: Stage | null;
+  snapshot: StageSnapshot;
+  /** Of the first call: two that run side by side begin and end together, as long as nothing goes wrong. */
+  call: CallSnapshot;
+  phase: Phase;
+  mode: TalkMode;
+  file: SoundFile | null;
+  onFile: (file: SoundFile | null) => void;
   onConnect: () => void;
 }
 
-export function Controls({ call, snapshot, settings, onConnect }: Props) {
-  const busy = snapshot.phase === "live" || snapshot.phase === "connecting";
+export function Controls({ stage, snapshot, call, phase, mode, file, onFile, onConnect }: Props) {
+  const busy = phase === "live" || phase === "connecting";
+  const talks = mode === "push-to-talk" && phase === "live";
+  useSpaceToTalk(stage, talks);
   return (
     <section className="panel controls" aria-label="Call">
       <div className="controls-row">
         {busy ? (
-          <button type="button" className="button hangup" data-testid="hangup" onClick={() => call?.hangUp()}>
+          <button
+            type="button"
+            className="button hangup"
+            data-testid="hangup"
+            onClick={() => stage?.hangUp()}
+          >
             <Icon name="phone" /> Hang up
           </button>
         ) : (
-          <button type="button" className="button primary" data-testid="connect" onClick={onConnect}>
-            <Icon name="phone" /> {snapshot.phase === "ended" ? "Call again" : "Connect"}
-          </button>
+          <Button kind="primary" icon="phone" data-testid="connect" onClick={onConnect}>
+            {phase === "ended" ? "Call again" : "Connect"}
+          </Button>
         )}
         <span
-          className={`status ${snapshot.phase === "live" ? "live" : ""}`}
+          className={`status ${phase === "live" ? "live" : ""}`}
           data-testid="phase"
+          data-state={phase}
           aria-live="polite"
         >
-          {PHASE_WORDS[snapshot.phase]}
+          {PHASE_WORDS[phase]}
         </span>
-        <Elapsed snapshot={snapshot} />
+        <Elapsed snapshot={call} />
         <span className="grow" />
-        {call && settings.mode === "push-to-talk" && snapshot.phase === "live" && (
-          <TalkButton call={call} snapshot={snapshot} />
+        {stage && talks && <TalkButton stage={stage} snapshot={snapshot} />}
+        {stage && phase === "live" && stage.file && (
+          <Button
+            icon="play"
+            data-testid="play-file"
+            disabled={snapshot.playing}
+            onClick={() => void stage.playFile()}
+          >
+            {snapshot.playing ? "Playing in…" : "Play the file again"}
+          </Button>
         )}
+        <InputChoice file={file} onFile={onFile} locked={busy} />
       </div>
       <div className="meters">
         <span className="side user">You</span>
-        <Meter call={call} side="user" />
+        <Meter side="user" read={() => stage?.calls[0]?.levels.user ?? 0} testId="meter-user" />
         <span
           className="muted mic"
           data-testid="mic-status"
-          data-state={snapshot.mic}
-          title={snapshot.micText}
+          data-state={snapshot.input}
+          title={snapshot.inputText}
         >
-          {snapshot.micText}
-        </span>
-        <span className="side assistant">Assistant</span>
-        <Meter call={call} side="assistant" />
-        <span className="muted" data-testid="assistant-status">
-          {snapshot.speaking ? "speaking" : snapshot.transcript.active.length > 0 ? "thinking" : "silent"}
+          {snapshot.inputText}
         </span>
       </div>
     </section>

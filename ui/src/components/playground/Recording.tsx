@@ -2,20 +2,23 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { findByCredential } from "../../api/queries";
+import { useMe } from "../../lib/me";
 import type { CallSnapshot } from "../../realtime/call";
 
 const LOOK_EVERY_MS = 700;
 
-export function Recording({ snapshot }: { snapshot: CallSnapshot }) {
+export function Recording({ snapshot, suffix }: { snapshot: CallSnapshot; suffix: string }) {
+  const mayRead = ["admin", "read"].includes(useMe()?.role ?? "");
   const id = snapshot.credentialId;
   const begun = snapshot.startedAt !== null;
   const found = useQuery({
     queryKey: ["by-credential", id],
     queryFn: async () => (id ? ((await findByCredential(id)).items[0] ?? null) : null),
-    enabled: begun && id !== null,
+    enabled: begun && id !== null && mayRead,
     refetchInterval: (query) => (query.state.data ? false : LOOK_EVERY_MS),
   });
   if (!begun) return null;
+  if (!mayRead) return <span className="muted">recorded; your key may not read it</span>;
   if (!found.data) {
     return (
       <span className="muted">
@@ -23,15 +26,16 @@ export function Recording({ snapshot }: { snapshot: CallSnapshot }) {
       </span>
     );
   }
+  const ended = snapshot.phase === "ended";
   return (
     <Link
       to="/sessions/$id"
       params={{ id: found.data.id }}
-      className={`button ${snapshot.phase === "ended" ? "primary" : ""}`}
-      data-testid="session-link"
-      {...(snapshot.phase === "ended" ? {} : { target: "_blank" })}
+      className={`button ${ended ? "primary" : ""}`}
+      data-testid={`session-link${suffix}`}
+      {...(ended ? {} : { target: "_blank" })}
     >
-      {snapshot.phase === "ended" ? "Open the recording" : "Watch it live (new tab)"}
+      {ended ? "Open the recording" : "Watch it live (new tab)"}
     </Link>
   );
 }

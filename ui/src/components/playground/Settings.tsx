@@ -1,11 +1,17 @@
-/** What the call will be like: chosen before it, shown locked while it runs. */
+/** What a call will be like: chosen before it, shown locked while it runs. */
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { modelsQuery } from "../../api/queries";
-import { type CallSettings, type TalkMode, VOICES } from "../../realtime/events";
+import { useIsAdmin } from "../../lib/me";
+import { type CallSettings, FORMATS, type TalkMode, VOICES, type WireFormat } from "../../realtime/settings";
+import { Tools } from "./Tools";
+import { Turns } from "./Turns";
 
 interface Props {
   settings: CallSettings;
   onChange: (settings: CallSettings) => void;
+  mode: TalkMode;
+  onMode: (mode: TalkMode) => void;
   locked: boolean;
 }
 
@@ -14,14 +20,18 @@ const MODES: [TalkMode, string, string][] = [
   ["push-to-talk", "Push to talk", "Hold the button, or the space bar, while you speak"],
 ];
 
-function ModelSelect({ settings, onChange }: Omit<Props, "locked">) {
+type Part = Pick<Props, "settings" | "onChange">;
+
+function ModelSelect({ settings, onChange }: Part) {
   const models = useQuery(modelsQuery);
+  const isAdmin = useIsAdmin();
   const items = models.data?.items ?? [];
   const known = items.some((model) => model.id === settings.model);
   return (
-    <label className="field">
-      <span>Model</span>
+    <div className="field">
+      <label htmlFor="playground-model">Model</label>
       <select
+        id="playground-model"
         className="input"
         data-testid="model"
         value={settings.model}
@@ -35,23 +45,30 @@ function ModelSelect({ settings, onChange }: Omit<Props, "locked">) {
         ))}
       </select>
       {models.error && <small className="bad">{models.error.message}</small>}
-    </label>
+      {models.data && !known && <small className="warn">No provider with a key serves this model now.</small>}
+      {models.data && items.length < 2 && (
+        <small className="muted">
+          Other models show up when their provider has a key.{" "}
+          {isAdmin && <Link to="/providers">See providers</Link>}
+        </small>
+      )}
+    </div>
   );
 }
 
-function ModeChoice({ settings, onChange }: Omit<Props, "locked">) {
+export function ModeChoice({ mode, onMode }: Pick<Props, "mode" | "onMode">) {
   return (
     <div className="field" role="radiogroup" aria-label="Turns">
       <span>Turns</span>
       <div className="modes">
-        {MODES.map(([mode, label, title]) => (
-          <label key={mode} title={title} className={settings.mode === mode ? "chosen" : ""}>
+        {MODES.map(([value, label, title]) => (
+          <label key={value} title={title} className={mode === value ? "chosen" : ""}>
             <input
               type="radio"
               name="mode"
-              data-testid={`mode-${mode}`}
-              checked={settings.mode === mode}
-              onChange={() => onChange({ ...settings, mode })}
+              data-testid={`mode-${value}`}
+              checked={mode === value}
+              onChange={() => onMode(value)}
             />
             {label}
           </label>
@@ -61,9 +78,52 @@ function ModeChoice({ settings, onChange }: Omit<Props, "locked">) {
   );
 }
 
-export function Settings({ settings, onChange, locked }: Props) {
+function FormatSelect({ settings, onChange, side }: Part & { side: "inputFormat" | "outputFormat" }) {
   return (
-    <fieldset className="panel settings" disabled={locked}>
+    <label className="field">
+      <span>{side === "inputFormat" ? "You send" : "You hear"}</span>
+      <select
+        className="input"
+        data-testid={side}
+        value={settings[side]}
+        onChange={(event) => onChange({ ...settings, [side]: event.target.value as WireFormat })}
+      >
+        {Object.entries(FORMATS).map(([value, label]) => (
+          <option key={value} value={value}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function Sound({ settings, onChange }: Part) {
+  return (
+    <details className="more">
+      <summary>Formats and transcription</summary>
+      <div className="more-body">
+        <FormatSelect settings={settings} onChange={onChange} side="inputFormat" />
+        <FormatSelect settings={settings} onChange={onChange} side="outputFormat" />
+        <label className="field">
+          <span>Your words are written down by</span>
+          <input
+            className="input"
+            data-testid="transcription"
+            placeholder="nobody: the transcript shows no words of yours"
+            value={settings.transcription}
+            onChange={(event) => onChange({ ...settings, transcription: event.target.value.trim() })}
+          />
+        </label>
+      </div>
+    </details>
+  );
+}
+
+export function Settings({ settings, onChange, mode, onMode, locked }: Props) {
+  const set = (change: Partial<CallSettings>) => onChange({ ...settings, ...change });
+  return (
+    <fieldset className="settings" disabled={locked}>
       <legend className="visually-hidden">Settings of the call</legend>
       <ModelSelect settings={settings} onChange={onChange} />
       <label className="field">
@@ -72,14 +132,13 @@ export function Settings({ settings, onChange, locked }: Props) {
           className="input"
           data-testid="voice"
           value={settings.voice}
-          onChange={(event) => onChange({ ...settings, voice: event.target.value })}
+          onChange={(event) => set({ voice: event.target.value })}
         >
           {VOICES.map((voice) => (
             <option key={voice}>{voice}</option>
           ))}
         </select>
       </label>
-      <ModeChoice settings={settings} onChange={onChange} />
       <label className="field">
         <span>Instructions</span>
         <textarea
@@ -88,24 +147,13 @@ export function Settings({ settings, onChange, locked }: Props) {
           data-testid="instructions"
           placeholder="The model's own, if empty"
           value={settings.instructions}
-          onChange={(event) => onChange({ ...settings, instructions: event.target.value })}
+          onChange={(event) => set({ instructions: event.target.value })}
         />
       </label>
-      <label className="check">
-        <input
-          type="checkbox"
-          data-testid="demo-tool"
-          checked={settings.demoTool}
-          onChange={(event) => onChange({ ...settings, demoTool: event.target.checked })}
-        />
-        <span>
-          Offer the tool <code>get_weather</code>
-          <small className="muted">
-            {" "}
-            This page answers it, with invented weather. Ask for the weather in Oslo.
-          </small>
-        </span>
-      </label>
+      <ModeChoice mode={mode} onMode={onMode} />
+      {mode === "hands-free" && <Turns turns={settings.turns} onChange={(turns) => set({ turns })} />}
+      <Tools settings={settings} onChange={onChange} />
+      <Sound settings={settings} onChange={onChange} />
       {locked && <small className="muted">Hang up to change the settings.</small>}
     </fieldset>
   );

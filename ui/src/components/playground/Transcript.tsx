@@ -27,13 +27,21 @@ const ROLE_WORDS = { user: "you", assistant: "assistant", tool: "tool", error: "
 function Entry({ entry }: { entry: TranscriptEntry }) {
   const tone = entry.state === "interrupted" ? "warn" : entry.state === "failed" ? "bad" : "";
   return (
-    <li className={`entry ${entry.role}`} data-testid={`${entry.role}-transcript`} data-state={entry.state}>
-      <div className="entry-main">
+    <li className={`said ${entry.role}`} data-testid={`${entry.role}-transcript`} data-state={entry.state}>
+      <div className="said-main">
         <div className="meta">
           <span className="who">{entry.tool ? `tool · ${entry.tool.name}` : ROLE_WORDS[entry.role]}</span>
           {entry.generatedMs > 0 && <span>{duration(entry.generatedMs)}</span>}
           <span className={tone}>{stateWords(entry)}</span>
         </div>
+        {entry.images.length > 0 && (
+          <div className="pictures">
+            {entry.images.map((url, at) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: the pictures of a message never change.
+              <img key={at} src={url} alt="Shown to the assistant" data-testid="shown-picture" />
+            ))}
+          </div>
+        )}
         {entry.text && <p className="words">{entry.text}</p>}
         {entry.tool && (
           <div className="tool-body">
@@ -66,7 +74,7 @@ export function Transcript({ entries, hint }: { entries: TranscriptEntry[]; hint
       {entries.length === 0 ? (
         <p className="muted padded">{hint}</p>
       ) : (
-        <ol className="conversation" aria-label="Transcript" aria-live="polite">
+        <ol className="said-list" aria-label="Transcript" aria-live="polite">
           {entries.map((entry) => (
             <Entry key={entry.id} entry={entry} />
           ))}
