@@ -150,7 +150,6 @@ async def test_settings_tell_where_they_come_from(voxgate: Voxgate, page: Page) 
     await expect(row).to_have_count(1)
     await expect(row).to_contain_text("the flag --data-dir")
     await expect(row).to_contain_text("VOXGATE_DATA_DIR")
-    await picture(page, "settings")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (390, "light")])
