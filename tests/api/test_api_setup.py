@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def house(world: World, tmp_path: Path, health: dict[str, Health]) -> None:
     sources = sources_of(flags, ENVIRON, config)
     made = House(settings, sources, router, lambda: health)
     control = world.app.state.control
-    world.app.state.control = type(control)(**{**vars(control), "house": made})
+    world.app.state.control = replace(control, house=made)
 
 
 def rows(client: TestClient) -> dict[str, Any]:
