@@ -29,7 +29,7 @@ from tests.running import Voxgate
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.local, pytest.mark.timeout(240)]
 LONG_MS = 90_000
 SEEK_SECONDS = 0.05
-RECORDINGS = "realtime/recordings"
+RECORDING = "fixtures/realtime/recordings/test_openai_ws__test_tool_call_round.yaml"
 PLACE = "() => window.__sounds.at(-1).currentTime"
 
 
@@ -88,6 +88,7 @@ async def test_a_call_is_sought_played_and_jumped_through(
         await _jumps(page, trace)
         await _loops_a_turn(page)
         assert await violations(page) == []
+        await page.evaluate("document.activeElement.blur()")
         await picture(page, "session")
         await page.emulate_media(color_scheme="light")
         assert await violations(page) == []
@@ -178,14 +179,11 @@ async def test_a_score_by_key_and_a_comment_are_there_after_loading_again(
     assert next(score["evidence"] for score in scores if score["name"] == "comment")[0]["start_ms"] == 5000
 
 
-@pytest.mark.parametrize(
-    "name", ["test_openai_ws__test_tool_call_round", "test_xai_ws__test_audio_in_server_vad_turn"]
-)
 async def test_a_recording_of_a_live_service_has_its_page(
-    voxgate: Voxgate, open_page: OpenPage, shared: Path, name: str
+    voxgate: Voxgate, open_page: OpenPage, shared: Path
 ) -> None:
-    log = (shared / "fixtures" / RECORDINGS / f"{name}.yaml").read_bytes()
-    trace = await imported(voxgate, log, f"{name}.yaml")
+    log = (shared / RECORDING).read_bytes()
+    trace = await imported(voxgate, log, "recording.yaml")
     async with open_page() as page:
         await open_call(page, voxgate, trace["id"])
         for span in spans_of(trace, "tool"):
