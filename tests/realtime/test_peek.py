@@ -93,6 +93,16 @@ def test_the_sound_is_lifted_out_of_a_message(layout: tuple[str, str], size: int
             assert lift_sound(text) == ({**around, member: ""}, sound)
 
 
+@pytest.mark.parametrize("event_id", [None, "", "event_1-2.3", "é", 'a"b', "x" * 200])
+@pytest.mark.parametrize("encoded", ["", "QUJD", "QUI=", "QUI", "QU%D", "QUJD\\"])
+def test_what_clients_say_most_is_lifted_as_any_other_message(event_id: str | None, encoded: str) -> None:
+    around = {"type": APPEND} if event_id is None else {"type": APPEND, "event_id": event_id}
+    text = json.dumps({**around, "audio": encoded}, separators=(",", ":"), ensure_ascii=False).encode()
+    is_usual = event_id != 'a"b' and encoded in ("", "QUJD", "QUI=")
+    expected = ({**around, "audio": ""}, base64.b64decode(encoded)) if is_usual else None
+    assert lift_sound(text) == expected
+
+
 ODD = st.sampled_from(
     [
         b'"type":"response.output_audio.delta"',

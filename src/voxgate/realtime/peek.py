@@ -44,6 +44,10 @@ _BEGIN: Final = re.compile(rb'"(audio|delta)"\s*:\s*"')
 _SOUND_BEGINS_BYTES: Final = 1024
 _MOST_AROUND_BYTES: Final = 4096
 _MEMBERS: Final = {kind.decode(): member.decode() for kind, member in _SOUND.items()}
+_APPEND: Final = "input_audio_buffer.append"
+_USUAL_APPEND: Final = re.compile(
+    rb'\{"type":"input_audio_buffer\.append"(?:,"event_id":"([\w.-]{0,128})")?,"audio":"'
+)
 _USUAL_BEGINS: Final = ((b"audio", b'"audio":"'), (b"delta", b'"delta":"'))
 """Where nobody put white space."""
 
@@ -118,9 +122,26 @@ def begin_of_sound(text: bytes) -> tuple[bytes, int] | None:
     return (found[1], found.end()) if found is not None else None
 
 
+def _lift_append(text: bytes) -> tuple[dict[str, Any], bytes] | None:
+    """What nearly every client says nearly always, in fewer steps."""
+    found = _USUAL_APPEND.match(text)
+    if found is None or not text.endswith(b'"}') or text.find(b'"', found.end()) != len(text) - 2:
+        return None
+    try:
+        sound = pybase64.b64decode(text[found.end() : -2], validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    name = found[1]
+    if name is None:
+        return {"type": _APPEND, "audio": ""}, sound
+    return {"type": _APPEND, "event_id": name.decode(), "audio": ""}, sound
+
+
 def lift_sound(text: bytes) -> tuple[dict[str, Any], bytes] | None:
     """The message with nothing in the sound's place, and the decoded sound; None unless it is surely one of
     those. Only what is around the sound is decoded as JSON: without escapes a name stands there as it is."""
+    if (usual := _lift_append(text)) is not None:
+        return usual
     if (begin := begin_of_sound(text)) is None:
         return None
     name, start = begin
