@@ -49,11 +49,10 @@ class ChangeRows:
 
     def save_counts(self, counts: Sequence[Mapping[str, Any]]) -> None:
         """How long calls that nobody watches have run, and how many turns they have: `id`, `duration_ms`,
-        `turns`. That is no change of their traces."""
+        `turns`, for lists. That is no change of their traces."""
         rows = [{"its_id": one["id"], **{name: one[name] for name in _COUNTS}} for one in counts]
         if rows:
             with self._database.writing() as connection:
-                connection.execute(_COUNT, rows)
                 connection.execute(_SEARCH_COUNTS, rows)
 
     def session_changes(self, session_id: str, after: int) -> tuple[int | None, list[dict[str, Any]] | None]:
@@ -72,15 +71,15 @@ def _its(*names: str) -> dict[str, Any]:
 
 
 _LIVE: Final = (sessions.c.id == bindparam("its_id"), sessions.c.status == "live")
-_COUNT: Final = update(sessions).where(*_LIVE).values(_its(*_COUNTS))
-_GROW: Final = (
-    update(sessions).where(*_LIVE).values(_its(*_SEARCHED, "title") | {"revision": sessions.c.revision + 1})
-)
+_GROW: Final = update(sessions).where(*_LIVE).values(_its("title") | {"revision": sessions.c.revision + 1})
 _ADD: Final = insert(session_changes).from_select(
     ["session_id", "number", "body"],
     select(sessions.c.id, sessions.c.revision, bindparam("its_body", type_=Text())).where(*_LIVE),
 )
-_SEARCH: Final = update(session_search).where(session_search.c.session_id == bindparam("its_id"))
+# Of a narrow row: that of the session has all its data beside it.
+_SEARCH: Final = update(session_search).where(
+    session_search.c.session_id == bindparam("its_id"), session_search.c.status == "live"
+)
 _SEARCH_COUNTS: Final = _SEARCH.values(_its(*_COUNTS))
 _SEARCH_ALL: Final = _SEARCH.values(_its(*_SEARCHED))
 

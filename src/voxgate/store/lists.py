@@ -46,6 +46,8 @@ LISTED: Final = (
     "wave",
     "revision",
 )
+GROWING: Final = ("duration_ms", "turns", "interruptions", "cost_usd")
+"""Those of running calls are newer where they are searched: see `changes`."""
 FACETS: Final = {"project": False, "model": False, "provider": False, "status": False} | {
     "tag": True,
     "tool": True,
@@ -129,7 +131,7 @@ def has_few(wanted: Filter) -> bool:
 
 def _whole(connection: Connection, numbers: Sequence[int], wanted: Sequence[Words]) -> list[dict[str, Any]]:
     """In the order of the numbers."""
-    columns = [sessions.c[name] for name in LISTED]
+    columns = [(session_search if name in GROWING else sessions).c[name] for name in LISTED]
     searched = session_search.c.number.label("_number"), session_search.c.tools
     query = select(*searched, *columns).join_from(session_search, sessions)
     rows = connection.execute(query.where(session_search.c.number.in_(numbers))).all()
