@@ -146,20 +146,20 @@ class _Rows:
         return self._hinted(query).group_by(column("key"))
 
     def _shares(self, key: ColumnElement[Any], source: FromClause, measure: str) -> Select[Any]:
+        """The nearest rank: the smallest value that such a share of the values does not exceed."""
         value = _ROW[measure]
         ranked = (
             select(
                 key.label("key"),
                 value.label("value"),
-                func.row_number().over(partition_by=key, order_by=value).label("place"),
-                func.count().over(partition_by=key).label("many"),
+                func.cume_dist().over(partition_by=key, order_by=value).label("share"),
             )
             .select_from(source)
             .where(self._condition, value.is_not(None))
         )
         inner = self._hinted(ranked).subquery()
         found = [
-            func.max(case((inner.c.place == _rank(inner.c.many, percent), inner.c.value))).label(name)
+            func.min(case((inner.c.share >= percent / 100, inner.c.value))).label(name)
             for name, percent in _PERCENTS.items()
         ]
         return select(inner.c.key, *found).group_by(inner.c.key)
@@ -169,11 +169,6 @@ class _Rows:
 
     def _fetch(self, query: Select[Any]) -> Iterable[Row[Any]]:
         return self._connection.execute(query).all()
-
-
-def _rank(many: ColumnElement[int], percent: int) -> ColumnElement[int]:
-    """The nearest rank: the smallest place at or above that share of the values."""
-    return (many * percent + 99) // 100
 
 
 def _number_of(condition: ColumnElement[bool]) -> ColumnElement[Any]:
