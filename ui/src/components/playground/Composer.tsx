@@ -52,7 +52,6 @@ export function Composer({ stage, enabled }: { stage: Stage | null; enabled: boo
     if (enabled) void add(picturesIn(event.dataTransfer));
   };
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: dropping is one of three ways; the button is for keys.
     <form
       className={`panel composer ${over ? "over" : ""}`}
       onSubmit={submit}
