@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
@@ -230,10 +231,19 @@ class WebApp:
 
 
 class _Immutable(StaticFiles):
-    """Files whose names carry their hash."""
+    """Files whose names carry their hash, packed where the build has done it and the browser takes it."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory=directory)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        _, packed = self.lookup_path(f"{path}.gz")
+        if packed is None or "gzip" not in Headers(scope=scope).get("accept-encoding", ""):
+            return await super().get_response(path, scope)
+        response = await super().get_response(f"{path}.gz", scope)
+        response.headers["content-encoding"] = "gzip"
+        response.headers["vary"] = "accept-encoding"
+        return response
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
