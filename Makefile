@@ -37,7 +37,7 @@ run: install ## start Voxgate and print its URL and admin key (ARGS="--port 9000
 
 # Four at a time: most tests wait for something most of the time.
 test: install ## the whole test suite (ARGS="-k relay" adds flags)
-	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 clients: install ## the real clients through Voxgate, into docs/clients.md (ARGS="--only browser" picks some)
 	$(BIN)/python -m tests.clients.matrix $(ARGS)

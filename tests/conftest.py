@@ -21,6 +21,20 @@ settings.load_profile("voxgate")
 # Under nohup it is ignored, and what is started here would take no rolling restart.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+_SLOW = ("bench", "faults", "cli", "e2e", "clients")
+"""Folders of tests with whole processes, most of which wait: first, so that none is left over at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--no-loadscope-reorder` workers take files in this order."""
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
+        return _SLOW.index(folder) if folder in _SLOW else len(_SLOW)
+
+    items.sort(key=place)
+
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -40,10 +40,15 @@ def run_here(voxgate: Voxgate, *arguments: str) -> Outcome:
 
 @dataclass(frozen=True)
 class Command:
+    """`here`: in this process, see above; one test of each kind of command starts it as a user does."""
+
     voxgate: Voxgate
     environ: dict[str, str] = field(default_factory=dict)
+    here: bool = False
 
     def __call__(self, *arguments: str) -> Outcome:
+        if self.here:
+            return run_here(self.voxgate, *arguments)
         own = {name: value for name, value in os.environ.items() if not name.startswith("VOXGATE_")}
         reach = {"VOXGATE_URL": self.voxgate.url, "VOXGATE_API_KEY": self.voxgate.key, "COLUMNS": "200"}
         done = subprocess.run(

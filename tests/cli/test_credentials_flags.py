@@ -18,7 +18,7 @@ from voxgate.auth.credentials import CredentialRequest
 @pytest.fixture(scope="module")
 def voxgate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
     running = start_voxgate(tmp_path_factory.mktemp("credentials"))
-    yield Command(running)
+    yield Command(running, here=True)
     assert running.stop() == 0
 
 

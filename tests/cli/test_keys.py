@@ -28,9 +28,9 @@ async def id_of(running: Voxgate, name: str) -> str:
 
 async def test_a_key_from_its_making_to_its_end(tmp_path: Path) -> None:
     running = start_voxgate(tmp_path)
-    voxgate = Command(running)
+    voxgate = Command(running, here=True)
     try:
-        first = voxgate("keys", "create", "auditor", "--role", "read", "--expires", "90d").line
+        first = Command(running)("keys", "create", "auditor", "--role", "read", "--expires", "90d").line
         assert first.startswith("vg_")
         assert await status_of(running, first) == 200
         assert await status_of(running, first, "/api/keys") == 403

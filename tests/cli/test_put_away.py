@@ -61,9 +61,9 @@ async def test_a_call_is_put_away_exported_and_rebuilt(tmp_path: Path) -> None:
             kept = await until_put_away(tmp_path, session_id)
             tracks, plans = {"user.flac", "assistant.flac"}, {"lanes.json", "peaks.json", "peaks.bin"}
             assert kept == {"events.zst", *tracks, *plans}
-            run = Command(gateway)
+            run = Command(gateway, here=True)
             folder = tmp_path / "exported"
-            assert run("sessions", "export", session_id, "--to", str(folder)).status == 0
+            assert Command(gateway)("sessions", "export", session_id, "--to", str(folder)).status == 0
             lines = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
             for direction in ("client", "server"):
                 messages = [line["msg"] for line in lines if line["dir"] == direction and "msg" in line]

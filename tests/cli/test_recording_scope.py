@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import subprocess
-import sys
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +11,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import connect
 
+from tests.cli.commands import run_here
 from tests.running import Voxgate, start_voxgate
 from voxgate.core.clock import iso_utc, now_utc
 from voxgate.recording.reading import read_lines
@@ -21,15 +19,9 @@ from voxgate.store import FolderBlobs, Store
 
 
 def voxgate(running: Voxgate, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "voxgate", *words],
-        env={**os.environ, "VOXGATE_URL": running.url, "VOXGATE_API_KEY": running.key, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return done.stdout
+    done = run_here(running, *words)
+    assert done.status == 0, done
+    return done.output
 
 
 @pytest.mark.anyio

@@ -25,7 +25,7 @@ from voxgate.store import migrate
 from voxgate.testing.provider import ScriptedProvider
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
-TAKEOVER_SECONDS = 20
+TAKEOVER_SECONDS = 12
 KEY = "vg_" + "k" * 40
 
 
