@@ -74,6 +74,7 @@ soak: install ## an hour of calls with random faults, and one call of an hour, i
 
 screenshots: install ## take the pictures of docs/images again
 	VOXGATE_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest -q tests/e2e/test_playground.py tests/e2e/test_playground_ways.py tests/e2e/test_manage.py tests/e2e/test_sessions_page.py tests/e2e/test_session_page.py
+	$(BIN)/python -m tests.e2e.real_trace
 
 clean: ## remove everything that the other targets made (not the data)
 	rm -rf $(VENV) $(STAMPS) .clients ui/node_modules src/voxgate/webapp src/voxgate/gateway/_splice.*.so dist
