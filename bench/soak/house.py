@@ -240,6 +240,8 @@ def _role(pid: int, parent_role: str) -> str:
         return "gone"
     if "resource_tracker" in command:
         return "tracker"
+    if "voxgate.api.archive_process" in command:  # reads what was put away, for whoever asks a worker
+        return "archive"
     if parent_role == "worker" or "voxgate.recording" in command:
         return "writer"
     for role in ("worker", "recorder", "local"):

@@ -279,6 +279,36 @@ def test_the_process_is_started_again_when_it_died_or_had_nothing_to_do(world: W
     assert archive.process_id is None
 
 
+class MortalArchive(Archive):
+    """Whose process is killed before each of so many answers."""
+
+    def __init__(self, blobs: Any, deaths: int) -> None:
+        super().__init__(blobs)
+        self.deaths = deaths
+
+    def _exchange(self, question: tuple[Any, ...]) -> Any:
+        if self.deaths:
+            self.deaths -= 1
+            self._connection = self._connection or self._start()
+            assert self._process is not None
+            self._process.kill()
+        return super()._exchange(question)
+
+
+@pytest.mark.parametrize(("deaths", "status"), [(2, 200), (3, 503)])
+def test_a_process_that_is_killed_again_and_again_is_no_failure_of_ours(
+    world: World, client: TestClient, deaths: int, status: int
+) -> None:
+    finish(world, call_of(world))
+    put_away(world)
+    archive = MortalArchive(world.blobs, deaths)
+    world.app.state.control = replace(world.app.state.control, archive=archive)
+    answer = client.get(EVENTS)
+    assert answer.status_code == status
+    assert "retry-after" in answer.headers or status == 200
+    archive.close()
+
+
 def test_a_process_that_cannot_be_started_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
     archive = Archive(world.blobs)

@@ -1,5 +1,5 @@
-"""`python -m tests.e2e.real_trace`: a real call with the embedded provider, spoken at the pace of speech, with
-a tool and an interruption, and its trace and picture into docs/traces.md (`make screenshots`).
+"""`python -m tests.e2e.real_trace`: a real call with the embedded provider, spoken at the pace of speech,
+with a tool and an interruption, and its trace and picture into docs/traces.md (`make screenshots`).
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ SESSION: Final = {
     "tools": [TOOL],
     "audio": {"input": {"transcription": {"model": "whisper-1"}}},
 }
+_MOST: Final = 16
+"""Fields of one object that are shown."""
 BEGIN, END = "<!-- real trace: make screenshots -->", "<!-- end of the real trace -->"
 _SHOWN: Final = (
     "speech_ms",
@@ -87,8 +89,8 @@ class Caller:
             match event["type"]:
                 case "response.output_audio.delta":
                     self._play(event)
-                case "response.output_audio.done":
-                    self.answers += 1
+                case "response.done":
+                    self.answers += _is_spoken(event["response"])
                 case "input_audio_buffer.speech_started":
                     await self._fall_silent()
                 case "response.function_call_arguments.done":
@@ -122,6 +124,11 @@ class Caller:
         await self.send("response.create")
 
 
+def _is_spoken(response: dict[str, Any]) -> bool:
+    calls = [item for item in response["output"] if item["type"] == "function_call"]
+    return response["status"] == "completed" and not calls
+
+
 async def until(condition: Any) -> None:
     async with asyncio.timeout(SECONDS):
         while not condition():
@@ -132,7 +139,7 @@ async def call(voxgate: Voxgate) -> str:
     """Asks for the weather, interrupts a story, and hears the next answer to its end."""
     speaker = Speaker()
     said = [speaker.pcm(text) for text in ("What is the weather in Paris?", "Tell me a story.", "Thank you.")]
-    key = (await voxgate.mint(logging={"project_name": "demo", "metadata": {"user_id": "u_17"}}))["key"]
+    key = (await voxgate.mint(logging={"project_name": "demo"}, metadata={"user_id": "u_17"}))["key"]
     headers = {"Authorization": f"Bearer {key}"}
     async with connect(f"{voxgate.ws_url}?model=local", additional_headers=headers) as socket:
         assert socket.response is not None
@@ -178,7 +185,8 @@ def tree(trace: dict[str, Any]) -> str:
     for span in in_order(trace["spans"]):
         depth = depths[span["id"]] = depths[span["parent_id"]] + 1
         head = f"{'  ' * depth}{span['type']} {span['name']}".rstrip()
-        times = f"{span['start_ms'] / 1000:7.2f} {span['end_ms'] / 1000:7.2f}"
+        end = f"{span['end_ms'] / 1000:7.2f}" if span["end_ms"] is not None else "      –"
+        times = f"{span['start_ms'] / 1000:7.2f} {end}"
         lines.append(f"{times}  {head:<26} {span['status']:<12} {words_of(span)}".rstrip())
     return "\n".join(["  start     end  span                       status       what was said", *lines])
 
@@ -194,9 +202,9 @@ def in_order(spans: list[dict[str, Any]], parent: str | None = None) -> list[dic
 def words_of(span: dict[str, Any]) -> str:
     given, gave = span["input"] or {}, span["output"] or {}
     if span["type"] == "tool":
-        return f"{json.dumps(given)} → {json.dumps(gave)}"
+        return f"{json.dumps(given['arguments'])} → {json.dumps(gave['result'])}"
     side = {"user": given, "response": gave}.get(span["type"], {})
-    text = side.get("transcript_heard") or side.get("transcript") or side.get("text") or ""
+    text = side.get("heard_transcript") or side.get("transcript") or ""
     return f"“{text}”" if text else ""
 
 
@@ -204,7 +212,8 @@ def shortened(value: Any) -> Any:
     """Without nulls and empty things; long texts and lists are cut."""
     if isinstance(value, dict):
         kept = {name: shortened(one) for name, one in value.items()}
-        return {name: one for name, one in kept.items() if one not in (None, {}, [], "")}
+        left = [(name, one) for name, one in kept.items() if one not in (None, {}, [], "")]
+        return dict(left[:_MOST]) | ({"…": f"{len(left) - _MOST} more"} if len(left) > _MOST else {})
     if isinstance(value, list):
         return [shortened(one) for one in value[:2]] + (["…"] if len(value) > 2 else [])
     if isinstance(value, str) and len(value) > 80:
@@ -214,7 +223,7 @@ def shortened(value: Any) -> Any:
 
 def section(trace: dict[str, Any]) -> str:
     cut = next(
-        span for span in trace["spans"] if span["type"] == "response" and span["status"] == "interrupted"
+        span for span in trace["spans"] if span["type"] == "response" and span["status"] == "cancelled"
     )
     names = ("status", "title", "duration_ms", "turns", "interruptions", "cost_usd", "audio_ms", "metrics")
     whole = shortened({name: trace[name] for name in names})
@@ -241,7 +250,6 @@ async def main() -> None:
         session_id = await call(voxgate)
         trace = await voxgate.finished_session(session_id)
         assert trace["interruptions"] == 1, trace["interruptions"]
-        (folder.parent / "voxgate-real-trace.json").write_text(json.dumps(trace, indent=1))
         await take_picture(voxgate, session_id)
         write(trace)
     finally:

@@ -19,6 +19,8 @@ IDLE_SECONDS: Final = 60.0
 _LONGEST_SECONDS: Final = 120.0
 """For one answer; the first one for a track may have to read the whole log of a running call."""
 
+_MOST_STARTS: Final = 3
+
 
 class Sound(NamedTuple):
     rate: int
@@ -84,11 +86,7 @@ class Archive:
 
     def _ask(self, *question: Any) -> Any:
         with self._lock:
-            try:
-                kind, answer = self._exchange(question)
-            except (EOFError, OSError):  # it has ended, perhaps just now, since nobody needed it
-                self._end()
-                kind, answer = self._exchange_with_new(question)
+            kind, answer = self._exchange_with_some(question)
         if kind == "not found":
             raise NotFound(answer)
         if kind == "unavailable":
@@ -97,12 +95,14 @@ class Archive:
             raise VoxgateError(answer)
         return answer
 
-    def _exchange_with_new(self, question: tuple[Any, ...]) -> Any:
-        try:
-            return self._exchange(question)
-        except (EOFError, OSError) as error:
-            self._end()
-            raise VoxgateError("The recording could not be read: the process that reads it died.") from error
+    def _exchange_with_some(self, question: tuple[Any, ...]) -> Any:
+        """It may have ended just now, since nobody needed it, and the next one may be killed."""
+        for _ in range(_MOST_STARTS):
+            try:
+                return self._exchange(question)
+            except (EOFError, OSError):
+                self._end()
+        raise BlobsUnavailable("The recording could not be read: the process that reads it died. Ask again.")
 
     def _exchange(self, question: tuple[Any, ...]) -> Any:
         connection = self._connection or self._start()
