@@ -128,16 +128,23 @@ class SessionRecording:
         before = self._reader.offset
         records = self._reader.read(_PORTION_BYTES)
         if not records:
-            self._size, self._catches_up = size, False  # what there is beyond them is half a record
+            self._size = size  # what there is beyond them is half a record
+            self._caught_up()
             return False
         # Once behind, until all is read, and finished where it has ended: or others would be begun before.
         left = size - self._reader.offset
         caught_up = left <= _SMALL_BYTES and not self._reader.closed
         self.behind = left > _BEHIND_BYTES or (self.behind and not caught_up)
         if self._reader.offset - before < _SMALL_BYTES and not self._reader.closed:
-            self._next_look, self._catches_up = now + self._gather_seconds, False
+            self._next_look = now + self._gather_seconds
+            self._caught_up()
         self._take(records)
         return True
+
+    def _caught_up(self) -> None:
+        """With one that was begun before: its trace is saved at once, and what is stored can be read."""
+        if self._catches_up:
+            self._catches_up, self._live.next_save = False, 0.0
 
     def _take(self, records: list[WireRecord]) -> None:
         lines: list[bytes] = []
@@ -193,7 +200,9 @@ class SessionRecording:
 
     def counts(self) -> Json | None:
         """What lists show of a call that runs; None if the store has that."""
-        return self._live.counts(self._builder.counts()) if self._finishing is None else None
+        if self._finishing is not None or self._catches_up:
+            return None
+        return self._live.counts(self._builder.counts())
 
     # At the end
 
