@@ -149,7 +149,12 @@ def test_a_recorder_that_is_behind_finishes_the_oldest_sessions_first(bench: Ben
         log = begin(writer, f"sess_{number:02}")
         talk(log, pcm(20_000), b"")
         end(log)
-    wait_for(lambda: len(wire_logs(bench.wire)) == 30 and not writer.waiting_bytes, writer.turn)
+
+    def written() -> bool:
+        writer.arm()  # a writer that was not ready for all that it was told hears it now
+        return len(wire_logs(bench.wire)) == 30 and not writer.waiting_bytes
+
+    wait_for(written, writer.turn)
     done: list[str] = []
     while logs := wire_logs(bench.wire):
         bench.recorder.step()
