@@ -9,7 +9,7 @@ export UV_NO_PROGRESS = 1
 
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help install run test clients lint types format bench soak fuzz lock screenshots clean
+.PHONY: help install run test clients lint types format bench soak outages fuzz lock screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -71,6 +71,9 @@ bench: install ## the relay beside its peers, side by side, into docs/performanc
 
 soak: install ## an hour of calls with random faults, and one call of an hour, into docs/soak.md (ARGS="--minutes 2 --calls 30" shortens it, ARGS="--kills 1000" kills)
 	$(BIN)/python -m bench.soak $(ARGS)
+
+outages: install ## database, object store and disk away for a minute each, under calls (OUTAGE=60)
+	VOXGATE_OUTAGE_SECONDS=$(or $(OUTAGE),60) $(BIN)/python -m pytest -q --timeout 900 tests/faults/test_stores.py tests/faults/test_full_disk.py -k "away_cost or full_disk_costs"
 
 screenshots: install ## take the pictures of docs/images again
 	VOXGATE_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest -q tests/e2e/test_playground.py tests/e2e/test_playground_ways.py tests/e2e/test_manage.py tests/e2e/test_sessions_page.py tests/e2e/test_session_page.py

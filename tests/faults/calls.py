@@ -8,6 +8,7 @@ import asyncio
 import base64
 import io
 import json
+import os
 import random
 import statistics
 import time
@@ -30,6 +31,8 @@ BUSY_SECONDS = 0.25
 """… if it is more than this, too: whoever waits for a disk or a lock waits for as long as the fault lasts."""
 PATIENCE_SECONDS = 60.0
 CLOSING = "input_audio_buffer.commit"
+OUTAGE_SECONDS = float(os.environ.get("VOXGATE_OUTAGE_SECONDS", "0"))
+"""How long an outage lasts at least: `make outages` takes a minute, the suite no longer than is needed."""
 
 
 async def answer(call: Upstreamed) -> None:
@@ -141,6 +144,12 @@ class Load:
         running = [caller for caller in callers or self.callers if not caller.enough.is_set()]
         goals = {id(caller): len(caller.received) + messages for caller in running}
         await self.until(lambda: all(len(caller.received) >= goals[id(caller)] for caller in running))
+
+    async def outlast(self) -> None:
+        """Goes on for as long as an outage takes."""
+        ends = time.monotonic() + OUTAGE_SECONDS
+        while time.monotonic() < ends:
+            await self.go_on(10)
 
     async def until(self, condition: Callable[[], Any]) -> None:
         """A caller that fails ends the waiting."""

@@ -17,6 +17,7 @@ import pytest
 
 from tests.faults.calls import (
     CALLS,
+    OUTAGE_SECONDS,
     PATIENCE_SECONDS,
     Caller,
     load,
@@ -33,6 +34,8 @@ pytestmark = pytest.mark.anyio
 UNSHARE = ["unshare", "--user", "--map-root-user", "--mount"]
 """A mount namespace, which needs no privileges where user namespaces are allowed."""
 MOUNT = 'mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"'
+DISK = f"{48 + 4 * OUTAGE_SECONDS:.0f}m"
+"""With room for what calls write in so long."""
 LOST_RECORDS = "voxgate_recording_lost_records_total"
 ADMIN_KEY = "vg_admin_key_of_the_faults_000000000000000"
 
@@ -94,7 +97,7 @@ async def test_a_full_disk_costs_no_call_anything_and_what_waits_is_recorded_aft
     tmp_path: Path, provider: ScriptedProvider
 ) -> None:
     """The whole data folder is on it: wire logs, blobs and the database."""
-    async with start_on_small_disk(tmp_path, provider, "", "48m") as (gateway, disk):
+    async with start_on_small_disk(tmp_path, provider, "", DISK) as (gateway, disk):
         async with load(gateway, provider, CALLS) as calls:
             began = time.monotonic()
             await calls.go_on(15)
@@ -104,6 +107,7 @@ async def test_a_full_disk_costs_no_call_anything_and_what_waits_is_recorded_aft
                 await calls.begin(2)
                 await calls.end(calls.callers[:2])
                 await calls.go_on(20)
+                await calls.outlast()
                 mended = time.monotonic()
                 assert await metric(gateway, "voxgate_recording_lost_bytes_total") == 0
             await calls.go_on(5)

@@ -77,11 +77,13 @@ async def test_a_database_and_a_bucket_that_are_away_cost_no_call_anything(
                 await calls.begin(2)
                 await calls.end(calls.callers[1:2])
                 await calls.go_on(60)
+                await calls.outlast()
             finally:
                 await asyncio.to_thread(shared.postgres.start)
         with shared.s3.failing(503):
             await calls.end(calls.callers[2:3])
             await calls.go_on(40)
+            await calls.outlast()
         await calls.end()
         calls.nothing_was_lost_on_the_way()
         await calls.traces_are_whole()
