@@ -3,175 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from tests.jobs.recorded import Bench, begin, end, say, wait_for
-from tests.traces.calls import b64
-from tests.transcription import KEY, Asked, Reply, Transcribing, transcribing_server, words_by_length
+from tests.jobs.recorded import begin, end, wait_for
+from tests.jobs.wordless import (
+    PREFIX,
+    WANTED,
+    Wordless,
+    call,
+    impatient,
+    rebuild,
+    scribe_server,
+    shown,
+    speak,
+    users,
+    voice,
+    wordless_bench,
+)
+from tests.transcription import KEY, Asked, Reply, Transcribing, words_by_length
 
-from voxgate.core.patterns import BUILT_IN
-from voxgate.core.prices import PriceSettings, PriceTable
-from voxgate.core.projects import TranscriptionSettings
+from voxgate.core.prices import PriceSettings
 from voxgate.core.settings import Settings
-from voxgate.jobs import transcriptions as transcriptions_module
 from voxgate.jobs.compaction import Compactor
-from voxgate.jobs.dictation import Dictation
-from voxgate.jobs.rebuilding import Rebuilder
-from voxgate.jobs.redaction import Redactions
-from voxgate.jobs.scribes import Scribes
 from voxgate.jobs.transcription_marks import Marks
-from voxgate.jobs.transcriptions import Parts, Transcriptions
-from voxgate.providers.routes import Router
 from voxgate.recording.later import LATER
 from voxgate.recording.reading import read_lines
-from voxgate.recording.soundless import remove_sound
-from voxgate.recording.spool import WireLog
-from voxgate.recording.wirelog import CLIENT, SERVER
-from voxgate.store import REBUILD, TRANSCRIBE, TRANSCRIBED
+from voxgate.store import TRANSCRIBE, TRANSCRIBED
 
-PREFIX = "sessions/sess_1"
-WANTED = TranscriptionSettings(model="scribe", language="en", prompt="Voxgate")
-
-
-class Wordless(Bench):
-    """A bench whose recorder has the project `default` transcribed."""
-
-    def __init__(self, folder: Path, server: Transcribing, more: dict[str, Any] | None = None) -> None:
-        self.folder = folder
-        providers = {"house": {"base_url": server.base_url, "api_key": KEY}, **(more or {})}
-        routes = [{"model": "scribe", "providers": [*(more or {}), "house"]}]
-        self.settings = Settings.model_validate({"providers": providers, "routes": routes})
-        self.prices = {"scribe": PriceSettings(minute=0.6)}
-        self.patterns: dict[str, str] = {}
-        self.finished: list[str] = []
-        self.wanted = {"default": WANTED}
-        super().__init__(folder)
-
-    def new_recorder(self, **parts: Any) -> Any:
-        redactions = Redactions({"default": self.patterns}, self.folder / "scratch")
-        rebuilder, self.transcriptions = self.machine(None, redactions, parts.get("compactor"))
-        return super().new_recorder(
-            transcriptions=self.transcriptions,
-            rebuilder=rebuilder,
-            redactions=redactions,
-            on_finished=self.transcriptions.add,
-            **parts,
-        )
-
-    def machine(
-        self,
-        holder: str | None,
-        redactions: Redactions | None = None,
-        compactor: Compactor | None = None,
-    ) -> tuple[Rebuilder, Transcriptions]:
-        rebuilder = Rebuilder(self.store, self.blobs, redactions=redactions, compactor=compactor)
-        transcriptions = Transcriptions(
-            Parts(
-                store=self.store,
-                blobs=self.blobs,
-                marks=Marks(self.folder / (holder or ".") / "transcribe"),
-                scribes=Scribes(self.blobs, Dictation([KEY])),
-                rebuilder=rebuilder,
-                router=Router(self.settings, {}),
-                prices=PriceTable(self.prices),
-                wanted=self.wanted,
-                redactions=redactions,
-                on_done=self.finished.append,
-                holder=holder,
-            )
-        )
-        return rebuilder, transcriptions
-
-    def again(self, **parts: Any) -> None:
-        """As after a kill: the next recorder finds what the former one left."""
-        self.transcriptions.close()
-        self.recorder = self.new_recorder(**parts)
-
-    def words(self) -> dict[str, Any]:
-        """The session, when it has all the words it will get."""
-        wait_for(lambda: self.finished, self.recorder.step)
-        row = self.session("sess_1")
-        assert row is not None
-        return row
-
-    @property
-    def marks(self) -> list[str]:
-        return sorted(path.name for path in (self.folder / "transcribe").iterdir())
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transcriptions_module, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(transcriptions_module, "_LOOK_SECONDS", 0.01)
-    monkeypatch.setattr("voxgate.jobs.rebuilding._LOOK_SECONDS", 0.01)
-
-
-@pytest.fixture
-def server() -> Iterator[Transcribing]:
-    with transcribing_server() as made:
-        yield made
-
-
-@pytest.fixture
-def bench(tmp_path: Path, server: Transcribing) -> Iterator[Wordless]:
-    made = Wordless(tmp_path, server)
-    yield made
-    made.transcriptions.close()
-    for writer in made.writers:
-        writer.stop()
-    made.store.close()
-
-
-def voice(seconds: float) -> bytes:
-    return np.random.default_rng(7).integers(-9000, 9000, round(seconds * 24_000), np.int16).tobytes()
-
-
-def speak(log: WireLog, item_id: str, start_ms: float, sound: bytes, text: str | None = None) -> float:
-    """An item of the user's as server VAD makes it; where its sound ends. With `text` it is transcribed."""
-    say(log, SERVER, type="input_audio_buffer.speech_started", item_id=item_id, audio_start_ms=start_ms)
-    for at in range(0, len(sound), 48_000):
-        say(log, CLIENT, type="input_audio_buffer.append", audio=b64(sound[at : at + 48_000]))
-    end_ms = start_ms + len(sound) / 48
-    say(log, SERVER, type="input_audio_buffer.speech_stopped", item_id=item_id, audio_end_ms=end_ms)
-    say(log, SERVER, type="input_audio_buffer.committed", item_id=item_id)
-    if text is not None:
-        kind = "conversation.item.input_audio_transcription.completed"
-        say(log, SERVER, type=kind, item_id=item_id, content_index=0, transcript=text)
-    return end_ms
-
-
-def call(bench: Wordless, sounds: tuple[bytes, ...] = (voice(0.5), voice(0.25))) -> list[bytes]:
-    """Recorded until its trace is complete, not yet transcribed."""
-    log = begin(bench.writer(), "sess_1")
-    at = 0.0
-    for number, sound in enumerate(sounds):
-        at = speak(log, f"u{number}", at, sound)
-        say(log, SERVER, type="response.created", response={"id": f"r{number}"})
-        say(log, SERVER, type="response.done", response={"id": f"r{number}", "status": "cancelled"})
-    end(log)
-    bench.record_until("sess_1", "complete")
-    return list(sounds)
-
-
-def users(row: dict[str, Any]) -> list[dict[str, Any]]:
-    return [span for span in row["spans"] if span["type"] == "user"]
-
-
-def shown(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key != "revision"}
-
-
-def rebuild(bench: Wordless) -> dict[str, Any]:
-    before = bench.store.last_signal_id()
-    bench.store.add_signal(REBUILD, "sess_1")
-    wait_for(lambda: len(bench.store.signals_after(before)) == 2, bench.recorder.step)
-    row = bench.session("sess_1")
-    assert row is not None
-    return shown(row)
+__all__ = ["impatient", "scribe_server", "wordless_bench"]
 
 
 def test_every_utterance_gets_its_words_and_the_session_its_title_search_and_cost(
@@ -375,21 +235,6 @@ def test_one_that_is_killed_before_the_mark_goes_adds_nothing_twice(
     assert len(bench.blob("sess_1", LATER).splitlines()) == 2
 
 
-@pytest.mark.parametrize("missing", ["audio", "text"])
-def test_a_call_whose_sound_or_words_are_not_to_be_recorded_is_not_transcribed(
-    bench: Wordless, server: Transcribing, missing: str
-) -> None:
-    log = bench.writer().open("sess_1")
-    recorded = {"audio": True, "text": True, missing: False}
-    log.fact({"type": "gateway.opened", "session_id": "sess_1", "project": "default", "recorded": recorded})
-    speak(log, "u0", 0, voice(0.5))
-    end(log)
-    row = bench.words()
-    assert row["data"]["transcription"] is None
-    assert server.asked == []
-    assert bench.marks == []
-
-
 def test_other_projects_are_left_alone(bench: Wordless, server: Transcribing) -> None:
     bench.wanted.clear()
     bench.wanted["shop"] = WANTED
@@ -441,85 +286,6 @@ def test_a_long_utterance_is_cut_where_it_is_quiet_and_its_parts_are_joined(
     assert [round(one.seconds, 1) for one in server.asked] == [1.6, 1.4]
     assert users(row)[0]["input"]["transcript"].count("said in") == 2
     assert users(row)[0]["usage"] == {"seconds": 3.0}
-
-
-CARD = "4111 1111 1111 1111"
-
-
-@pytest.mark.parametrize("is_put_away", [False, True])
-def test_what_rules_find_in_our_words_is_nowhere_and_silent(
-    bench: Wordless, server: Transcribing, is_put_away: bool
-) -> None:
-    bench.patterns = {"card_number": BUILT_IN["card_number"], "phone_number": BUILT_IN["phone_number"]}
-    compactor = Compactor(bench.store, bench.blobs, bench.folder / "compact")
-    bench.again(compactor=compactor)
-    server.hold.clear()
-    server.answer = lambda asked: Reply(body={"text": f"my card is {CARD}" if asked.seconds > 0.3 else "bye"})
-    call(bench)
-    bench.finish()
-    if is_put_away:
-        wait_for(lambda: bench.blobs.size(f"{PREFIX}/events.zst"), bench.recorder.step)
-        wait_for(lambda: bench.blobs.size(f"{PREFIX}/events.jsonl") is None, bench.recorder.step)
-    server.hold.set()
-    row = bench.words()
-    wait_for(lambda: not list((bench.folder / "compact").iterdir()), bench.recorder.step)
-    assert [one["input"]["transcript"] for one in users(row)] == ["my card is [redacted:card_number]", "bye"]
-    assert row["title"] == "my card is [redacted:card_number]"
-    assert row["data"]["redaction"]["state"] == "done"
-    assert row["data"]["redaction"]["silenced_ms"]["user"] >= 500
-    sound = bench.sound("sess_1", "user")
-    assert not sound[:12_000].any()
-    everything = json.dumps(row) + b"".join(read_lines(bench.blobs, PREFIX)).decode()
-    files = b"".join(path.read_bytes() for path in bench.folder.rglob("*") if path.is_file())
-    assert CARD not in everything + files.decode("latin-1")
-    again = rebuild(bench)  # its sound is another one now, so that it measures otherwise
-    assert again["title"] == row["title"]
-    assert [one["input"] for one in users(again)] == [one["input"] for one in users(row)]
-    assert again["data"]["redaction"] == row["data"]["redaction"]
-    compactor.close()
-
-
-def test_while_rules_are_carried_out_nobody_is_shown_the_words_and_a_failure_leaves_none(
-    bench: Wordless, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench.patterns = {"said": r"said in \d+"}
-    bench.again()
-    bench.transcriptions.add = lambda _: None  # type: ignore[method-assign]
-    call(bench)
-    bench.finish()
-    before = bench.session("sess_1")
-    assert before is not None
-    assert before["data"]["redaction"]["state"] == "done"
-    states: list[str] = []
-
-    def damaged(*_: Any) -> Any:
-        row = bench.session("sess_1")
-        assert row is not None
-        states.append(row["data"]["redaction"]["state"])
-        assert bench.blobs.size(f"{PREFIX}/{LATER}")
-        raise ValueError("damaged")
-
-    monkeypatch.setattr("voxgate.jobs.rebuilding.read_lines", damaged)
-    bench.again()
-    bench.transcriptions.add("sess_1")
-    row = bench.words()
-    assert states == ["pending"]
-    assert row["data"]["redaction"] == before["data"]["redaction"]
-    assert bench.blobs.size(f"{PREFIX}/{LATER}") is None
-    assert bench.marks == ["sess_1.failed"]
-
-
-def test_words_stay_when_the_sound_is_deleted(bench: Wordless) -> None:
-    call(bench)
-    row = bench.words()
-    bench.finish()
-    for _ in remove_sound(bench.blobs, PREFIX, bench.folder / "scratch.jsonl", "2026-11-23T00:00:00Z"):
-        pass
-    assert bench.blobs.list(PREFIX) == [f"{PREFIX}/events.jsonl"]
-    again = rebuild(bench)
-    assert [one["input"] for one in users(again)] == [one["input"] for one in users(row)]
-    assert again["cost_usd"] == row["cost_usd"]
-    assert users(again)[0]["attachments"] == []
 
 
 def test_of_machines_that_share_a_store_one_does_what_all_are_asked_for(

@@ -14,6 +14,7 @@ import type { Phase } from "../realtime/call";
 import { type CallSettings, restored, type TalkMode } from "../realtime/settings";
 import type { SoundFile } from "../realtime/sound-file";
 import "../styles/playground.css";
+import "../styles/playground-call.css";
 
 const KEPT = "voxgate-playground";
 const LETTERS = [
