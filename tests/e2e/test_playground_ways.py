@@ -122,6 +122,11 @@ async def track(voxgate: Voxgate, session_id: str) -> Any:
     return np.frombuffer(data[44:], "<i2")
 
 
+# At once, however slow the machine is: by the mouse it may be held for long enough to be heard.
+PRESS_AND_LET_GO = """button => ["keydown", "keyup"].forEach(
+    kind => button.dispatchEvent(new KeyboardEvent(kind, { key: " ", bubbles: true })))"""
+
+
 async def test_push_to_talk_sends_what_was_said_while_the_button_was_held(
     voxgate: Voxgate, open_page: OpenPage, spoken_question: Path
 ) -> None:
@@ -132,10 +137,7 @@ async def test_push_to_talk_sends_what_was_said_while_the_button_was_held(
         await connect(page)
         await expect(said(page, "user", "weather.*Paris")).to_be_visible(timeout=SPEECH_MS)
         await expect(page.get_by_test_id("play-file")).to_be_enabled(timeout=SPEECH_MS)
-        await page.get_by_test_id("talk").hover()
-        await page.mouse.down()
-        await expect(page.get_by_test_id("talk")).to_have_attribute("aria-pressed", "true")
-        await page.mouse.up()
+        await page.get_by_test_id("talk").evaluate(PRESS_AND_LET_GO)
         await expect(said(page, "error", "too short")).to_be_visible()
         trace = await recorded(page, voxgate)
     assert trace["config"]["audio"]["input"]["turn_detection"] is None

@@ -151,6 +151,6 @@ def test_a_database_that_does_not_say_who_watches_keeps_no_call_waiting(
     monkeypatch.setattr(bench.store, "lease_holders", fail)
     log = begin(bench.writer(), "sess_1")
     talk(log, pcm(100), pcm(100))
+    wait_for(lambda: "who watches which call is not known" in caplog.text, bench.recorder.step)
     end(log)
     bench.record_until("sess_1", "complete")
-    assert "who watches which call is not known" in caplog.text
