@@ -449,7 +449,8 @@ def main() -> None:
 def _in_a_process(what: str) -> Outcome:
     """A fresh one each time, so that every measurement begins alike."""
     command = [sys.executable, "-m", "bench.recorder", "--once", what, *sys.argv[1:]]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # as `voxgate serve` starts it
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=alone)
     return Outcome(**orjson.loads(done.stdout.splitlines()[-1]))
 
 

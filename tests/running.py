@@ -83,10 +83,12 @@ def start_voxgate(
     *flags: str,
     environ: dict[str, str] | None = None,
     launcher: Sequence[str] = (),
+    local: bool = True,
     **options: Any,
 ) -> Voxgate:
     """Starts on a free port and waits until it says where it is. AssertionError, with its words, if not.
-    `launcher` is a command that replaces itself with the one behind it. The options are Popen's."""
+    `launcher` is a command that replaces itself with the one behind it. Without `local` the start is quicker.
+    The options are Popen's."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("VOXGATE_")}
     serve = [sys.executable, "-m", "voxgate", "serve", "--port", "0", "--data-dir", str(data_dir), *flags]
     process = subprocess.Popen(
@@ -95,7 +97,13 @@ def start_voxgate(
         stderr=subprocess.STDOUT,
         text=True,
         cwd=data_dir,
-        env={**clean, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", **(environ or {})},
+        env={
+            **clean,
+            "VOXGATE_LOCAL_ENABLED": str(local).lower(),
+            "PYTHONUNBUFFERED": "1",
+            "COLUMNS": "200",
+            **(environ or {}),
+        },
         **options,
     )
     lines: list[str] = []
@@ -140,7 +148,7 @@ def two_workers(folder: Path, provider: ScriptedProvider, more: str = "") -> Ite
         f'workers = 2\ndrain_seconds = 0\n[providers.fake]\nbase_url = "{provider.base_url}"\n'
         f'[[routes]]\nmodel = "fake"\nproviders = ["fake"]\n{more}'
     )
-    voxgate = start_voxgate(folder, "--config", str(config))
+    voxgate = start_voxgate(folder, "--config", str(config), local=False)
     try:
         yield voxgate
     finally:

@@ -70,7 +70,7 @@ def write_config(folder: Path, provider: ScriptedProvider, more: str = "") -> No
 
 async def start_with(provider: ScriptedProvider, folder: Path, *flags: str, more: str = "") -> Voxgate:
     write_config(folder, provider, more)
-    return await asyncio.to_thread(start_voxgate, folder, *flags)
+    return await asyncio.to_thread(start_voxgate, folder, *flags, local=False)
 
 
 async def begin_calls(gateway: Voxgate, count: int) -> tuple[list[Paced], list[asyncio.Task[Paced]]]:

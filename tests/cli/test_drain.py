@@ -74,7 +74,7 @@ async def ended(gateway: Voxgate, seconds: float = 90) -> int:
 async def finish_what_is_left(folder: Path) -> None:
     """A recorder that had no time for all of it, as on a busy machine, leaves it to the next start."""
     while left := [path.stem for path in wire_logs(folder / "wire")]:
-        again = await asyncio.to_thread(start_voxgate, folder)
+        again = await asyncio.to_thread(start_voxgate, folder, local=False)
         for session_id in left:
             await again.finished_session(session_id)
         assert await asyncio.to_thread(again.stop) == 0
@@ -118,7 +118,9 @@ async def test_a_second_signal_ends_calls_at_once_and_loses_nothing_recorded(
     await asyncio.gather(*tasks)
     assert await ended(gateway) == 0
     assert {(call.code, call.reason) for call in calls} == {(1001, "server_error.draining")}
-    again = await asyncio.to_thread(start_voxgate, tmp_path)  # finishes what there was no time for
+    again = await asyncio.to_thread(
+        start_voxgate, tmp_path, local=False
+    )  # finishes what there was no time for
     for call in calls:
         trace = await again.finished_session(call.session_id)
         assert (trace["status"], trace["close"]["code"]) == ("complete", 1001)
@@ -133,7 +135,7 @@ async def test_after_a_parent_that_was_killed_the_port_is_free_at_once_and_calls
     [call], [task] = await begin_calls(gateway, 1)
     gateway.process.kill()
     _, port = gateway.url.rsplit(":", 1)
-    again = await asyncio.to_thread(start_voxgate, tmp_path, "--port", port)
+    again = await asyncio.to_thread(start_voxgate, tmp_path, "--port", port, local=False)
     count = call.received
     while call.received < count + 3:
         await asyncio.sleep(0.01)
@@ -179,7 +181,8 @@ async def test_a_call_that_is_being_opened_at_the_stop_is_refused_with_the_reaso
         f'[providers.echo]\nbase_url = "http://127.0.0.1:{port}/v1"\nconnect_timeout_seconds = 100\n'
         '[[routes]]\nmodel = "echo*"\nproviders = ["echo"]\n'
     )
-    gateway = await asyncio.to_thread(start_voxgate, tmp_path, "--drain-seconds", str(LONG_SECONDS))
+    flags = ("--drain-seconds", str(LONG_SECONDS))
+    gateway = await asyncio.to_thread(start_voxgate, tmp_path, *flags, local=False)
     opening = asyncio.create_task(refusal(gateway))
     while not sessions(tmp_path):  # its log has begun, so it is being dialled
         await asyncio.sleep(0.05)

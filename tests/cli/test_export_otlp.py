@@ -93,7 +93,7 @@ async def test_a_call_that_ended_is_at_the_collector_with_the_clients_trace(tmp_
             )
             config = configure(tmp_path, provider, more)
             environ = {"COLLECTOR_KEYS": "x-key=PLUM"}
-            voxgate = start_voxgate(tmp_path, "--config", str(config), environ=environ)
+            voxgate = start_voxgate(tmp_path, "--config", str(config), environ=environ, local=False)
             try:
                 session_id = await call_once(voxgate)
                 await until(lambda: collector.sessions() == [session_id])
@@ -132,7 +132,7 @@ async def test_calls_of_a_time_without_a_collector_are_sent_after_the_next_start
     async with ScriptedProvider(converse) as provider:
         config = configure(tmp_path, provider, "")
         environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
-        voxgate = start_voxgate(tmp_path, "--config", str(config), environ=environ)
+        voxgate = start_voxgate(tmp_path, "--config", str(config), environ=environ, local=False)
         try:
             session_id = await call_once(voxgate)
             await voxgate.finished_session(session_id, SECONDS)
@@ -141,7 +141,7 @@ async def test_calls_of_a_time_without_a_collector_are_sent_after_the_next_start
             assert voxgate.stop() == 0
         with collecting() as collector:
             environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
-            voxgate = start_voxgate(tmp_path, "--config", str(config), environ=environ)
+            voxgate = start_voxgate(tmp_path, "--config", str(config), environ=environ, local=False)
             try:
                 await until(lambda: collector.sessions() == [session_id])
             finally:

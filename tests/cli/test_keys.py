@@ -27,7 +27,7 @@ async def id_of(running: Voxgate, name: str) -> str:
 
 
 async def test_a_key_from_its_making_to_its_end(tmp_path: Path) -> None:
-    running = start_voxgate(tmp_path)
+    running = start_voxgate(tmp_path, local=False)
     voxgate = Command(running, here=True)
     try:
         first = Command(running)("keys", "create", "auditor", "--role", "read", "--expires", "90d").line

@@ -109,7 +109,7 @@ async def test_a_call_on_postgresql_is_served_and_recorded(
             f'[providers.fake]\nbase_url = "{provider.base_url}"\n'
             '[[routes]]\nmodel = "fake"\nproviders = ["fake"]\n'
         )
-        voxgate = await asyncio.to_thread(start_voxgate, tmp_path, "--config", str(config))
+        voxgate = await asyncio.to_thread(start_voxgate, tmp_path, "--config", str(config), local=False)
         credential = await voxgate.mint(logging={"project_name": "shop"}, max_uses=1)
         headers = {"Authorization": f"Bearer {credential['key']}"}
         url = f"{voxgate.ws_url}?model=fake"

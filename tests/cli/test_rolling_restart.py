@@ -176,7 +176,7 @@ async def test_a_new_certificate_is_taken_up(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     certificate, key = make_certificate(tmp_path / "first")
     flags = ["--tls-cert", str(certificate), "--tls-key", str(key)]
-    gateway = await asyncio.to_thread(start_voxgate, tmp_path / "data", *flags)
+    gateway = await asyncio.to_thread(start_voxgate, tmp_path / "data", *flags, local=False)
     old = workers_of(gateway)
     renewed = make_certificate(tmp_path / "second")
     for new, used in zip(renewed, (certificate, key), strict=True):
@@ -192,6 +192,7 @@ def test_a_terminal_that_is_closed_means_a_stop_and_no_restart(tmp_path: Path) -
     ours, theirs = os.openpty()
     gateway = start_voxgate(
         tmp_path,
+        local=False,
         stdin=theirs,
         start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -85,9 +86,18 @@ def test_the_first_start_makes_a_private_admin_key_and_the_second_keeps_it(
     assert path.read_text().strip() == own.key
     assert path.stat().st_mode & 0o777 == 0o600
     own.stop()
-    again = start_voxgate(tmp_path)
+    again = start_voxgate(tmp_path, local=False)
     assert again.key == own.key
     assert again.stop() == 0
+
+
+async def test_the_embedded_provider_can_be_left_out(tmp_path: Path) -> None:
+    running = start_voxgate(tmp_path, local=False)
+    assert (await running.request("GET", "/v1/models"))["data"] == []
+    async with connect(f"{running.ws_url}?model=local", additional_headers=running.auth) as refused:
+        said = json.loads(await refused.recv())
+    assert "local_enabled" in said["error"]["message"]
+    assert running.stop() == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -32,7 +32,7 @@ async def gateway(
 ) -> AsyncIterator[Voxgate]:
     folder = tmp_path_factory.mktemp("faults")
     config = write_config(folder, provider)
-    running = await asyncio.to_thread(start_voxgate, folder, "--config", str(config))
+    running = await asyncio.to_thread(start_voxgate, folder, "--config", str(config), local=False)
     yield running
     assert await asyncio.to_thread(running.stop) == 0, "".join(running.output)
 

@@ -64,6 +64,7 @@ async def start_on_small_disk(
         "--config",
         str(config),
         environ={"VOXGATE_API_KEY": ADMIN_KEY},
+        local=False,
         launcher=[*UNSHARE, "sh", "-c", MOUNT, "sh", size, str(data_dir / place)],
     )
     yield running, Path(f"/proc/{running.process.pid}/root{data_dir / place}")

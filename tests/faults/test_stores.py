@@ -44,7 +44,8 @@ class Shared:
         if token_keys is not None:
             shutil.copy(token_keys, folder)
         config = write_config(folder, self.provider)
-        return await asyncio.to_thread(start_voxgate, folder, "--config", str(config), environ=self.environ)
+        flags = ("--config", str(config))
+        return await asyncio.to_thread(start_voxgate, folder, *flags, environ=self.environ, local=False)
 
 
 @pytest.fixture

@@ -178,7 +178,7 @@ async def test_a_whole_voxgate_with_a_file_of_settings_shows_the_trace_and_the_s
             '[[routes]]\nmodel = "voice-live"\nproviders = ["live"]\n'
         )
         environ = {"AZURE_VOICELIVE_API_KEY": KEY}
-        voxgate = start_voxgate(tmp_path, "--config", str(config), environ=environ)
+        voxgate = start_voxgate(tmp_path, "--config", str(config), environ=environ, local=False)
         try:
             listed = (await voxgate.request("GET", "/v1/models"))["data"]
             assert [entry["served_by"] for entry in listed if entry["id"] == "voice-live"] == ["gpt-realtime"]

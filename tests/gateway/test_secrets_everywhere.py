@@ -180,7 +180,7 @@ async def test_no_secret_of_a_call_is_in_any_file_row_or_line_of_output(tmp_path
         admin = plant("the admin key", "vg_")
         environ = {"HOUSE_KEY": HOUSE_KEY, "VOXGATE_API_KEY": admin}
         with none_left_running():
-            voxgate = start_voxgate(tmp_path, "--config", str(config), environ=environ)
+            voxgate = start_voxgate(tmp_path, "--config", str(config), environ=environ, local=False)
             session = {"type": "realtime", "tools": tools(plant, "a credential")}
             minted = await voxgate.mint(session=session, logging={"project_name": "shop"})
             plant.places[minted["key"]] = "a temporary credential"

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -39,6 +39,8 @@ class Child:
     descriptors: Sequence[int] = ()
     stop_seconds: float = 10.0
     """How long it may take to end when it is told to; then it is killed."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """What its environment has beside ours."""
     process: subprocess.Popen[bytes] | None = None
     ready: threading.Event = field(default_factory=threading.Event)
     failures: int = 0
@@ -53,6 +55,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=self.descriptors,
+            env={**os.environ, **self.environ},
             start_new_session=True,  # a Ctrl-C is for the parent, which stops the children in order
         )
         assert self.process.stdin is not None

@@ -32,7 +32,19 @@ _WORKER_STOP_SECONDS: Final = 20.0
 _RECORDER_STOP_SECONDS: Final = 15.0
 _EXPORTER_STOP_SECONDS: Final = 15.0
 _BLOBS: Final = ("blobs_url", "blobs_endpoint", "blobs_region")
-_FIXED: Final = ("host", "port", "data_dir", "database_url", *_BLOBS, "recorders", "export", "local")
+_ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
+"""For the recorder: numpy's own threads would wait, turning, on the core that relays."""
+_FIXED: Final = (
+    "host",
+    "port",
+    "data_dir",
+    "database_url",
+    *_BLOBS,
+    "recorders",
+    "export",
+    "local",
+    "local_enabled",
+)
 """What a rolling restart cannot change: the port is open, and the other processes go on."""
 
 logger = logging.getLogger(__name__)
@@ -51,7 +63,7 @@ def start(load: Callable[[], Settings], config: Path | None, sources: Callable[[
     listener = bind(settings.host, settings.port)
     admin_key, is_new = _admin_key(settings)
     with listener, bind("127.0.0.1", 0) as local_listener:
-        has_local = local_is_available(local_settings)
+        has_local = settings.local_enabled and local_is_available(local_settings)
         local = _local_child(settings, local_listener) if has_local else None
         board = Scoreboard.create()
 
@@ -197,6 +209,7 @@ def _recorder_children(settings: Settings, *, exports: bool) -> list[Child]:
             f"recorder {number + 1}" if count > 1 else "recorder",
             {**orders, "share": [number, count]},
             stop_seconds=_RECORDER_STOP_SECONDS,
+            environ=_ONE_THREAD,
         )
         for number in range(count)
     ]
@@ -240,7 +253,7 @@ def _announcement(
         console.print(f"  Data       {settings.data_dir.resolve()}")
         if target is not None:
             console.print(f"  Traces     to {target.url}")
-        if not has_local:
+        if settings.local_enabled and not has_local:
             console.print("  The model 'local' is off: pip install 'voxgate\\[local]' switches it on.")
         console.print("\n  Stop with Ctrl-C.\n")
 

@@ -196,6 +196,8 @@ class Settings(_Section):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     recorders: Annotated[int, Field(ge=1, le=16)] = 1
     """Processes that share the recording of all calls."""
+    local_enabled: bool = True
+    """Whether the embedded provider runs, where its parts are installed."""
     api_key: SecretStr | None = None
     """The admin key for unattended starts (`VOXGATE_API_KEY`); else the first start makes one."""
     largest_message_bytes: Annotated[int, Field(ge=1024)] = 32 << 20

@@ -134,7 +134,9 @@ class Router:
         for name in route.providers:
             provider = self._providers.get(name)
             if provider is None:
-                missing.append(f"{name} is not running (install voxgate[local])")
+                missing.append(
+                    f"{name} is not running (install voxgate[local]; local_enabled must not be false)"
+                )
                 continue
             if provider_key is not None and not provider.accepts_client_keys:
                 continue

@@ -383,7 +383,7 @@ async def test_locks_hold_with_two_workers(tmp_path: Path, anyio_backend: Any) -
             f'[providers.fake]\nbase_url = "{provider.base_url}"\n'
             '[[routes]]\nmodel = "fake"\nproviders = ["fake"]\n'
         )
-        voxgate = start_voxgate(tmp_path, "--workers", "2", "--config", str(config))
+        voxgate = start_voxgate(tmp_path, "--workers", "2", "--config", str(config), local=False)
         try:
             scopes = {"session": SESSION, "allowed_tools": [], "model": "fake"}
             key = (await voxgate.mint(**scopes))["key"]
