@@ -118,9 +118,8 @@ async def test_a_second_signal_ends_calls_at_once_and_loses_nothing_recorded(
     await asyncio.gather(*tasks)
     assert await ended(gateway) == 0
     assert {(call.code, call.reason) for call in calls} == {(1001, "server_error.draining")}
-    again = await asyncio.to_thread(
-        start_voxgate, tmp_path, local=False
-    )  # finishes what there was no time for
+    # Finishes what there was no time for.
+    again = await asyncio.to_thread(start_voxgate, tmp_path, local=False)
     for call in calls:
         trace = await again.finished_session(call.session_id)
         assert (trace["status"], trace["close"]["code"]) == ("complete", 1001)

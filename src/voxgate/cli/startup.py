@@ -34,17 +34,8 @@ _EXPORTER_STOP_SECONDS: Final = 15.0
 _BLOBS: Final = ("blobs_url", "blobs_endpoint", "blobs_region")
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
 """For the recorder: numpy's own threads would wait, turning, on the core that relays."""
-_FIXED: Final = (
-    "host",
-    "port",
-    "data_dir",
-    "database_url",
-    *_BLOBS,
-    "recorders",
-    "export",
-    "local",
-    "local_enabled",
-)
+_LOCAL: Final = ("local", "local_enabled")
+_FIXED: Final = ("host", "port", "data_dir", "database_url", *_BLOBS, "recorders", "export", *_LOCAL)
 """What a rolling restart cannot change: the port is open, and the other processes go on."""
 
 logger = logging.getLogger(__name__)

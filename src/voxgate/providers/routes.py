@@ -134,9 +134,7 @@ class Router:
         for name in route.providers:
             provider = self._providers.get(name)
             if provider is None:
-                missing.append(
-                    f"{name} is not running (install voxgate[local]; local_enabled must not be false)"
-                )
+                missing.append(f"{name} is not running (install voxgate[local]; is local_enabled false?)")
                 continue
             if provider_key is not None and not provider.accepts_client_keys:
                 continue
