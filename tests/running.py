@@ -90,6 +90,7 @@ def start_voxgate(
     `launcher` is a command that replaces itself with the one behind it. Without `local` the start is quicker.
     The options are Popen's."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("VOXGATE_")}
+    plain = {"PYTHONUNBUFFERED": "1", "COLUMNS": "200", "VOXGATE_LOCAL_ENABLED": str(local).lower()}
     serve = [sys.executable, "-m", "voxgate", "serve", "--port", "0", "--data-dir", str(data_dir), *flags]
     process = subprocess.Popen(
         [*launcher, *serve],
@@ -97,13 +98,7 @@ def start_voxgate(
         stderr=subprocess.STDOUT,
         text=True,
         cwd=data_dir,
-        env={
-            **clean,
-            "VOXGATE_LOCAL_ENABLED": str(local).lower(),
-            "PYTHONUNBUFFERED": "1",
-            "COLUMNS": "200",
-            **(environ or {}),
-        },
+        env={**clean, **plain, **(environ or {})},
         **options,
     )
     lines: list[str] = []
