@@ -256,6 +256,15 @@ def test_peaks_as_bytes_are_made_of_the_stored_ones_and_can_begin_anywhere(
     assert rest[8:] == b"\x01\0\0\0\x01\0\0\0" + bytes([255, 51, 0])
 
 
+def test_a_call_that_has_just_begun_or_ended_has_no_peaks_and_that_is_no_error(
+    world: World, client: TestClient
+) -> None:
+    world.add_session(status="live")
+    answer = client.get("/api/sessions/sess_1/peaks", params={"format": "bytes", "start": 9})
+    assert answer.status_code == 200
+    assert answer.content == b"VXPK\x01\x32\x03\0\x09\0\0\0\0\0\0\0"
+
+
 LISTEN = "/api/sessions/sess_1/listen"
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from voxgate.core.errors import BlobsUnavailable, NotFound
 from voxgate.realtime.peek import without_sound
-from voxgate.recording.listening import Listener, LiveCall, peaks_of, stored_peaks
+from voxgate.recording.listening import Listener, LiveCall, no_peaks, peaks_of, stored_peaks
 from voxgate.recording.reading import OpenSound, read_lines
 from voxgate.store import Blobs
 
@@ -80,12 +80,16 @@ class _Answers:
         return ear.start_ms, ear.hear()
 
     def peaks(self, session_id: str, start: int, live: bool) -> bytes | None:
-        """None while the log of the call is still being read."""
+        """None while the log of the call is still being read. A running call that has no log is about to have
+        one, or has just ended: who draws it asks again, and it is no error until then."""
         if not live:
             with self._blobs.open(f"sessions/{session_id}/peaks.json") as file:
                 return stored_peaks(file.read(), start)
         call = self._call(session_id)
-        return peaks_of(call, start) if call.follow() else None
+        try:
+            return peaks_of(call, start) if call.follow() else None
+        except NotFound:
+            return no_peaks(start)
 
     def _call(self, session_id: str) -> LiveCall:
         call = self._calls.pop(session_id, None) or LiveCall(self._blobs, f"sessions/{session_id}")

@@ -155,6 +155,11 @@ class _Side:
         self._waiting = self._waiting[frames:]
 
 
+def no_peaks(start: int) -> bytes:
+    """Of a call of which there is nothing yet, or nothing more: as `peaks_of`."""
+    return peaks_bytes([np.zeros(0, np.uint16)] * 3, start)
+
+
 def peaks_of(call: LiveCall, start: int) -> bytes:
     """Peaks of a running call from the one with this number on, as `peaks_bytes`."""
     end = min(int(call.now_ms * PER_SECOND / 1000), start + _MOST_PEAKS)
