@@ -67,12 +67,11 @@ static int set_number(PyObject *object, Py_ssize_t offset, long long value) {
     return 0;
 }
 
-/* `FrameFollower.feed`, where it only meets whole text messages: how many of them begin in the bytes, and how much of
-   the last is still to come. False where there is anything else. */
+/* `FrameFollower.feed`, where it only meets whole text messages: one more for each that begins in the bytes, and how much
+   of the last is still to come. False, and no numbers to keep, where there is anything else. */
 static int only_text(const unsigned char *bytes, Py_ssize_t size, long long largest, long long *remaining,
                      long long *messages) {
     long long at = *remaining;
-    *messages = 0;
     while (at < size - LONGEST_HEADER) {
         if (bytes[at] != WHOLE_TEXT) return 0;
         int second = bytes[at + 1];
@@ -136,42 +135,62 @@ static PyObject *room_in(PyObject *log, Py_ssize_t bytes, PyObject **spool, long
     return memory->readonly || *end < 0 || *end + bytes > memory->len ? NULL : view;
 }
 
+/* The numbers that a read goes by and changes. */
+typedef struct {
+    long long kind, received, remaining, largest, messages;
+} Numbers;
+
+static int load(PyObject *leg, PyObject *follower, Numbers *found) {
+    return number_in(leg, leg_.kind, &found->kind) || number_in(leg, leg_.received_bytes, &found->received) ||
+           number_in(follower, follower_.remaining, &found->remaining) ||
+           number_in(follower, follower_.largest_message, &found->largest) ||
+           number_in(follower, follower_.messages, &found->messages);
+}
+
+static int save(PyObject *leg, PyObject *follower, const Numbers *now, Py_ssize_t size) {
+    return set_number(leg, leg_.received_bytes, now->received + size) ||
+           set_number(follower, follower_.remaining, now->remaining) ||
+           set_number(follower, follower_.messages, now->messages);
+}
+
+static int goes_on_unseen(PyObject *leg, PyObject *follower) {
+    return SLOT(follower, follower_.plain) == Py_True && SLOT(follower, follower_.ended) == Py_False &&
+           SLOT(leg, leg_.watched) == Py_False;
+}
+
+/* The end of both: what the peer has not taken yet is written, and the writer will hear of the record. Takes `rest`. */
+static PyObject *write_and_arm(PyObject *peer, PyObject *rest, PyObject *spool) {
+    PyObject *written = rest == NULL ? NULL : PyObject_CallMethod(peer, "write", "N", rest);
+    if (written == NULL || SLOT(spool, spool_.armed) != Py_False) return written;
+    Py_DECREF(written);
+    return PyObject_CallMethod(spool, "arm", NULL);
+}
+
 static PyObject *splice(PyObject *leg, PyObject *Py_UNUSED(nothing)) {
     PyObject *log = SLOT(leg, leg_.log), *follower = SLOT(leg, leg_.follower);
     PyObject *transport = SLOT(leg, leg_.transport), *peer = SLOT(leg, leg_.peer);
     if (!IS_A(log, log_) || !IS_A(follower, follower_) || !IS_A(transport, socket_) || !IS_A(peer, socket_))
         return PyObject_CallMethod(leg, "splice", NULL);
-    long long end, from, to, kind, remaining, largest, counted, received, messages;
+    long long end, from, to;
+    Numbers now;
     PyObject *spool, *view = room_in(log, ENTRY_BYTES + chunk_bytes, &spool, &end);
     if (view == NULL || SLOT(transport, socket_.reading) != Py_True)
         return PyErr_Occurred() ? NULL : PyObject_CallMethod(leg, "splice", NULL);
-    if (number_in(transport, socket_.fd, &from) || number_in(peer, socket_.fd, &to) ||
-        number_in(leg, leg_.kind, &kind) || number_in(follower, follower_.remaining, &remaining) ||
-        number_in(follower, follower_.messages, &counted) ||
-        number_in(follower, follower_.largest_message, &largest) || number_in(leg, leg_.received_bytes, &received))
+    if (load(leg, follower, &now) || number_in(transport, socket_.fd, &from) || number_in(peer, socket_.fd, &to))
         return NULL;
 
     unsigned char *entry = (unsigned char *)PyMemoryView_GET_BUFFER(view)->buf + end, *room = entry + ENTRY_BYTES;
     const ssize_t size = recv((int)from, room, (size_t)chunk_bytes, 0);
     if (size < 0) return receive_failed(transport);
     if (size == 0) return PyObject_CallMethod(transport, "end_of_file", NULL);
-    if (SLOT(follower, follower_.plain) != Py_True || SLOT(follower, follower_.ended) != Py_False ||
-        SLOT(leg, leg_.watched) != Py_False || !only_text(room, size, largest, &remaining, &messages))
+    if (!goes_on_unseen(leg, follower) || !only_text(room, size, now.largest, &now.remaining, &now.messages))
         return left_to_python(leg, view, end + ENTRY_BYTES, size);
 
     ssize_t sent = SLOT(peer, socket_.clear) == Py_True ? send((int)to, room, (size_t)size, MSG_NOSIGNAL) : 0;
     if (sent < 0) sent = 0; /* `write` meets it again */
-    if (set_number(leg, leg_.received_bytes, received + size) ||
-        set_number(follower, follower_.remaining, remaining) ||
-        set_number(follower, follower_.messages, counted + messages))
-        return NULL;
-    if (commit(log, spool, entry, end, kind, size)) return NULL;
-    if (sent != size) {
-        PyObject *rest = PySequence_GetSlice(view, end + ENTRY_BYTES + sent, end + ENTRY_BYTES + size);
-        PyObject *written = rest == NULL ? NULL : PyObject_CallMethod(peer, "write", "N", rest);
-        if (written == NULL) return NULL;
-        Py_DECREF(written);
-    }
+    if (save(leg, follower, &now, size) || commit(log, spool, entry, end, now.kind, size)) return NULL;
+    if (sent != size)
+        return write_and_arm(peer, PySequence_GetSlice(view, end + ENTRY_BYTES + sent, end + ENTRY_BYTES + size), spool);
     if (SLOT(spool, spool_.armed) != Py_False) Py_RETURN_NONE;
     return PyObject_CallMethod(spool, "arm", NULL);
 }
@@ -179,30 +198,20 @@ static PyObject *splice(PyObject *leg, PyObject *Py_UNUSED(nothing)) {
 static PyObject *take_in(PyObject *leg, PyObject *data) {
     PyObject *log = SLOT(leg, leg_.log), *follower = SLOT(leg, leg_.follower), *peer = SLOT(leg, leg_.peer);
     if (!IS_A(log, log_) || !IS_A(follower, follower_) || peer == NULL || !PyBytes_CheckExact(data) ||
-        SLOT(leg, leg_.take) != Py_None || SLOT(leg, leg_.watched) != Py_False ||
-        SLOT(follower, follower_.plain) != Py_True || SLOT(follower, follower_.ended) != Py_False)
+        SLOT(leg, leg_.take) != Py_None || !goes_on_unseen(leg, follower))
         return PyObject_CallMethod(leg, "take_in", "O", data);
+    const unsigned char *bytes = (const unsigned char *)PyBytes_AS_STRING(data);
     const Py_ssize_t size = PyBytes_GET_SIZE(data);
-    long long remaining, largest, counted, received, kind, messages, end;
-    if (number_in(follower, follower_.remaining, &remaining) || number_in(follower, follower_.messages, &counted) ||
-        number_in(follower, follower_.largest_message, &largest) || number_in(leg, leg_.kind, &kind) ||
-        number_in(leg, leg_.received_bytes, &received))
-        return NULL;
+    long long end;
+    Numbers now;
+    if (load(leg, follower, &now)) return NULL;
     PyObject *spool, *view = room_in(log, ENTRY_BYTES + size, &spool, &end);
-    if (view == NULL || !only_text((const unsigned char *)PyBytes_AS_STRING(data), size, largest, &remaining, &messages))
+    if (view == NULL || !only_text(bytes, size, now.largest, &now.remaining, &now.messages))
         return PyErr_Occurred() ? NULL : PyObject_CallMethod(leg, "take_in", "O", data);
-    if (set_number(leg, leg_.received_bytes, received + size) ||
-        set_number(follower, follower_.remaining, remaining) ||
-        set_number(follower, follower_.messages, counted + messages))
-        return NULL;
     unsigned char *entry = (unsigned char *)PyMemoryView_GET_BUFFER(view)->buf + end;
-    memcpy(entry + ENTRY_BYTES, PyBytes_AS_STRING(data), (size_t)size);
-    if (commit(log, spool, entry, end, kind, size)) return NULL;
-    PyObject *written = PyObject_CallMethod(peer, "write", "O", data);
-    if (written == NULL) return NULL;
-    Py_DECREF(written);
-    if (SLOT(spool, spool_.armed) != Py_False) Py_RETURN_NONE;
-    return PyObject_CallMethod(spool, "arm", NULL);
+    memcpy(entry + ENTRY_BYTES, bytes, (size_t)size);
+    if (save(leg, follower, &now, size) || commit(log, spool, entry, end, now.kind, size)) return NULL;
+    return write_and_arm(peer, Py_NewRef(data), spool);
 }
 
 static PyMethodDef splices = {"splice", splice, METH_NOARGS, "Reads the leg's socket once."};
@@ -238,22 +247,40 @@ static PyObject *configure(PyObject *Py_UNUSED(module), PyObject *args) {
         PyErr_Format(PyExc_ValueError, "an entry has %zd bytes, not %d", entry_bytes, ENTRY_BYTES);
         return NULL;
     }
-    if (find_slot(leg_.type, "_log", &leg_.log) || find_slot(leg_.type, "follower", &leg_.follower) ||
-        find_slot(leg_.type, "transport", &leg_.transport) || find_slot(leg_.type, "peer", &leg_.peer) ||
-        find_slot(leg_.type, "_kind", &leg_.kind) || find_slot(leg_.type, "watched", &leg_.watched) ||
-        find_slot(leg_.type, "received_bytes", &leg_.received_bytes) || find_slot(leg_.type, "_take", &leg_.take) ||
-        find_slot(follower_.type, "_plain", &follower_.plain) ||
-        find_slot(follower_.type, "_remaining", &follower_.remaining) ||
-        find_slot(follower_.type, "largest_message", &follower_.largest_message) ||
-        find_slot(follower_.type, "messages", &follower_.messages) ||
-        find_slot(follower_.type, "ended", &follower_.ended) || find_slot(socket_.type, "_fd", &socket_.fd) ||
-        find_slot(socket_.type, "_reading", &socket_.reading) || find_slot(socket_.type, "clear", &socket_.clear) ||
-        find_slot(log_.type, "_spool", &log_.spool) || find_slot(log_.type, "_number", &log_.number) ||
-        find_slot(log_.type, "_offset", &log_.offset) || find_slot(log_.type, "_origin_ns", &log_.origin_ns) ||
-        find_slot(log_.type, "gaps", &log_.gaps) || find_slot(spool_.type, "view", &spool_.view) ||
-        find_slot(spool_.type, "end", &spool_.end) || find_slot(spool_.type, "fill", &spool_.fill) ||
-        find_slot(spool_.type, "full", &spool_.full) || find_slot(spool_.type, "armed", &spool_.armed))
-        return NULL;
+    const struct {
+        PyTypeObject *type;
+        const char *name;
+        Py_ssize_t *offset;
+    } slots[] = {
+        {leg_.type, "_log", &leg_.log},
+        {leg_.type, "follower", &leg_.follower},
+        {leg_.type, "transport", &leg_.transport},
+        {leg_.type, "peer", &leg_.peer},
+        {leg_.type, "_kind", &leg_.kind},
+        {leg_.type, "watched", &leg_.watched},
+        {leg_.type, "received_bytes", &leg_.received_bytes},
+        {leg_.type, "_take", &leg_.take},
+        {follower_.type, "_plain", &follower_.plain},
+        {follower_.type, "_remaining", &follower_.remaining},
+        {follower_.type, "largest_message", &follower_.largest_message},
+        {follower_.type, "messages", &follower_.messages},
+        {follower_.type, "ended", &follower_.ended},
+        {socket_.type, "_fd", &socket_.fd},
+        {socket_.type, "_reading", &socket_.reading},
+        {socket_.type, "clear", &socket_.clear},
+        {log_.type, "_spool", &log_.spool},
+        {log_.type, "_number", &log_.number},
+        {log_.type, "_offset", &log_.offset},
+        {log_.type, "_origin_ns", &log_.origin_ns},
+        {log_.type, "gaps", &log_.gaps},
+        {spool_.type, "view", &spool_.view},
+        {spool_.type, "end", &spool_.end},
+        {spool_.type, "fill", &spool_.fill},
+        {spool_.type, "full", &spool_.full},
+        {spool_.type, "armed", &spool_.armed},
+    };
+    for (size_t number = 0; number < sizeof slots / sizeof *slots; number++)
+        if (find_slot(slots[number].type, slots[number].name, slots[number].offset)) return NULL;
     Py_INCREF(leg_.type);
     Py_INCREF(follower_.type);
     Py_INCREF(socket_.type);

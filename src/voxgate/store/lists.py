@@ -21,26 +21,11 @@ from voxgate.store.filter import And, Compare, Filter, Words, words_of
 from voxgate.store.filter_parser import parse
 from voxgate.store.fulltext import full_text
 from voxgate.store.places import STARTED, Place
-from voxgate.store.schema import session_search, session_words, sessions
+from voxgate.store.schema import SUMMARY_KEYS, session_search, session_words, sessions
 from voxgate.store.search import NUMBER_BITS, SEPARATOR
 
 LISTED: Final = (
-    "id",
-    "project",
-    "model",
-    "provider",
-    "status",
-    "started_at",
-    "ended_at",
-    "duration_ms",
-    "turns",
-    "interruptions",
-    "cost_usd",
-    "tags",
-    "metadata",
-    "credential_id",
-    "title",
-    "delete_after",
+    *SUMMARY_KEYS,
     "metrics",
     "errors",
     "wave",

@@ -34,6 +34,25 @@ schema_version = Table(
     Column("oldest", Integer, nullable=False, server_default="1"),
 )
 
+SUMMARY_KEYS: Final = (
+    "id",
+    "project",
+    "model",
+    "provider",
+    "status",
+    "started_at",
+    "ended_at",
+    "duration_ms",
+    "turns",
+    "interruptions",
+    "cost_usd",
+    "tags",
+    "metadata",
+    "credential_id",
+    "title",
+    "delete_after",
+)
+"""The columns of a session that are saved with every trace, and are in every list."""
 sessions = Table(
     "sessions",
     metadata,

@@ -14,28 +14,13 @@ from voxgate.store.changes import changes_between, forget_changes, forget_old_ch
 from voxgate.store.cursors import decode_cursor, encode_cursor
 from voxgate.store.database import Database, changed_rows, to_dict, upsert
 from voxgate.store.kept import Kept
-from voxgate.store.schema import session_search, sessions, spans
+from voxgate.store.schema import SUMMARY_KEYS, session_search, sessions, spans
 from voxgate.store.search import LAYOUT, save_search
 from voxgate.store.tagging import edit_tags, edited_tags
 from voxgate.traces.changes import applied
 
 SESSION_KEYS = (
-    "id",
-    "project",
-    "model",
-    "provider",
-    "status",
-    "started_at",
-    "ended_at",
-    "duration_ms",
-    "turns",
-    "interruptions",
-    "cost_usd",
-    "tags",
-    "metadata",
-    "credential_id",
-    "title",
-    "delete_after",
+    *SUMMARY_KEYS,
     "audio_delete_after",
     "audio_deleted_at",
     "data",
