@@ -62,8 +62,8 @@ fuzz: install ## wrong keys, requests, messages and frames at a whole gateway (A
 
 lock: ## compile requirements/*.txt again from pyproject.toml
 	$(PYTHON) -m venv $(STAMPS)/lock && $(STAMPS)/lock/bin/pip install --quiet uv
-	$(STAMPS)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local --extra parquet --extra postgres --extra s3 --group build --group test --group lint pyproject.toml -o requirements/dev.txt
-	$(STAMPS)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local --extra parquet --extra postgres --extra s3 pyproject.toml -o requirements/run.txt
+	$(STAMPS)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local --extra parquet --extra postgres --extra queue --extra s3 --group build --group test --group lint pyproject.toml -o requirements/dev.txt
+	$(STAMPS)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra local --extra parquet --extra postgres --extra queue --extra s3 pyproject.toml -o requirements/run.txt
 	cd $(CLIENTS) && for each in *.in; do $(CURDIR)/$(STAMPS)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$each -o $${each%.in}.txt; done
 
 bench: install ## the relay beside its peers, side by side, into docs/performance.md (needs nginx, haproxy, node)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, get_args
 import typer
 from rich.console import Console
 
-from voxgate.cli.client import ApiError, Client
+from voxgate.client.http import ApiError, Client
 from voxgate.core.errors import InvalidRequest, NotFound
 from voxgate.export.folder import TRACKS, FolderWriter, Format, Sound, Wanted, write_one, writer_for
 

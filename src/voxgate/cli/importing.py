@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from voxgate.cli.client import Client
+from voxgate.client.http import Client
 from voxgate.core.clock import now_utc
 from voxgate.core.errors import InvalidRequest
 from voxgate.recording.foreign.orders import Options, Unit

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from voxgate.cli.client import Client
 from voxgate.cli.table import Column, moment, print_table
+from voxgate.client.http import Client
 from voxgate.core.clock import iso_utc, now_utc
 from voxgate.core.errors import InvalidRequest
 

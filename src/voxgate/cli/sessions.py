@@ -12,8 +12,8 @@ from rich import progress
 from rich.console import Console
 from rich.tree import Tree
 
-from voxgate.cli.client import ApiError, Client
 from voxgate.cli.table import Column, duration, moment, plain, print_table
+from voxgate.client.http import ApiError, Client
 from voxgate.core.errors import InvalidRequest
 
 app = typer.Typer(help="Recorded calls: list, show, export, import, rebuild.", no_args_is_help=True)

@@ -1,6 +1,4 @@
-"""How the commands reach a running Voxgate: its HTTP API, with the admin key of the data folder or of the
-environment.
-"""
+"""The HTTP API of a running Voxgate, with the admin key of the data folder or of the environment."""
 
 from __future__ import annotations
 

@@ -1,0 +1,58 @@
+"""What the parts of an evaluation ask of one another: a task makes an output of a case, a scorer makes scores
+of it. Whatever has these methods is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from voxgate.evals.model import Case, Json, Output, Score
+from voxgate.evals.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One run of one case. `seed` is of the experiment, the case and the trial: the same in every run."""
+
+    experiment_id: str
+    number: int
+    seed: int
+
+
+class Task(Protocol):
+    """`describe` goes into the experiment's record: all that decides what comes out."""
+
+    name: str
+
+    def describe(self) -> Json: ...
+
+    async def run(self, case: Case, trial: Trial) -> Output:
+        """TaskError where the provider or the network failed: the case can be tried again."""
+        ...
+
+    def estimate_usd(self, case: Case) -> float | None:
+        """What the case is likely to cost; None where it cannot be said."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a scorer looks at. `session` is the recorded call that the output was made in, or the recorded
+    call itself where logs are scored as they are; None for tasks that made none."""
+
+    case: Case
+    output: Output
+    session: Session | None
+
+
+class Scorer(Protocol):
+    name: str
+
+    def describe(self) -> Json:
+        """Name, version, unit, direction and parameters."""
+        ...
+
+    async def score(self, subject: Subject) -> list[Score]:
+        """What cannot be measured comes back as a score without a value, with the reason."""
+        ...
