@@ -7,8 +7,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from voxgate.core.errors import VoxgateError
 from voxgate.evals.model import Case, Json, Output, Score
 from voxgate.evals.session import Session
+
+
+class TaskError(VoxgateError):
+    """The provider, the network or Voxgate failed a case, not the case itself. `retryable`: another try may go
+    well; a refused key, say, will be refused again."""
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 @dataclass(frozen=True, slots=True)
