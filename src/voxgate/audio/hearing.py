@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from voxgate.audio.levels import frame_levels, frame_size
 from voxgate.audio.loudness import Levels, integrated_lufs, k_weighting
 from voxgate.audio.pcm import Samples
-from voxgate.audio.vad import FRAMES_PER_SECOND, VadParameters
+from voxgate.audio.vad import VadParameters
 from voxgate.audio.voice import (
     Interval,
     decibels,
@@ -46,7 +47,8 @@ class Hearing:
 
     def __init__(self, rate: int, parameters: VadParameters | None = None) -> None:
         self._parameters = parameters or VadParameters()
-        self._frame = max(round(rate / FRAMES_PER_SECOND), 1)
+        self._rate = rate
+        self._frame = frame_size(rate)
         self._frame_ms = self._frame * 1000 / rate
         self._step = self._frame * _FRAMES_PER_STEP
         self._weighting = k_weighting(rate, self._step)
@@ -68,7 +70,7 @@ class Hearing:
         whole = len(self._rest) // self._frame * self._frame
         if whole:
             self._count(self._rest[:whole])
-            self._levels.append(self._mean_squares(self._floats(self._rest[:whole])))
+            self._levels.append(frame_levels(self._floats(self._rest[:whole]), self._rate))
         self._rest = self._rest[:0]
         if not self._sounding:
             return Heard()
@@ -92,7 +94,7 @@ class Hearing:
             self._energies.append(np.zeros(frames // _FRAMES_PER_STEP, np.float32))
             return
         floats = self._floats(samples)
-        self._levels.append(self._mean_squares(floats))
+        self._levels.append(frame_levels(floats, self._rate))
         steps = floats.reshape(-1, self._step)
         squares = np.einsum("ij,ij->i", steps, steps) / np.float32(self._step)
         self._energies.append(self._weighting.energies(steps, squares))
@@ -108,14 +110,6 @@ class Hearing:
     @staticmethod
     def _floats(samples: Samples) -> NDArray[np.float32]:
         return samples.astype(np.float32) * _FULL_SCALE
-
-    def _mean_squares(self, floats: NDArray[np.float32]) -> Levels:
-        """Of each frame, without its direct current, which is no sound."""
-        frames = floats.reshape(-1, self._frame)
-        squares = np.einsum("ij,ij->i", frames, frames) / np.float32(self._frame)
-        means = frames @ np.full(self._frame, 1 / self._frame, np.float32)
-        levels: Levels = np.maximum(squares - means * means, 0.0)
-        return levels
 
 
 def _snr_db(

@@ -15,7 +15,7 @@ Levels = NDArray[np.float32]
 Interval = tuple[float, float]
 """From and to, in ms of the lane."""
 
-_DIGITAL_SILENCE_DB: Final = -90.0
+DIGITAL_SILENCE_DB: Final = -90.0
 _FLOOR_PERCENTILE: Final = 10.0
 
 
@@ -29,7 +29,7 @@ def decibels(mean_squares: Levels) -> Levels:
 
 def floor_db(levels_db: Levels) -> float | None:
     """The level of the background; None where there is nothing but digital silence."""
-    sounding = levels_db[levels_db > _DIGITAL_SILENCE_DB]
+    sounding = levels_db[levels_db > DIGITAL_SILENCE_DB]
     if not len(sounding):
         return None
     # As numpy's percentile, which takes several times as long for a call of some minutes.
