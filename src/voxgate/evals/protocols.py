@@ -13,8 +13,8 @@ from voxgate.evals.session import Session
 
 
 class TaskError(VoxgateError):
-    """The provider, the network or Voxgate failed a case, not the case itself. `retryable`: another try may go
-    well; a refused key, say, will be refused again."""
+    """The provider, the network or Voxgate failed a case, not the case itself. `retryable`: another try may
+    go well; a refused key, say, will be refused again."""
 
     def __init__(self, message: str, *, retryable: bool = True) -> None:
         super().__init__(message)
