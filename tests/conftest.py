@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,10 @@ from tests.s3 import S3Server, running_s3
 # How long an example takes says what else the machine does, nothing about the code.
 settings.register_profile("voxgate", deadline=None)
 settings.load_profile("voxgate")
+
+# Hundreds of processes are started here; where nothing compiled is kept, each compiles the whole program again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Under nohup it is ignored, and what is started here would take no rolling restart.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
