@@ -188,6 +188,8 @@ class Case:
     tags: tuple[str, ...] = ()
     session_id: str | None = None
     span_id: str | None = None
+    dataset_id: str | None = None
+    """Whose blobs its input names; set by whoever loads it from a data set, and not part of its JSON."""
 
     def to_json(self) -> Json:
         return {
@@ -210,6 +212,7 @@ class Case:
             tags=tuple(body.get("tags") or ()),
             session_id=body.get("session_id"),
             span_id=body.get("span_id"),
+            dataset_id=body.get("dataset_id"),
         )
 
 
