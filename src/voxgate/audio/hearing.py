@@ -15,13 +15,7 @@ from voxgate.audio.levels import frame_levels, frame_size
 from voxgate.audio.loudness import Levels, integrated_lufs, k_weighting
 from voxgate.audio.pcm import Samples
 from voxgate.audio.vad import VadParameters
-from voxgate.audio.voice import (
-    Interval,
-    decibels,
-    floor_db,
-    voiced_frames,
-    voiced_intervals,
-)
+from voxgate.audio.voice import Interval, Voice
 
 CLIP_LEVEL: Final = 32_000
 """Of 32,768. What G.711 can hold ends at 32,124 and 32,256."""
@@ -74,16 +68,13 @@ class Hearing:
         self._rest = self._rest[:0]
         if not self._sounding:
             return Heard()
-        mean_squares = np.concatenate(self._levels)
+        voice = Voice(np.concatenate(self._levels), self._frame_ms, self._parameters)
         self._levels.clear()
-        levels_db = decibels(mean_squares)
-        floor = floor_db(levels_db)
-        voiced = voiced_frames(levels_db, floor, self._parameters)
         energies = np.concatenate(self._energies) if self._energies else np.zeros(0, np.float32)
         return Heard(
-            voiced=voiced_intervals(voiced, self._frame_ms, self._parameters),
+            voiced=voice.intervals,
             clipping=self._clipped / self._sounding,
-            snr_db=_snr_db(mean_squares, levels_db, floor, voiced),
+            snr_db=voice.snr_db,
             loudness_lufs=integrated_lufs(energies),
         )
 
@@ -110,13 +101,3 @@ class Hearing:
     @staticmethod
     def _floats(samples: Samples) -> NDArray[np.float32]:
         return samples.astype(np.float32) * _FULL_SCALE
-
-
-def _snr_db(
-    mean_squares: Levels, levels_db: Levels, floor: float | None, voiced: NDArray[np.bool_]
-) -> float | None:
-    """None too for sound without a pause: its quietest tenth is no background."""
-    if floor is None or not voiced.any() or floor >= float(levels_db[voiced].min()):
-        return None
-    speech = 10 * float(np.log10(mean_squares[voiced].mean(dtype=np.float64)))
-    return speech - floor

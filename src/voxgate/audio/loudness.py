@@ -88,17 +88,45 @@ def _thinning(hz: NDArray[np.float64], rate: int, factor: int) -> NDArray[np.flo
     return np.asarray(gain**2)
 
 
+def weighted_energies(wave: Levels, rate: int) -> Levels:
+    """Of each whole 100 ms of samples of full scale 1, after the weighting."""
+    size = max(round(rate * STEP_MS / 1000), 1)
+    steps = wave[: len(wave) // size * size].reshape(-1, size)
+    if not len(steps):
+        return np.zeros(0, np.float32)
+    squares = np.einsum("ij,ij->i", steps, steps) / np.float32(size)
+    return k_weighting(rate, size).energies(steps, squares)
+
+
 def integrated_lufs(energies: Levels) -> float | None:
     """Of one channel; None if nothing is louder than -70 LUFS, or it is shorter than a block."""
+    blocks = _blocks(energies)
+    counted = blocks[_gated(blocks)]
+    return _lufs(float(counted.mean())) if len(counted) else None
+
+
+def counted_steps(energies: Levels) -> NDArray[np.bool_]:
+    """The 100 ms that `integrated_lufs` is the mean of: those in a block that passes both gates."""
+    counted = np.zeros(len(energies), np.bool_)
+    for at in np.flatnonzero(_gated(_blocks(energies))).tolist():
+        counted[at : at + _STEPS_PER_BLOCK] = True
+    return counted
+
+
+def _blocks(energies: Levels) -> NDArray[np.float64]:
     if len(energies) < _STEPS_PER_BLOCK:
-        return None
+        return np.zeros(0)
     sums = np.cumsum(np.concatenate(([0.0], energies.astype(np.float64))))
-    blocks = (sums[_STEPS_PER_BLOCK:] - sums[:-_STEPS_PER_BLOCK]) / _STEPS_PER_BLOCK
-    loud = blocks[blocks > _energy(_ABSOLUTE_GATE_LUFS)]
-    if not len(loud):
-        return None
-    gate = _lufs(float(loud.mean())) + _RELATIVE_GATE_LU
-    return _lufs(float(loud[loud > _energy(gate)].mean()))
+    return np.asarray((sums[_STEPS_PER_BLOCK:] - sums[:-_STEPS_PER_BLOCK]) / _STEPS_PER_BLOCK)
+
+
+def _gated(blocks: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Those above the absolute gate, and of these above the relative one."""
+    loud = blocks > _energy(_ABSOLUTE_GATE_LUFS)
+    if not loud.any():
+        return loud
+    gate = _lufs(float(blocks[loud].mean())) + _RELATIVE_GATE_LU
+    return np.asarray(loud & (blocks > _energy(gate)))
 
 
 def _energy(lufs: float) -> float:

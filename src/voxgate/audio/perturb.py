@@ -13,9 +13,8 @@ import soxr
 from numpy.typing import NDArray
 
 from voxgate.audio.g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
-from voxgate.audio.levels import frame_levels, mean_square
-from voxgate.audio.vad import VadParameters
-from voxgate.audio.voice import DIGITAL_SILENCE_DB, decibels, floor_db, voiced_frames
+from voxgate.audio.levels import mean_square
+from voxgate.audio.voice import DIGITAL_SILENCE_DB, Voice
 from voxgate.core.errors import InvalidRequest
 
 Wave = NDArray[np.float32]
@@ -192,11 +191,11 @@ def _made(kind: str, value: Any, seed: int) -> Perturbation:
 
 def voice_mean_square(wave: Wave, rate: int) -> float:
     """The level of the voiced frames; where no voice is found, of those that are not digital silence."""
-    levels = frame_levels(wave, rate)
-    levels_db = decibels(levels.copy())
-    voiced = voiced_frames(levels_db, floor_db(levels_db), VadParameters())
-    counted = voiced if voiced.any() else levels_db > DIGITAL_SILENCE_DB
-    return float(levels[counted].mean(dtype=np.float64)) if counted.any() else mean_square(wave)
+    voice = Voice.of(wave, rate)
+    if voice.mean_square is not None:
+        return voice.mean_square
+    sounding = voice.mean_squares[voice.levels_db > DIGITAL_SILENCE_DB]
+    return float(sounding.mean(dtype=np.float64)) if len(sounding) else mean_square(wave)
 
 
 def _shaped(noise: NDArray[np.float64], rate: int) -> NDArray[np.float64]:

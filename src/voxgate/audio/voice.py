@@ -4,11 +4,14 @@ frame is voiced that stands far enough above the lane's own background.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from voxgate.audio.levels import frame_levels, frame_size
 from voxgate.audio.vad import VadParameters
 
 Levels = NDArray[np.float32]
@@ -45,8 +48,12 @@ def voiced_frames(levels_db: Levels, floor: float | None, parameters: VadParamet
     """`floor` as `floor_db` has it."""
     if floor is None:
         return np.zeros(len(levels_db), np.bool_)
-    floor = min(floor, parameters.loudest_floor_db)
-    return np.asarray(levels_db > max(floor + parameters.margin_db, parameters.least_db))
+    return np.asarray(levels_db > threshold_db(floor, parameters))
+
+
+def threshold_db(floor: float, parameters: VadParameters) -> float:
+    """What is louder is voice."""
+    return max(min(floor, parameters.loudest_floor_db) + parameters.margin_db, parameters.least_db)
 
 
 def voiced_intervals(voiced: NDArray[np.bool_], frame_ms: float, parameters: VadParameters) -> list[Interval]:
@@ -61,3 +68,57 @@ def voiced_intervals(voiced: NDArray[np.bool_], frame_ms: float, parameters: Vad
         (round(start * frame_ms, 3), round(end * frame_ms, 3))
         for start, end in zip(starts[long].tolist(), ends[long].tolist(), strict=True)
     ]
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A lane as the voice detector has it: `mean_squares` of its frames, one after the other."""
+
+    mean_squares: Levels
+    frame_ms: float
+    parameters: VadParameters
+
+    @classmethod
+    def of(cls, wave: NDArray[np.float32], rate: int, parameters: VadParameters | None = None) -> Voice:
+        """Of samples of full scale 1."""
+        frame_ms = frame_size(rate) * 1000 / rate
+        return cls(frame_levels(wave, rate), frame_ms, parameters or VadParameters())
+
+    @cached_property
+    def levels_db(self) -> Levels:
+        return decibels(self.mean_squares)
+
+    @cached_property
+    def floor_db(self) -> float | None:
+        return floor_db(self.levels_db)
+
+    @cached_property
+    def voiced(self) -> NDArray[np.bool_]:
+        """Of each frame."""
+        return voiced_frames(self.levels_db, self.floor_db, self.parameters)
+
+    @cached_property
+    def intervals(self) -> list[Interval]:
+        return voiced_intervals(self.voiced, self.frame_ms, self.parameters)
+
+    @property
+    def threshold_db(self) -> float | None:
+        return None if self.floor_db is None else threshold_db(self.floor_db, self.parameters)
+
+    @property
+    def mean_square(self) -> float | None:
+        """Of the voiced frames."""
+        return float(self.mean_squares[self.voiced].mean(dtype=np.float64)) if self.voiced.any() else None
+
+    @property
+    def level_db(self) -> float | None:
+        return None if self.mean_square is None else 10 * float(np.log10(self.mean_square))
+
+    @property
+    def snr_db(self) -> float | None:
+        """The level of the voice over that of the background. None too for sound without a pause: its
+        quietest tenth is no background."""
+        floor, level = self.floor_db, self.level_db
+        if floor is None or level is None or floor >= float(self.levels_db[self.voiced].min()):
+            return None
+        return level - floor

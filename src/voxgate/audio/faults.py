@@ -1,0 +1,112 @@
+"""What is broken in a lane's sound: flat tops, holes in speech, packets that sound twice. Samples of full
+scale 1 in, the places in ms out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxgate.audio.hearing import CLIP_LEVEL
+from voxgate.audio.levels import mean_square
+from voxgate.audio.voice import Voice
+
+Wave = NDArray[np.float32]
+PACKETS_MS: Final = (10.0, 20.0, 30.0, 40.0, 60.0)
+"""As long as packets of speech usually are."""
+_FULL_SCALE: Final = 32768.0
+_SILENCE: Final = 16 / _FULL_SCALE
+"""The smallest step of A-law is 8: its silence is not 0."""
+_EDGE_MS: Final = 5.0
+_LONGEST_REPEAT_MS: Final = 200.0
+"""What goes on for longer is a tone, as on hold or when dialling."""
+
+
+class Clipped(NamedTuple):
+    """Samples that lie side by side at one end of the scale."""
+
+    start_ms: float
+    end_ms: float
+    samples: int
+
+
+class Hole(NamedTuple):
+    """`gap`: digital silence where speech goes on. `repeat`: the packet before once more."""
+
+    start_ms: float
+    end_ms: float
+    kind: Literal["gap", "repeat"]
+
+
+def clipped_runs(
+    wave: Wave, rate: int, *, level: float = CLIP_LEVEL / _FULL_SCALE, shortest: int = 3
+) -> list[Clipped]:
+    """Where at least `shortest` samples in a row are beyond `level`, all on one side: a peak that only
+    touches the end of the scale is not cut off."""
+    runs = [run for side in (wave >= level, wave <= -level) for run in _runs(side)]
+    return [
+        Clipped(start * 1000 / rate, end * 1000 / rate, end - start)
+        for start, end in sorted(runs)
+        if end - start >= shortest
+    ]
+
+
+def gaps(
+    wave: Wave, rate: int, voice: Voice, *, shortest_ms: float = 5.0, longest_ms: float = 200.0
+) -> list[Hole]:
+    """Digital silence (samples that are all the same, next to nothing) in the midst of voice: as loud as
+    voice up to the 5 ms before it and from the 5 ms after it on. A pause fades away, a hole is cut."""
+    if voice.threshold_db is None:
+        return []
+    least = 10 ** (voice.threshold_db / 10)
+    edge = max(round(_EDGE_MS * rate / 1000), 1)
+    still = np.zeros(len(wave), np.bool_)
+    still[1:] = (wave[1:] == wave[:-1]) & (np.abs(wave[1:]) < _SILENCE)
+    found = []
+    for start, end in _runs(still):
+        ms = (end - start) * 1000 / rate
+        sides = wave[max(start - edge, 0) : start], wave[end : end + edge]
+        if shortest_ms <= ms <= longest_ms and all(mean_square(side) > least for side in sides):
+            found.append(Hole(start * 1000 / rate, end * 1000 / rate, "gap"))
+    return found
+
+
+def repeats(wave: Wave, rate: int, voice: Voice, packets_ms: Sequence[float] = PACKETS_MS) -> list[Hole]:
+    """Voice that is, sample by sample, what was there one packet earlier, for a packet at least. Nobody says
+    the same twice; who hides lost packets does."""
+    if voice.threshold_db is None:
+        return []
+    least = 10 ** (voice.threshold_db / 10)
+    found: list[Hole] = []
+    for packet_ms in packets_ms:
+        size = round(packet_ms * rate / 1000)
+        for start, end in _runs(wave[size:] == wave[:-size]) if 0 < size < len(wave) else ():
+            first, ms = start + size, (end - start) * 1000 / rate
+            place = Hole(first * 1000 / rate, (end + size) * 1000 / rate, "repeat")
+            is_known = any(one.start_ms < place.end_ms and place.start_ms < one.end_ms for one in found)
+            if (
+                end - start >= size
+                and ms < _LONGEST_REPEAT_MS
+                and mean_square(wave[first : end + size]) > least
+            ):
+                found += [] if is_known else [place]
+    return sorted(found)
+
+
+def merged(places: Sequence[tuple[float, float]], gap_ms: float) -> list[tuple[float, float]]:
+    """Places in their order, those as one that are no further apart than this."""
+    found: list[tuple[float, float]] = []
+    for start, end in places:
+        if found and start - found[-1][1] <= gap_ms:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def _runs(where: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(where.astype(np.int8), prepend=0, append=0))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
