@@ -6,6 +6,8 @@ trace     whole logs of calls that have ended become event logs and saved traces
 backlog   the same with everything: tracks, peaks, metrics, and at last FLAC and the compressed event log
 live      the logs grow while the recorder follows them: every call speaks, and is answered. How far it is
           behind the wire comes out as well
+
+What is said is the embedded provider's voice: for noise (`--sound noise`) FLAC takes half as long again.
 """
 
 from __future__ import annotations
@@ -23,10 +25,9 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import wraps
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, Final
@@ -35,16 +36,13 @@ import orjson
 
 from bench.soak.orders import CallPlan, Codec
 from bench.soak.script import TURN_MS, UP_EVERY_MS, down_message, turn_moments, up_message
-from voxgate.jobs import compaction as compaction_module
+from bench.stages import Stages
+from bench.voice import speak_with, write_voice
 from voxgate.jobs import process as process_module
-from voxgate.jobs import recorder as recorder_module
-from voxgate.jobs import recording as recording_module
-from voxgate.jobs import tracks as tracks_module
 from voxgate.jobs.closing import row_of
 from voxgate.jobs.compaction import Compactor
 from voxgate.jobs.recorder import Recorder
 from voxgate.realtime.frames import TEXT, apply_mask, encode_frame
-from voxgate.recording import eventlog
 from voxgate.recording.eventlog import EventLogBuilder
 from voxgate.recording.reading import read_lines
 from voxgate.recording.wirelog import CLIENT, FACT, LOCK_NAME, MAGIC, RECORD, SERVER, SUFFIX, WireLogReader
@@ -60,28 +58,6 @@ _PORTION_BYTES: Final = 1 << 20
 _POLL_SECONDS: Final = 0.05
 _SHARES: Final = (0.5, 0.9, 0.99, 1.0)
 Lags = dict[str, list[float]]
-
-_STAGES: Final[list[tuple[str, Any, str]]] = [
-    ("find logs", recorder_module, "wire_logs"),
-    ("read log", WireLogReader, "read"),
-    ("frames", eventlog.FrameDecoder, "feed"),
-    ("event log", eventlog.EventLogBuilder, "entries"),
-    ("event log", eventlog.EventLogBuilder, "take"),
-    ("trace", TraceBuilder, "feed"),
-    ("trace", TraceBuilder, "snapshot"),
-    ("tracks", tracks_module.TrackWriter, "write"),
-    ("files", FolderBlobs, "append"),
-    ("files", FolderBlobs, "open"),
-    ("database", Store, "save_trace"),
-    ("database: changes", Store, "save_changes"),
-    ("database: lists", Store, "save_counts"),
-    ("spans", recording_module.SessionRecording, "refresh"),
-    ("finish", recording_module.SessionRecording, "advance"),
-    ("finish: sync", FolderBlobs, "sync"),
-    ("put away", compaction_module.Compactor, "step"),
-]
-"""Which stage a call counts for; time inside a call of another stage counts there."""
-
 
 # The calls
 
@@ -150,48 +126,6 @@ class Outcome:
     @property
     def us(self) -> float:
         return self.cpu_seconds * 1e6 / self.messages
-
-
-class Stages:
-    """CPU time by stage. Each look at the clock costs as well, so the whole is measured without."""
-
-    def __init__(self) -> None:
-        self.ns: dict[str, int] = {}
-        self._running: list[str] = []
-        self._since = 0
-
-    def _switch(self) -> None:
-        now = time.process_time_ns()
-        if self._running:
-            name = self._running[-1]
-            self.ns[name] = self.ns.get(name, 0) + now - self._since
-        self._since = now
-
-    def measured(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(function)
-        def run(*args: Any, **kwargs: Any) -> Any:
-            self._switch()
-            self._running.append(name)
-            try:
-                return function(*args, **kwargs)
-            finally:
-                self._switch()
-                self._running.pop()
-
-        return run
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        whole = [(Recorder, "step", "other")]
-        wanted = [(owner, name, stage) for stage, owner, name in _STAGES if hasattr(owner, name)]
-        kept = [(owner, name, getattr(owner, name)) for owner, name, _ in [*whole, *wanted]]
-        for owner, name, stage in [*whole, *wanted]:
-            setattr(owner, name, self.measured(stage, getattr(owner, name)))
-        try:
-            yield
-        finally:
-            for owner, name, function in kept:
-                setattr(owner, name, function)
 
 
 class House:
@@ -434,21 +368,31 @@ def _peak_kb() -> int:
 def main() -> None:
     options = _parser().parse_args()
     if options.once:
+        if options.voice is not None:
+            speak_with(options.voice)
         one = measure(options, by_stage=options.once == "stages")
         fields = {name: getattr(one, name) for name in Outcome.__slots__}
         print(orjson.dumps(fields).decode())
         return
     whole, split = [], []
-    for number in range(options.rounds):
-        whole.append(_in_a_process("whole"))
-        split.append(_in_a_process("stages"))
-        print(f"{number + 1}/{options.rounds}: {whole[-1].us:.1f} µs/message", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        spoken = [] if options.sound == "noise" else ["--voice", str(_voice_in(Path(folder)))]
+        for number in range(options.rounds):
+            whole.append(_in_a_process("whole", spoken))
+            split.append(_in_a_process("stages", spoken))
+            print(f"{number + 1}/{options.rounds}: {whole[-1].us:.1f} µs/message", flush=True)
     _show(whole, split)
 
 
-def _in_a_process(what: str) -> Outcome:
+def _voice_in(folder: Path) -> Path:
+    path = folder / "voice.npy"
+    write_voice(path)
+    return path
+
+
+def _in_a_process(what: str, more: list[str]) -> Outcome:
     """A fresh one each time, so that every measurement begins alike."""
-    command = [sys.executable, "-m", "bench.recorder", "--once", what, *sys.argv[1:]]
+    command = [sys.executable, "-m", "bench.recorder", "--once", what, *more, *sys.argv[1:]]
     alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # as `voxgate serve` starts it
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=alone)
     return Outcome(**orjson.loads(done.stdout.splitlines()[-1]))
@@ -477,8 +421,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m bench.recorder", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("mode", choices=list(_MODES))
-    parser.add_argument("--calls", type=int, default=100, help="how many calls [100]")
-    parser.add_argument("--seconds", type=float, default=18.0, help="how long each lasts [18]")
+    parser.add_argument("--calls", type=int, default=40, help="how many calls [40]")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long each lasts [60]")
     parser.add_argument("--codec", choices=["pcm", "pcmu"], default="pcm", help="[pcm]")
     parser.add_argument(
         "--watched", type=int, default=5, help="how many of the calls somebody watches, with live [5]"
@@ -487,6 +431,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--folder", type=Path, help="where the data folder is made [the system's for temporary files]"
     )
+    parser.add_argument("--sound", choices=["voice", "noise"], default="voice", help="what is said [voice]")
+    parser.add_argument("--voice", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--once", choices=["whole", "stages"], help=argparse.SUPPRESS)
     return parser
 

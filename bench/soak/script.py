@@ -18,9 +18,9 @@ from bench.soak.orders import CallPlan, Codec
 
 UP_EVERY_MS: Final = 50
 TURN_MS: Final = 6_000
-_POOL: Final = 256
-_UP_BYTES: Final[dict[Codec, int]] = {"pcm": 2_400, "pcmu": 400}
-_DOWN_BYTES: Final[dict[Codec, int]] = {"pcm": 12_000, "pcmu": 2_000}
+POOL: Final = 256
+UP_BYTES: Final[dict[Codec, int]] = {"pcm": 2_400, "pcmu": 400}
+DOWN_BYTES: Final[dict[Codec, int]] = {"pcm": 12_000, "pcmu": 2_000}
 _FORMATS: Final[dict[Codec, bytes]] = {
     "pcm": b'{"type":"audio/pcm","rate":24000}',
     "pcmu": b'{"type":"audio/pcmu"}',
@@ -84,7 +84,7 @@ def up_message(plan: CallPlan, k: int) -> bytes:
             % (plan.number, _FORMATS[plan.codec], _FORMATS[plan.codec])
         )
     return b'{"type":"input_audio_buffer.append","event_id":"u-%d-%d","audio":"%s"}' % (
-        plan.number, k, _encoded(plan.codec, "up")[(plan.number + k - 1) % _POOL],
+        plan.number, k, _encoded(plan.codec, "up")[(plan.number + k - 1) % POOL],
     )  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def down_message(plan: CallPlan, k: int) -> bytes:
     names = (plan.number, turn)
     if kind == "delta":
         sound = _encoded(plan.codec, "down")[
-            (plan.number + turn * _DELTAS_A_TURN + _DELTAS_BEFORE[step]) % _POOL
+            (plan.number + turn * _DELTAS_A_TURN + _DELTAS_BEFORE[step]) % POOL
         ]
         return (
             b'{"type":"response.output_audio.delta","event_id":"d-%d-%d","response_id":"resp_%d_%d","item_id":'
@@ -162,7 +162,7 @@ def sound(plan: CallPlan, direction: Direction, messages: int) -> list[bytes]:
     """The sound in the first `messages` messages as 16-bit samples, a piece for each that has some."""
     pool = _samples(plan.codec, direction)
     count = max(0, messages - 1) if direction == "up" else _deltas(messages)
-    return [pool[(plan.number + piece) % _POOL] for piece in range(count)]
+    return [pool[(plan.number + piece) % POOL] for piece in range(count)]
 
 
 def sound_bytes(plan: CallPlan, direction: Direction, messages: int) -> int:
@@ -178,11 +178,24 @@ def _deltas(messages: int) -> int:
     return turns * _DELTAS_A_TURN + _DELTAS_BEFORE[step]
 
 
+_given: dict[tuple[Codec, Direction], list[bytes]] = {}
+
+
+def give_sound(codec: Codec, direction: Direction, pieces: list[bytes]) -> None:
+    """In the place of the noise, in this process and before anything is said. Where sound is compared it has
+    to be noise: of that no piece is like another."""
+    if len(pieces) != POOL or len(pieces[0]) != (UP_BYTES if direction == "up" else DOWN_BYTES)[codec]:
+        raise ValueError(f"not the sound of {codec}, {direction}")
+    _given[codec, direction] = pieces
+
+
 @cache
 def _raw(codec: Codec, direction: Direction) -> list[bytes]:
+    if (pieces := _given.get((codec, direction))) is not None:
+        return pieces
     chance = random.Random(f"{codec}/{direction}")
-    size = (_UP_BYTES if direction == "up" else _DOWN_BYTES)[codec]
-    return [chance.randbytes(size) for _ in range(_POOL)]
+    size = (UP_BYTES if direction == "up" else DOWN_BYTES)[codec]
+    return [chance.randbytes(size) for _ in range(POOL)]
 
 
 @cache
