@@ -8,7 +8,10 @@ from voxgate.store.blobs import Blobs, FolderBlobs, InvalidBlobKey
 from voxgate.store.changes import WATCHED, Change, ChangeRows
 from voxgate.store.credentials import CredentialRows
 from voxgate.store.database import Database
+from voxgate.store.dataset_cases import DatasetCaseRows, Saved
+from voxgate.store.datasets import DatasetRows
 from voxgate.store.erasing import Erasing
+from voxgate.store.experiments import ExperimentRows
 from voxgate.store.kept import Kept
 from voxgate.store.keys import KeyRows
 from voxgate.store.leases import Lease, LeaseRows
@@ -16,6 +19,8 @@ from voxgate.store.migrating import Migrated, migrate, schema_version
 from voxgate.store.migrations import newest as newest_schema
 from voxgate.store.opening import check_blobs, open_blobs, open_shared
 from voxgate.store.places import filter_fields
+from voxgate.store.results import ResultRows
+from voxgate.store.rules import RuleRows
 from voxgate.store.scores import ScoreRows
 from voxgate.store.sessions import BEGUN_AGAIN, SessionRows
 from voxgate.store.signals import (
@@ -49,6 +54,7 @@ __all__ = [
     "Kept",
     "Lease",
     "Migrated",
+    "Saved",
     "Spent",
     "Store",
     "check_blobs",
@@ -67,6 +73,11 @@ class Store(
     SessionStats,
     ScoreRows,
     ViewRows,
+    DatasetRows,
+    DatasetCaseRows,
+    ExperimentRows,
+    ResultRows,
+    RuleRows,
     KeyRows,
     CredentialRows,
     SignalRows,

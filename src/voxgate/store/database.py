@@ -139,6 +139,13 @@ def upsert(
         connection.execute(statement, list(rows))
 
 
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those of the rows whose primary key is not there; the others stay as they are."""
+    if rows:
+        insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+        connection.execute(insert.on_conflict_do_nothing(index_elements=table.primary_key), list(rows))
+
+
 @functools.lru_cache(maxsize=256)  # building one takes longer than executing it
 def _upsert(
     dialect: str, table: Table, columns: tuple[str, ...], also_set: tuple[tuple[str, ColumnElement[Any]], ...]

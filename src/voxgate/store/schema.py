@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -227,6 +228,159 @@ scores = Table(
     Column("created_at", Moment, nullable=False, default=now_utc),
     Index("scores_of_session", "session_id"),
     Index("scores_by_name", "name", "value"),
+)
+
+# What experiments run over. `version` and `cases` are those of the newest version.
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False, default=""),
+    Column("metadata", json_value(), nullable=False, default=dict),
+    Column("version", Integer, nullable=False, default=0),
+    Column("cases", Integer, nullable=False, default=0),
+    # How many cases were ever added: the place of the next one.
+    Column("places", Integer, nullable=False, default=0),
+    Column("created_by", Text, nullable=False, default=""),
+    Column("created_at", Moment, nullable=False, default=now_utc),
+    Column("updated_at", Moment, nullable=False, default=now_utc),
+    Index("datasets_by_name", "project", "name", unique=True),
+)
+
+dataset_versions = Table(
+    "dataset_versions",
+    metadata,
+    Column("dataset_id", Text, ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("cases", Integer, nullable=False),
+    *(Column(name, Integer, nullable=False) for name in ("added", "changed", "deleted")),
+    Column("created_by", Text, nullable=False, default=""),
+    Column("created_at", Moment, nullable=False, default=now_utc),
+)
+
+# A row is a case as it was from one version until another (not in that one any more; null: to this day), so
+# that a version never changes, and a new one costs the rows that differ.
+dataset_cases = Table(
+    "dataset_cases",
+    metadata,
+    Column("dataset_id", Text, ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True),
+    Column("case_id", Text, primary_key=True),
+    Column("since_version", Integer, primary_key=True, autoincrement=False),
+    Column("until_version", Integer),
+    # Its place in the data set, which a changed case keeps.
+    Column("place", Integer, nullable=False),
+    # Of its body: whether it is another one is known without reading it.
+    Column("digest", Text, nullable=False),
+    Column("body", json_value(), nullable=False),
+    Column("session_id", Text),
+    Column("span_id", Text),
+    Index("dataset_cases_by_place", "dataset_id", "place"),
+    Index("dataset_cases_by_session", "session_id"),
+)
+
+# Sound and event logs that cases refer to. The bytes are a blob; the id is made of them.
+dataset_blobs = Table(
+    "dataset_blobs",
+    metadata,
+    Column("dataset_id", Text, ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("content_type", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("duration_ms", Float),
+    Column("created_at", Moment, nullable=False, default=now_utc),
+)
+
+# No foreign keys to the data set, the baseline and so on: the record stays as it is when they are deleted.
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    *(Column(name, Text) for name in ("dataset_id", "dataset_name")),
+    Column("dataset_version", Integer),
+    Column("task", json_value(), nullable=False, default=dict),
+    Column("scorers", json_value(), nullable=False, default=list),
+    Column("trials", Integer, nullable=False, default=1),
+    Column("seed", BigInteger, nullable=False, default=0),
+    Column("cases", Integer),
+    *(Column(name, Text) for name in ("baseline", "scored_from", "branch")),
+    Column("git", json_value()),
+    Column("metadata", json_value(), nullable=False, default=dict),
+    # Of one that is over; of a running one it is counted when somebody asks.
+    Column("summary", json_value()),
+    Column("created_by", Text, nullable=False, default=""),
+    Column("created_at", Moment, nullable=False, default=now_utc),
+    Column("ended_at", Moment),
+    Index("experiments_by_name", "project", "name"),
+    Index("experiments_by_dataset", "dataset_id"),
+)
+
+# The cases of an experiment whose data was no data set.
+experiment_cases = Table(
+    "experiment_cases",
+    metadata,
+    Column("experiment_id", Text, ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True),
+    Column("case_id", Text, primary_key=True),
+    Column("place", Integer, nullable=False),
+    Column("body", json_value(), nullable=False),
+    Index("experiment_cases_by_place", "experiment_id", "place"),
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("experiment_id", Text, ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True),
+    Column("case_id", Text, primary_key=True),
+    Column("trial", Integer, primary_key=True, autoincrement=False),
+    Column("error", Text),
+    Column("cost_usd", Float),
+    Column("session_id", Text),
+    Column("body", json_value(), nullable=False),
+    Column("stored_at", Moment, nullable=False, default=now_utc),
+    Index("results_by_session", "session_id"),
+)
+
+# The scores of `results`, narrow, for what they come to.
+result_scores = Table(
+    "result_scores",
+    metadata,
+    Column("experiment_id", Text, primary_key=True),
+    Column("case_id", Text, primary_key=True),
+    Column("trial", Integer, primary_key=True, autoincrement=False),
+    # Its place among those of the result, which may have several of a name.
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("value", Float),
+    Column("direction", Text, nullable=False),
+    Column("unit", Text),
+    ForeignKeyConstraint(
+        ["experiment_id", "case_id", "trial"],
+        ["results.experiment_id", "results.case_id", "results.trial"],
+        ondelete="CASCADE",
+    ),
+)
+
+# Online scoring: which sessions are scored by what when they are over.
+rules = Table(
+    "rules",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project", Text),
+    Column("name", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("filter", Text, nullable=False),
+    Column("sampling_rate", Float, nullable=False),
+    Column("scorers", json_value(), nullable=False),
+    Column("alert", json_value()),
+    # What the recorder remembers of it, such as whether its alert was sent.
+    Column("state", json_value()),
+    Column("created_by", Text, nullable=False, default=""),
+    Column("created_at", Moment, nullable=False, default=now_utc),
+    Column("updated_at", Moment, nullable=False, default=now_utc),
 )
 
 api_keys = Table(

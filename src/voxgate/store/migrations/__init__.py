@@ -16,6 +16,7 @@ from voxgate.store.migrations import (
     m0006_web_app,
     m0007_scores,
     m0008_changes,
+    m0009_evaluations,
 )
 from voxgate.store.migrations.step import Migration
 
@@ -27,6 +28,7 @@ MIGRATIONS: Final[list[Migration]] = [
     m0006_web_app.MIGRATION,
     m0007_scores.MIGRATION,
     m0008_changes.MIGRATION,
+    m0009_evaluations.MIGRATION,
 ]
 """In their order; the first one leads to version 2."""
 
