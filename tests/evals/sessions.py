@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from tests.traces.calls import Call, pcm
 
+from tests.traces.calls import Call, pcm
 from voxgate.evals.session import Session, Track
 
 SNAPSHOTS = sorted((Path(__file__).parent.parent / "traces/snapshots").glob("*.json"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from tests.evals.sessions import FakeSource, session_of, snapshot_sessions, weather_session
 from tests.traces.calls import OPENED, Call, live_trace
-
 from voxgate.core.errors import NotFound
 from voxgate.evals.session import Session
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tests.api.world import ADMIN_KEY, World
 from tests.jobs.recorded import Bench, begin, end, talk
 from tests.traces.calls import pcm
-
 from voxgate.auth.keys import KeyRing
 from voxgate.auth.tokens import TokenBox
 from voxgate.client.http import ApiError, Client

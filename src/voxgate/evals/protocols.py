@@ -57,7 +57,8 @@ class Subject:
 
 
 class Scorer(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def describe(self) -> Json:
         """Name, version, unit, direction and parameters."""
