@@ -4,9 +4,11 @@ of it. Whatever has these methods is one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from voxgate.client.http import Client
 from voxgate.core.errors import VoxgateError
 from voxgate.evals.model import Case, Json, Output, Score
 from voxgate.evals.session import Session
@@ -33,7 +35,8 @@ class Trial:
 class Task(Protocol):
     """`describe` goes into the experiment's record: all that decides what comes out."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def describe(self) -> Json: ...
 
@@ -54,6 +57,21 @@ class Subject:
     case: Case
     output: Output
     session: Session | None
+
+
+class Data(Protocol):
+    """Where the cases of an experiment come from: a data set, recorded calls, a list, a file."""
+
+    def describe(self) -> Json: ...
+
+    def pinned(self, client: Client) -> Json | None:
+        """`{"id", "name", "version", "cases"}` of a data set, whose cases the server has; None for anything
+        else, whose cases are stored with the experiment."""
+        ...
+
+    def cases(self, client: Client) -> Iterator[Case]:
+        """One after the other, never all at once. InvalidRequest where they cannot be read."""
+        ...
 
 
 class Scorer(Protocol):

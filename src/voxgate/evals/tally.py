@@ -8,11 +8,14 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from voxgate.evals import statistics
 from voxgate.evals.model import Direction, Json, Result, Score
 
-_REASONS_KEPT = 5
+_REASONS_KEPT: Final = 5
+_TRIAL_BITS: Final = 20
+"""Of a place; the API takes fewer than a million trials."""
 
 
 @dataclass(slots=True)
@@ -25,7 +28,7 @@ class Column:
     unit: str | None = None
     values: array[float] = field(default_factory=lambda: array("d"))
     places: array[int] = field(default_factory=lambda: array("q"))
-    """Of each value: the number of its case and its trial, as `case << 16 | trial`."""
+    """Of each value: the number of its case and its trial, as `case << 20 | trial`."""
     missing: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
@@ -50,7 +53,7 @@ class Column:
             sums[place] = (total + value, count + 1)
         cases: dict[int, list[float]] = {}
         for place, (total, count) in sums.items():
-            cases.setdefault(place >> 16, []).append(total / count)
+            cases.setdefault(place >> _TRIAL_BITS, []).append(total / count)
         return cases
 
     def passes(self, value: float) -> bool:
@@ -95,7 +98,7 @@ class Tally:
             return
         for score in result.scores:
             column = self.columns.setdefault(score.name, Column(score.name))
-            column.add(number << 16 | result.trial & 0xFFFF, score)
+            column.add(number << _TRIAL_BITS | result.trial, score)
 
     def by_case(self, name: str) -> dict[str, list[float]]:
         trials = self.columns[name].trials() if name in self.columns else {}
