@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
 from tests.api.world import World
+from voxgate.api import bulk
 
 
 def tags_of(client: TestClient, session_id: str) -> list[str]:
@@ -21,7 +26,7 @@ def test_tags_that_people_give_hold_when_the_recorder_saves_the_session_again(
     world.add_session("sess_2")
     body = {"ids": ["sess_1", "sess_2", "sess_none"], "add": ["vip"], "remove": ["wrong"]}
     answer = client.post("/api/sessions/tags", json=body)
-    assert (answer.status_code, answer.json()) == (200, {"ids": ["sess_1", "sess_2"]})
+    assert (answer.status_code, answer.json()) == (200, {"ids": ["sess_1", "sess_2"], "next_cursor": None})
     world.add_session("sess_1", tags=["own", "wrong", "later"])
     assert tags_of(client, "sess_1") == ["own", "later", "vip"]
     found = client.get("/api/sessions", params={"q": "tag:vip not tag:wrong"}).json()["items"]
@@ -43,7 +48,7 @@ def test_deleting_many_leaves_those_that_run_and_those_of_others(world: World) -
         world.add_pcm("user", b"\0\0", session_id)
     shop = world.client(world.key("admin", "shop"))
     answer = shop.post("/api/sessions/delete", json={"ids": ["sess_1", "sess_2", "sess_3", "sess_4"]})
-    assert answer.json() == {"ids": ["sess_1"], "live": ["sess_2"]}
+    assert answer.json() == {"ids": ["sess_1"], "live": ["sess_2"], "next_cursor": None}
     left = world.client().get("/api/sessions").json()["items"]
     assert {item["id"] for item in left} == {"sess_2", "sess_3"}
     assert world.blobs.size("sessions/sess_1/user.pcm") is None
@@ -107,3 +112,60 @@ def test_stats_are_of_what_the_key_sees_and_say_what_is_wrong(world: World, clie
     ):
         answer = client.get("/api/stats", params=query)
         assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+def test_all_that_a_filter_finds_are_changed_page_after_page(
+    world: World, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "MOST_IDS", 2)
+    monkeypatch.setattr(bulk, "_PAGE", 2)
+    for number in range(5):
+        world.add_session(f"sess_{number}", tags=["odd"], status="live" if number == 3 else "complete")
+    world.add_session("sess_other")
+    world.add_session("sess_lab", project="lab", tags=["odd"])
+    wanted = {"q": "tag:odd", "project": "shop"}
+    assert client.get("/api/sessions/count", params=wanted).json() == {"sessions": 5, "live": 1}
+
+    def all_of(path: str, **more: Any) -> list[dict[str, Any]]:
+        answers = [client.post(path, json={**wanted, **more}).json()]
+        while cursor := answers[-1]["next_cursor"]:
+            answers.append(client.post(path, json={**wanted, **more, "cursor": cursor}).json())
+        return answers
+
+    # The filter does not find them any more once they are changed: the cursor is a place all the same.
+    tagged = all_of("/api/sessions/tags", add=["seen"], remove=["odd"])
+    assert [len(answer["ids"]) for answer in tagged] == [2, 2, 1]
+    wanted = {"q": "tag:seen"}
+    deleted = all_of("/api/sessions/delete")
+    assert {name for answer in deleted for name in answer["ids"]} == {
+        f"sess_{number}" for number in (0, 1, 2, 4)
+    }
+    assert [name for answer in deleted for name in answer["live"]] == ["sess_3"]
+    left = client.get("/api/sessions").json()["items"]
+    assert {item["id"] for item in left} == {"sess_3", "sess_other", "sess_lab"}
+
+
+def test_sessions_are_said_by_ids_or_by_a_filter_and_never_by_nothing(
+    world: World, client: TestClient
+) -> None:
+    world.add_session()
+    for body in ({}, {"project": "shop"}, {"ids": ["sess_1"], "q": ""}):
+        answer = client.post("/api/sessions/delete", json=body)
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "ids")
+    lab = world.client(world.key("admin", "lab"))
+    assert lab.post("/api/sessions/delete", json={"q": ""}).json()["ids"] == []
+    assert client.get("/api/sessions/sess_1").status_code == 200
+
+
+def test_an_export_as_csv_has_a_row_for_each_session_and_no_formulas(
+    world: World, client: TestClient
+) -> None:
+    world.add_session(
+        "sess_1", title='=HYPERLINK("http://x")', cost_usd=0.5, tags=["a", "b"], metadata={"n": 1}
+    )
+    answer = client.get("/api/sessions/export", params={"format": "csv"})
+    assert "sessions.csv" in answer.headers["content-disposition"]
+    (row,) = csv.DictReader(io.StringIO(answer.text))
+    assert (row["id"], row["cost_usd"], row["tags"], row["ended_at"]) == ("sess_1", "0.5", '["a","b"]', "")
+    assert row["title"] == '\'=HYPERLINK("http://x")'
+    assert client.get("/api/sessions/export", params={"format": "csv", "q": "nope:1"}).status_code == 400

@@ -343,6 +343,8 @@ ROUTES = {
     ("post", "/api/keys/{key_id}/rotate"),
     ("delete", "/api/keys/{key_id}"),
     ("get", "/api/sessions"),
+    ("get", "/api/sessions/count"),
+    ("get", "/api/sessions/{session_id}/images/{digest}"),
     ("post", "/api/sessions/import"),
     ("post", "/api/sessions/tags"),
     ("post", "/api/sessions/delete"),

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import base64
 import json
+import struct
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -89,6 +91,13 @@ class CallLog:
         self.now_ms = stopped + 16
         return stopped
 
+    def user_shows(self, text: str, url: str) -> None:
+        """Typed, with a picture."""
+        parts = [{"type": "input_text", "text": text}, {"type": "input_image", "image_url": url}]
+        item = {"id": self._name("item"), "type": "message", "role": "user", "content": parts}
+        self._put("client", self.now_ms, {"type": "conversation.item.create", "item": item})
+        self._put("client", self.now_ms + 1, {"type": "response.create"})
+
     def assistant_says(
         self, text: str, heard_ms: float | None = None, tool: tuple[str, Any, Any, float] | None = None
     ) -> None:
@@ -165,6 +174,25 @@ class CallLog:
             yield json.dumps({"t": round(at_ms * 1e6), "dir": side, "msg": message})
 
 
+def lamp() -> str:
+    """A picture as a data URL: a lamp, more or less."""
+    y, x = np.mgrid[0:120, 0:180]
+    light = np.clip(255 - np.hypot(x - 90, (y - 40) * 1.3) * 3, 0, 255)
+    shade = (np.abs(x - 90) < 18 + y * 0.35) & (y > 18) & (y < 62)
+    foot = (np.abs(x - 90) < 4) & (y >= 62) & (y < 108) | (np.abs(x - 90) < 26) & (y >= 104) & (y < 110)
+    red, green, blue = 24 + light * 0.75, 30 + light * 0.6, 52 + light * 0.2
+    pixels = np.stack([np.where(shade, 246, red), np.where(shade, 163, green), np.where(shade, 92, blue)], -1)
+    pixels[foot] = (200, 205, 214)
+    rows = b"".join(b"\0" + row.astype(np.uint8).tobytes() for row in pixels)
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 180, 120, 8, 2, 0, 0, 0))
+    png = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
 def support_call(voice: Voice, times: int = 1) -> bytes:
     """About 35 seconds, so many times over."""
     log = CallLog(voice)
@@ -192,6 +220,8 @@ def support_call(voice: Voice, times: int = 1) -> bytes:
             wrong = {"type": "invalid_request_error", "code": "unknown_parameter"}
             log.says("server", {"type": "error", "error": {**wrong, "message": "Unknown parameter: 'mood'."}})
         log.now_ms += 4200
+    log.user_shows("This is what came.", lamp())
+    log.assistant_says("Thank you, that helps.")
     log.user_says("No, thank you. Goodbye.")
     log.assistant_says("Goodbye.")
     return "\n".join(log.lines()).encode()

@@ -8,11 +8,14 @@ import struct
 import sys
 import wave
 import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from aiohttp import web
 from playwright.async_api import Locator, Page, expect
 
 from tests.clients.conftest import Voice, node_client, toolchain, write_wav
@@ -180,6 +183,12 @@ async def test_words_pictures_and_tools_are_sent_and_shown_as_what_they_are(
         assert await page.locator(".transcript img").count() == 1
         assert await page.title() != "run"
         trace = await recorded(page, voxgate)
+        await page.goto(f"{voxgate.url}/sessions/{trace['id']}")
+        shown = page.get_by_test_id("picture")
+        await expect(shown).to_be_visible(timeout=SPEECH_MS)
+        await page.wait_for_function(
+            "() => document.querySelector('[data-testid=picture]').naturalWidth === 4"
+        )
     sent = (await voxgate.request("GET", f"/api/sessions/{trace['id']}/events")).decode()
     assert "data:image/png;base64," in sent
     assert trace["config"]["instructions"] == NASTY
@@ -207,6 +216,82 @@ async def code(page: Page, language: str) -> str:
     return await shown.inner_text()
 
 
+async def _settings_of_both_sides_are_kept(page: Page) -> None:
+    await page.get_by_test_id("compare").click()
+    await page.get_by_role("tab", name="B").click()
+    await page.get_by_test_id("voice").select_option("ash")
+    await page.reload()
+    await expect(page.get_by_test_id("voice")).to_have_value("cedar")
+    await page.get_by_role("tab", name="B").click()
+    await expect(page.get_by_test_id("voice")).to_have_value("ash")
+    await expect(page.get_by_test_id("instructions")).to_have_value(NASTY)
+    await page.get_by_test_id("compare").click()
+
+
+@asynccontextmanager
+async def served(html: str, voxgate: Voxgate) -> AsyncIterator[str]:
+    """The page on a site of its own, beside the function that makes its credential; the site's address."""
+
+    async def index(_: web.Request) -> web.Response:
+        icon = "<link rel=icon href=data:,>"
+        return web.Response(text=html.replace("<title>", f"{icon}<title>"), content_type="text/html")
+
+    async def token(_: web.Request) -> web.Response:
+        return web.json_response(await voxgate.mint(model="local", logging={"project_name": "page"}))
+
+    app = web.Application()
+    app.router.add_get("/", index)
+    app.router.add_post("/api/voice-token", token)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    finally:
+        await runner.cleanup()
+
+
+async def test_the_page_to_copy_makes_a_call_with_microphone_tool_and_sound(
+    voxgate: Voxgate, open_page: OpenPage, spoken_question: Path
+) -> None:
+    async with open_page() as page:
+        await open_playground(page, voxgate)
+        await page.get_by_test_id("instructions").fill(NASTY)
+        await page.get_by_test_id("open-as-code").click()
+        html = await code(page, "Browser")
+    async with served(html, voxgate) as address, open_page(spoken_question) as page:
+        await page.add_init_script(HEAR)
+        await page.goto(address)
+        await page.locator("#start").click()
+        lines = page.locator("#transcript p")
+        await expect(lines.filter(has_text=re.compile("you: .*paris", re.I))).to_be_visible(timeout=SPEECH_MS)
+        await expect(lines.filter(has_text=re.compile("tool: get_weather.*Paris"))).to_be_visible()
+        await expect(lines.filter(has_text="assistant: The city is Paris")).to_be_visible(timeout=SPEECH_MS)
+        await page.wait_for_function("() => window.__loudest > 0.02", timeout=SPEECH_MS)
+        assert await page.title() == "Voice call"
+    (session,) = (await voxgate.request("GET", "/api/sessions?project=page"))["items"]
+    trace = await voxgate.finished_session(session["id"])
+    assert trace["config"]["instructions"] == NASTY
+
+
+# How loud it was that went to the loudspeaker, at the loudest moment.
+HEAR = """
+window.__loudest = 0;
+const connect = AudioNode.prototype.connect;
+AudioNode.prototype.connect = function (to, ...rest) {
+  if (to === this.context.destination) {
+    const ear = this.context.createAnalyser(), samples = new Float32Array(ear.fftSize);
+    connect.call(this, ear);
+    setInterval(() => {
+      ear.getFloatTimeDomainData(samples);
+      window.__loudest = Math.max(window.__loudest, ...samples.map(Math.abs));
+    }, 20);
+  }
+  return connect.call(this, to, ...rest);
+};
+"""
+
+
 async def test_the_code_to_copy_runs_and_opens_the_same_session(
     voxgate: Voxgate, open_page: OpenPage, toolchain: Toolchain, node_client: Path, tmp_path: Path
 ) -> None:
@@ -214,6 +299,7 @@ async def test_the_code_to_copy_runs_and_opens_the_same_session(
         await open_playground(page, voxgate)
         await page.get_by_test_id("voice").select_option("cedar")
         await page.get_by_test_id("instructions").fill(NASTY)
+        await _settings_of_both_sides_are_kept(page)
         await page.get_by_test_id("open-as-code").click()
         programs = {name: await code(page, name) for name in ("Python", "Node", "Browser", "curl")}
     weather = '"What is the weather in Oslo?"'

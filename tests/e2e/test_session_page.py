@@ -79,6 +79,7 @@ async def test_a_call_is_sought_played_and_jumped_through(
 ) -> None:
     trace = await imported(voxgate, support_log)
     async with open_page(width=1680, height=1050) as page:
+        await page.add_init_script(EARS)
         await open_call(page, voxgate, trace["id"], "?t=13.6")
         await expect(page.get_by_test_id("time")).to_have_text("0:13.6")
         await page.get_by_test_id("play").click()
@@ -87,6 +88,7 @@ async def test_a_call_is_sought_played_and_jumped_through(
         await _seeks_where_it_is_clicked(page, trace)
         await _jumps(page, trace)
         await _loops_a_turn(page)
+        await _is_played_slower_faster_and_from_one_side(page, trace)
         assert await violations(page) == []
         await page.evaluate("document.activeElement.blur()")
         await picture(page, "session")
@@ -131,6 +133,76 @@ async def _jumps(page: Page, trace: dict[str, Any]) -> None:
     assert await sought(page, "d") < error
     assert await sought(page, "e") == pytest.approx(error, abs=SEEK_SECONDS)
     assert await sought(page, "j") == pytest.approx(turns[1], abs=SEEK_SECONDS)
+
+
+async def _is_played_slower_faster_and_from_one_side(page: Page, trace: dict[str, Any]) -> None:
+    """By what the element does and by how loud each ear is, not by what the buttons say."""
+    said = spans_of(trace, "user")[0]
+    start = said["start_ms"] / 1000
+    await page.evaluate(f"window.__sounds.at(-1).currentTime = {start}")
+    await page.keyboard.press("u")  # the mixer, and with it what listens to it, is made now
+    await page.keyboard.press("u")
+    await page.keyboard.press(" ")
+    await page.wait_for_function("() => window.__ears[0] > 0.02 && window.__ears[1] < 0.002", timeout=LONG_MS)
+    await page.keyboard.press("u")
+    await page.wait_for_function("() => window.__quiet > 10", timeout=LONG_MS)
+    assert not await page.evaluate("window.__sounds.at(-1).paused")
+    await page.keyboard.press("u")
+    await page.keyboard.press("a")  # the user alone is in both ears
+    await page.evaluate(f"window.__sounds.at(-1).currentTime = {start}")
+    await page.wait_for_function("() => Math.min(...window.__ears) > 0.02", timeout=LONG_MS)
+    await page.keyboard.press("a")
+    for key, rate in ((">", 1.25), (">", 1.5), ("<", 1.25)):
+        await page.keyboard.press(key)
+        assert await page.evaluate("window.__sounds.at(-1).playbackRate") == rate
+    await page.get_by_label("Speed").select_option("2")
+    # Of the sound, for each second: twice as much, if the machine keeps up, and never as little as at once.
+    await page.wait_for_function(RATE_OF_SOUND, arg=1.5, timeout=LONG_MS)
+    await page.get_by_label("Speed").select_option("0.5")
+    await page.wait_for_function(RATE_OF_SOUND, arg=-0.75, timeout=LONG_MS)
+    await page.keyboard.press(" ")
+    await page.get_by_label("Speed").select_option("1")
+
+
+# The loudness of each ear (the peak of the last 50 ms), and for how many looks all has been quiet.
+EARS = """
+window.__ears = [0, 0]; window.__quiet = 0;
+const connect = AudioNode.prototype.connect;
+AudioNode.prototype.connect = function (to, ...rest) {
+  if (to === this.context.destination) {
+    const split = this.context.createChannelSplitter(2);
+    connect.call(this, split);
+    const ears = [0, 1].map((side) => {
+      const ear = this.context.createAnalyser();
+      connect.call(split, ear, side);
+      return ear;
+    });
+    setInterval(() => {
+      window.__ears = ears.map((ear) => {
+        const samples = new Float32Array(ear.fftSize);
+        ear.getFloatTimeDomainData(samples);
+        return Math.max(...samples.map(Math.abs));
+      });
+      window.__quiet = Math.max(...window.__ears) < 0.002 ? window.__quiet + 1 : 0;
+    }, 20);
+  }
+  return connect.call(this, to, ...rest);
+};
+"""
+# Whether a second or more of the wall clock brought more (or, below zero, less) seconds of sound for each.
+RATE_OF_SOUND = """(wanted) => {
+  const sound = window.__sounds.at(-1), now = performance.now() / 1000, key = `${wanted}`;
+  if (sound.currentTime > sound.duration - 3) sound.currentTime = 1;
+  const began = window.__began;
+  if (began?.key !== key || sound.currentTime < began.at) {
+    window.__began = { key, now, at: sound.currentTime };
+    return false;
+  }
+  if (now - began.now < 1) return false;
+  const rate = (sound.currentTime - began.at) / (now - began.now);
+  window.__began = null;
+  return wanted > 0 ? rate > wanted : rate > 0 && rate < -wanted;
+}"""
 
 
 async def _loops_a_turn(page: Page) -> None:

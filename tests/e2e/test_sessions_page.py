@@ -177,6 +177,42 @@ async def test_many_are_tagged_and_deleted_at_once_with_the_keyboard(
     assert left["items"] == []
 
 
+async def test_all_that_a_filter_finds_are_tagged_exported_and_deleted(
+    voxgate: Voxgate, open_page: OpenPage
+) -> None:
+    wanted = {"q": "tag:german", "project": "lab"}
+    before = (await voxgate.request("GET", "/api/sessions/count", params=wanted))["sessions"]
+    everything = (await voxgate.request("GET", "/api/sessions/count"))["sessions"]
+    async with open_page() as page:
+        await open_list(page, voxgate)
+        await page.get_by_label("Select all that are loaded").check()
+        await page.get_by_test_id("bulk-all").click()
+        await expect(page.get_by_test_id("bulk")).to_contain_text(f"All {everything} that", timeout=SLOW_MS)
+        await page.get_by_test_id("bulk-tags").click()
+        await page.get_by_test_id("tags-input").fill("every one")
+        await page.get_by_test_id("save-tags").click()
+        await expect(page.get_by_test_id("toast")).to_contain_text(f"{everything} sessions", timeout=SLOW_MS)
+        await page.goto(f"{voxgate.url}/?q=tag%3Agerman&project=lab")
+        await expect(page.get_by_test_id("session-row")).to_have_count(before, timeout=SLOW_MS)
+        await page.get_by_label("Select all that are loaded").check()
+        await page.get_by_test_id("bulk-all").click()
+        await page.get_by_test_id("export").click()
+        link = page.get_by_role("menuitem", name="CSV")
+        rows = await page.request.get(voxgate.url + str(await link.get_attribute("href")))
+        assert len((await rows.text()).splitlines()) == before + 1
+        await page.keyboard.press("Escape")
+        await page.get_by_test_id("bulk-delete").click()
+        await expect(page.get_by_test_id("confirm-delete")).to_be_disabled()
+        await page.get_by_test_id("delete-count").fill(str(before))
+        assert await violations(page) == []
+        await page.get_by_test_id("confirm-delete").click()
+        await expect(page.get_by_test_id("nothing-found")).to_be_visible(timeout=SLOW_MS)
+    assert (await voxgate.request("GET", "/api/sessions/count"))["sessions"] == everything - before
+    assert (await voxgate.request("GET", '/api/sessions/count?q=tag:"every one"'))[
+        "sessions"
+    ] == everything - before
+
+
 async def test_a_chart_leads_to_the_calls_behind_it(voxgate: Voxgate, open_page: OpenPage) -> None:
     async with open_page() as page:
         await open_list(page, voxgate)
@@ -233,7 +269,7 @@ async def test_a_key_that_only_reads_is_not_offered_what_it_may_not_do(
         await expect(page.get_by_test_id("bulk")).to_contain_text("1 session selected")
         assert await page.get_by_test_id("bulk-delete").count() == 0
         assert await page.get_by_role("link", name="Playground").count() == 0
-        lines = await page.request.get(
-            voxgate.url + str(await page.get_by_role("link", name="Export").last.get_attribute("href"))
-        )
+        await page.get_by_test_id("export").click()
+        link = page.get_by_role("menuitem", name="JSON lines")
+        lines = await page.request.get(voxgate.url + str(await link.get_attribute("href")))
         assert json.loads(await lines.text())["id"]

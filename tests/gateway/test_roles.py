@@ -73,6 +73,8 @@ API: dict[tuple[str, str], tuple[set[str], Any]] = {
     ("GET", "/api/sessions"): ({ADMIN, READ}, None),
     ("GET", "/api/sessions/facets"): ({ADMIN, READ}, None),
     ("GET", "/api/sessions/fields"): ({ADMIN, READ}, None),
+    ("GET", "/api/sessions/count"): ({ADMIN, READ}, None),
+    ("GET", "/api/sessions/{session_id}/images/{digest}"): ({ADMIN, READ}, None),
     ("POST", "/api/sessions/import"): ({ADMIN}, None),
     ("POST", "/api/sessions/tags"): ({ADMIN}, {"ids": ["none"], "add": ["x"]}),
     ("POST", "/api/sessions/delete"): ({ADMIN}, {"ids": ["none"]}),

@@ -16,6 +16,7 @@ from voxgate import __version__
 from voxgate.api import (
     account,
     bulk,
+    images,
     importing,
     listening,
     live,
@@ -84,6 +85,7 @@ def build_api(
         importing,
         words,
         sound,
+        images,
         live,
         listening,
         stats,

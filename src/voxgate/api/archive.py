@@ -76,6 +76,11 @@ class Archive:
         data: bytes = found
         return data
 
+    def image(self, session_id: str, stamp: str, digest: str) -> tuple[str, bytes]:
+        """What kind of picture it is, and the picture. The stamp names this state of the event log."""
+        content_type, data = self._ask("image", session_id, stamp, digest)
+        return content_type, data
+
     def close(self) -> None:
         with self._lock:
             self._end()

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from voxgate.core.errors import BlobsUnavailable, NotFound
 from voxgate.realtime.peek import without_sound
+from voxgate.recording.images import Images
 from voxgate.recording.listening import Listener, LiveCall, no_peaks, peaks_of, stored_peaks
 from voxgate.recording.reading import OpenSound, read_lines
 from voxgate.store import Blobs
@@ -47,6 +48,7 @@ class _Answers:
         self._logs: OrderedDict[tuple[str, int, bool], _Log] = OrderedDict()
         self._calls: OrderedDict[str, LiveCall] = OrderedDict()
         self._listeners: OrderedDict[str, Listener] = OrderedDict()
+        self._images = Images()
 
     def sound(self, session_id: str, track: str, stamp: str) -> tuple[int, int, int]:
         found = self._open(session_id, track, stamp)
@@ -90,6 +92,10 @@ class _Answers:
             return peaks_of(call, start) if call.follow() else None
         except NotFound:
             return no_peaks(start)
+
+    def image(self, session_id: str, stamp: str, digest: str) -> tuple[str, bytes]:
+        found = self._images.find(self._blobs, f"sessions/{session_id}", stamp, digest)
+        return found.content_type, found.data
 
     def _call(self, session_id: str) -> LiveCall:
         call = self._calls.pop(session_id, None) or LiveCall(self._blobs, f"sessions/{session_id}")

@@ -13,6 +13,7 @@ SessionStatus = Literal["live", "complete", "interrupted", "failed"]
 Track = Literal["user", "assistant", "heard", "mix"]
 SoundFormat = Literal["wav", "ogg", "flac"]
 SpanType = Literal["session", "turn", "user", "response", "tool"]
+ExportFormat = Literal["jsonl", "csv"]
 PeaksFormat = Literal["json", "bytes"]
 ScoreSource = Literal["human", "code", "judge"]
 
@@ -321,23 +322,38 @@ SessionIds = Annotated[list[str], Field(min_length=1, max_length=500)]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
-class TagsRequest(_Request):
-    ids: SessionIds
+class Several(_Request):
+    """Sessions by their ids, or all that a filter finds: those then page after page, newest first."""
+
+    ids: SessionIds | None = None
+    q: str | None = Field(None, max_length=4000, description="A filter, instead of ids.")
+    project: str | None = Field(None, max_length=100)
+    cursor: str | None = Field(None, max_length=500, description="`next_cursor` of the request before.")
+
+
+class TagsRequest(Several):
     add: Annotated[list[Tag], Field(max_length=50)] = []
     remove: Annotated[list[Tag], Field(max_length=50)] = []
 
 
 class TagsChanged(_Answer):
     ids: list[str] = Field(description="Of the sessions that have these tags now.")
+    next_cursor: str | None = Field(description="Of a filter: there are more; ask again with it.")
 
 
-class DeleteRequest(_Request):
-    ids: SessionIds
+class DeleteRequest(Several):
+    pass
 
 
 class DeletedSessions(_Answer):
     ids: list[str] = Field(description="Of those that are deleted.")
     live: list[str] = Field(description="Of those that still run: they are left.")
+    next_cursor: str | None = Field(description="Of a filter: there are more; ask again with it.")
+
+
+class SessionCount(_Answer):
+    sessions: int
+    live: int = Field(description="How many of them still run.")
 
 
 class ViewRequest(_Request):

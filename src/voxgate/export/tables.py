@@ -1,10 +1,13 @@
 """Traces as tables: a row for each session and a row for each span, with the same columns in every export,
-and those rows as Parquet. What has no column of its own is JSON in one.
+and those rows as Parquet or CSV. What has no column of its own is JSON in one.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +31,8 @@ SESSION_COLUMNS: Final = {
     **{f"metric_{name}": "number" for name in METRICS},
 }
 """`audio` says where the exported tracks are; `rest` is all of the trace that has no column, but no spans."""
+_NOT_IN_CSV: Final = ("audio", "rest")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 SPAN_COLUMNS: Final = {
     **dict.fromkeys(("session_id", "id", "parent_id", "type", "name", "status", "text"), "text"),
     **dict.fromkeys(("started_at", "ended_at"), "moment"),
@@ -68,6 +73,27 @@ def _span_row(view: SessionView, span: Json) -> Json:
         "ended_at": view.moment(end_ns) if span["end_ms"] is not None else None,
         **{f"usage_{name}": usage.get(name) for name in COUNTS},
     }
+
+
+def csv_lines(traces: Iterable[Json]) -> Iterator[bytes]:
+    """A heading, and a row for each session. What a spreadsheet takes for a formula is marked as text."""
+    names = [name for name in SESSION_COLUMNS if name not in _NOT_IN_CSV]
+    yield _csv_line(names)
+    for trace in traces:
+        row = session_row(trace, {})
+        yield _csv_line([_cell(row.get(name), SESSION_COLUMNS[name]) for name in names])
+
+
+def _csv_line(cells: list[Any]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue().encode("utf-8", "replace")
+
+
+def _cell(value: Any, kind: str) -> Any:
+    if kind in ("json", "texts") and value is not None:
+        value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def write_parquet(path: Path, columns: dict[str, str], rows: list[Json]) -> None:

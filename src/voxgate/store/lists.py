@@ -70,6 +70,14 @@ class SessionLists:
             items = _whole(connection, [row.number for row in rows[:limit]], words_of(wanted))
         return items, place.cursor(rows[limit - 1]) if len(rows) > limit else None
 
+    def count_sessions(self, *, project: str | None = None, q: str | None = None) -> tuple[int, int]:
+        """How many a filter finds, and how many of them run."""
+        live = func.count().filter(session_search.c.status == "live")
+        with self._database.reading() as connection:
+            found = connection.execute(_searched(connection, parse(q or ""), project, (func.count(), live)))
+            row = found.one()
+        return int(row[0]), int(row[1])
+
     def session_facets(self, *, project: str | None = None, q: str | None = None) -> dict[str, Any]:
         """How often which values occur in the newest sessions of a filter, at most FACET_SESSIONS."""
         columns = [session_search.c[FIELDS[name].column] for name in FACETS]

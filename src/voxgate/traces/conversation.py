@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from voxgate.traces.events import CLIENT, Event, Json, name_of, number, obj, objects, string
+from voxgate.traces.images import item_images
 from voxgate.traces.session import SessionState
 from voxgate.traces.tracks import TrackLayout
 
@@ -329,6 +330,7 @@ class Conversation:
         if not is_speech or user.kind == "text":
             self._touch(user)
             user.text = item_text(item) or user.text
+            user.images = user.images or item_images(item)
 
     def _make_history(self) -> None:
         """An answer that the client brings along: the text before it was no input of this call."""
@@ -436,16 +438,3 @@ def item_text(item: Json) -> str:
         return f"{string(item, 'name') or ''}({string(item, 'arguments') or ''})"
     parts = (string(part, "text") or string(part, "transcript") or "" for part in objects(item, "content"))
     return "\n".join(part for part in parts if part)
-
-
-def item_images(item: Json) -> list[Json]:
-    """Type and size of the images in an item; the images themselves stay in the event log."""
-    urls = [
-        string(part, "image_url") or ""
-        for part in objects(item, "content")
-        if part.get("type") == "input_image"
-    ]
-    return [
-        {"content_type": url[5:].split(";")[0][:100] if url.startswith("data:") else None, "chars": len(url)}
-        for url in urls
-    ]

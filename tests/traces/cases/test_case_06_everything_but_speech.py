@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.traces.calls import Call, outline, pcm, spans
 
+from voxgate.traces.images import digest_of
+
 
 def test_texts_images_history_and_system_messages_are_in_the_trace_and_in_the_context() -> None:
     call = Call().session()
@@ -27,7 +29,9 @@ def test_texts_images_history_and_system_messages_are_in_the_trace_and_in_the_co
     assert outline(trace)[1:] == ["  turn 1 completed", "    user completed", "    response completed"]
     user, response = spans(trace, "user")[0], spans(trace, "response")[0]
     assert user.input["text"] == "what is this?"
-    assert user.input["images"] == [{"content_type": "image/png", "chars": 26}]
+    assert user.input["images"] == [
+        {"content_type": "image/png", "chars": 26, "digest": digest_of(image["image_url"])}
+    ]
     assert response.input["context_item_ids"] == ["item_s", "item_h1", "item_h2", "item_u"]
     texts = {item["id"]: (item["role"], item["text"]) for item in trace.data["items"]}
     assert texts["item_h2"] == ("assistant", "earlier answer")

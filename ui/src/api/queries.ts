@@ -7,16 +7,7 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { ApiError, get, post, remove, withQuery } from "./client";
-import type {
-  DeletedSessions,
-  Facets,
-  FilterFields,
-  SessionPage,
-  Stats,
-  TagsChanged,
-  View,
-  ViewRequest,
-} from "./schema";
+import type { Facets, FilterFields, SessionPage, Stats, View, ViewRequest } from "./schema";
 import type { Me, Model, Page, Project, Score, ScoreDraft, SessionDetail, SessionSummary } from "./types";
 
 const LIST_REFRESH_MS = 10_000;
@@ -129,31 +120,6 @@ export function useDeleteView() {
   return useMutation({
     mutationFn: (id: string) => remove(`/api/views/${encodeURIComponent(id)}`),
     onSuccess: () => client.invalidateQueries({ queryKey: viewsQuery.queryKey }),
-  });
-}
-
-/** After a change of sessions: whatever counts or shows them. */
-const CHANGED = ["sessions", "session", "facets", "projects", "stats"];
-
-function useInvalidateSessions() {
-  const client = useQueryClient();
-  return () => Promise.all(CHANGED.map((key) => client.invalidateQueries({ queryKey: [key] })));
-}
-
-export function useChangeTags() {
-  const changed = useInvalidateSessions();
-  return useMutation({
-    mutationFn: (body: { ids: string[]; add: string[]; remove: string[] }) =>
-      post<TagsChanged>("/api/sessions/tags", body),
-    onSuccess: changed,
-  });
-}
-
-export function useDeleteSessions() {
-  const changed = useInvalidateSessions();
-  return useMutation({
-    mutationFn: (ids: string[]) => post<DeletedSessions>("/api/sessions/delete", { ids }),
-    onSuccess: changed,
   });
 }
 

@@ -23,7 +23,12 @@ export interface CheckStep {
 }
 
 export interface DeleteRequest {
-  ids: string[];
+  ids?: string[] | null;
+  /** A filter, instead of ids. */
+  q?: string | null;
+  project?: string | null;
+  /** `next_cursor` of the request before. */
+  cursor?: string | null;
 }
 
 export interface Deleted {
@@ -36,6 +41,8 @@ export interface DeletedSessions {
   ids: string[];
   /** Of those that still run: they are left. */
   live: string[];
+  /** Of a filter: there are more; ask again with it. */
+  next_cursor: string | null;
 }
 
 export interface Ending {
@@ -391,6 +398,12 @@ export interface ScorePage {
   next_cursor: string | null;
 }
 
+export interface SessionCount {
+  sessions: number;
+  /** How many of them still run. */
+  live: number;
+}
+
 export interface SessionPage {
   items: ListedSession[];
   next_cursor: string | null;
@@ -489,10 +502,17 @@ export interface StatsGroup {
 export interface TagsChanged {
   /** Of the sessions that have these tags now. */
   ids: string[];
+  /** Of a filter: there are more; ask again with it. */
+  next_cursor: string | null;
 }
 
 export interface TagsRequest {
-  ids: string[];
+  ids?: string[] | null;
+  /** A filter, instead of ids. */
+  q?: string | null;
+  project?: string | null;
+  /** `next_cursor` of the request before. */
+  cursor?: string | null;
   add?: string[];
   remove?: string[];
 }

@@ -98,11 +98,21 @@ export function browserPage({ origin, model, session, results }: Subject): strin
 
   function runTools(items, send) {
     const tools = items.filter((item) => item.type === "function_call");
-    for (const { name, call_id } of tools) {
-      const output = RESULTS[name] ?? '{"error": "unknown tool"}';
+    for (const { name, call_id, arguments: given } of tools) {
+      const output = runTool(name, given);
+      line("tool", \`\${name}(\${given}) -> \${output}\`);
       send({ type: "conversation.item.create", item: { type: "function_call_output", call_id, output } });
     }
     if (tools.length) send({ type: "response.create" });
+  }
+
+  // In place of your code: the result with the arguments filled in.
+  function runTool(name, argumentsJson) {
+    const given = JSON.parse(argumentsJson || "{}");
+    return (RESULTS[name] ?? '{"error": "unknown tool"}').replace(/\\{\\{(\\w+)\\}\\}/g, (whole, key) => {
+      const value = JSON.stringify(given[key] ?? whole);
+      return typeof given[key] === "number" || typeof given[key] === "object" ? value : value.replace(/^"|"$/g, "");
+    });
   }
 
   function line(who, words) {

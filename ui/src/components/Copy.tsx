@@ -5,7 +5,7 @@ import { Icon } from "./Icon";
 const SHOWN_MS = 1_500;
 
 /** Outside https and localhost the clipboard interface is missing: a hidden text area does it. */
-async function copy(text: string): Promise<void> {
+export async function copy(text: string): Promise<void> {
   if (navigator.clipboard) {
     await navigator.clipboard.writeText(text);
     return;

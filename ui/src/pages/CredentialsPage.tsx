@@ -10,6 +10,7 @@ import { RevokeDialog } from "../components/manage/RevokeDialog";
 import { Problem } from "../components/Problem";
 import { ScrollX } from "../components/ScrollX";
 import { Skeleton } from "../components/Skeleton";
+import { TableHead } from "../components/TableHead";
 import { useMe } from "../lib/me";
 import { usePageTitle } from "../lib/page-title";
 import { toast } from "../lib/toasts";
@@ -39,15 +40,7 @@ function Table({ mayMint, mayRead }: { mayMint: boolean; mayRead: boolean }) {
     <>
       <ScrollX name="Credentials, scrolling" panel>
         <table className="table manage" aria-label="Credentials">
-          <thead>
-            <tr>
-              {HEADINGS.map((heading) => (
-                <th key={heading} scope="col">
-                  {heading || <span className="visually-hidden">Actions</span>}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <TableHead headings={HEADINGS} />
           <tbody>
             {rows.map((row) => (
               <CredentialRow

@@ -13,6 +13,7 @@ import { SecretOnce } from "../components/manage/SecretOnce";
 import { Problem } from "../components/Problem";
 import { ScrollX } from "../components/ScrollX";
 import { Skeleton } from "../components/Skeleton";
+import { TableHead } from "../components/TableHead";
 import { exact, moment } from "../lib/format";
 import { usePageTitle } from "../lib/page-title";
 import { toast } from "../lib/toasts";
@@ -122,15 +123,7 @@ function Table({ rows, ask }: { rows: readonly Key[]; ask: (asked: Asked) => voi
   return (
     <ScrollX name="API keys, scrolling" panel>
       <table className="table manage" aria-label="API keys">
-        <thead>
-          <tr>
-            {HEADINGS.map((heading) => (
-              <th key={heading} scope="col">
-                {heading || <span className="visually-hidden">Actions</span>}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <TableHead headings={HEADINGS} />
         <tbody>
           {rows.map((row) => (
             <KeyRow

@@ -16,35 +16,53 @@ import type { SoundFile } from "../realtime/sound-file";
 import "../styles/playground.css";
 import "../styles/playground-call.css";
 
-const KEPT = "voxgate-playground";
+const KEPT = ["voxgate-playground", "voxgate-playground-b"] as const;
+/** There while two are compared. */
+const COMPARES = "voxgate-playground-compares";
 const LETTERS = [
   { id: "A", label: "A" },
   { id: "B", label: "B" },
 ] as const;
 type Letter = (typeof LETTERS)[number]["id"];
 
-function kept(): CallSettings {
+function stored(name: string): string | null {
   try {
-    return restored(localStorage.getItem(KEPT));
+    return localStorage.getItem(name);
   } catch {
-    return restored(null);
+    return null; // storage is blocked
   }
 }
 
-/** The settings of A, and of B where two are compared; A's are there again at the next visit. */
+const kept = () => restored(stored(KEPT[0]));
+
+/** B as it was the last time, or as A is. */
+function second(a: CallSettings): CallSettings {
+  const text = stored(KEPT[1]);
+  return text ? restored(text) : a;
+}
+
+function keep(all: readonly CallSettings[]): void {
+  try {
+    all.forEach((one, at) => {
+      localStorage.setItem(KEPT[at] ?? KEPT[0], JSON.stringify(one));
+    });
+    if (all.length === 2) localStorage.setItem(COMPARES, "1");
+    else localStorage.removeItem(COMPARES);
+  } catch {
+    // Storage is blocked: they last until the page is left.
+  }
+}
+
+/** The settings of A, and of B where two are compared; both are there again at the next visit. */
 function useSettings() {
-  const [all, setAll] = useState<readonly CallSettings[]>(() => [kept()]);
-  const [first] = all;
-  useEffect(() => {
-    try {
-      localStorage.setItem(KEPT, JSON.stringify(first));
-    } catch {
-      // Storage is blocked: they last until the page is left.
-    }
-  }, [first]);
+  const [all, setAll] = useState<readonly CallSettings[]>(() => {
+    const a = kept();
+    return stored(COMPARES) ? [a, second(a)] : [a];
+  });
+  useEffect(() => keep(all), [all]);
   const change = (at: number, settings: CallSettings) =>
     setAll((before) => before.map((one, index) => (index === at ? settings : one)));
-  const compare = () => setAll(([a]) => (a ? [a, a] : []));
+  const compare = () => setAll(([a]) => (a ? [a, second(a)] : []));
   const single = () => setAll((before) => before.slice(0, 1));
   return { all, change, compare, single };
 }

@@ -144,6 +144,7 @@ function Said({ session, player, selected, choose }: ViewsProps) {
   return (
     <section className="panel" aria-label="Conversation">
       <Conversation
+        sessionId={session.id}
         player={player}
         spans={session.spans}
         errors={session.errors}
@@ -172,7 +173,7 @@ function ConversationView(props: ViewsProps) {
           <h2>Spans</h2>
         </div>
         <SpanTree spans={session.spans} lengthMs={lengthMs} selected={selected} onSelect={choose} />
-        {selected && <SpanDetail span={selected} onClose={clear} />}
+        {selected && <SpanDetail sessionId={session.id} span={selected} onClose={clear} />}
       </section>
     </div>
   );

@@ -1,7 +1,7 @@
 /** All calls, newest first: new ones appear by themselves, running ones tick. */
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { ApiError, withQuery } from "../api/client";
+import { ApiError } from "../api/client";
 import type { SessionSummary } from "../api/types";
 import { Button } from "../components/Button";
 import { FirstCall } from "../components/FirstCall";
@@ -16,6 +16,7 @@ import {
   chosenColumns,
   columnsOf,
 } from "../components/sessions/columns";
+import { ExportMenu } from "../components/sessions/ExportMenu";
 import { FilterBar, type Narrowed } from "../components/sessions/FilterBar";
 import { type Sorting, Table, TableSkeleton } from "../components/sessions/Table";
 import { Views } from "../components/sessions/Views";
@@ -166,20 +167,19 @@ export function SessionsPage() {
         </span>
         <span className="grow" />
         <Views search={search} onOpen={open} />
-        <a
-          className="button icon"
-          href={withQuery("/api/sessions/export", { project, q })}
-          download="sessions.jsonl"
-          aria-label="Export all that the filter finds, as JSON lines"
-          title="Export all that the filter finds, as JSON lines"
-        >
-          <Icon name="download" />
-        </a>
+        <ExportMenu target={{ count: sessions.length, ids: null, filter: { project, q } }} small />
         <ColumnMenu columns={columns} onChange={choose} />
       </div>
       <FilterBar project={project} q={q} onChange={narrowTo} input={filter} error={wrong} />
       {list.error && !wrong && <Problem error={list.error} retry={() => void list.refetch()} />}
-      {chosen.length > 0 && <Bulk selected={chosen} onClear={clear} />}
+      {chosen.length > 0 && (
+        <Bulk
+          selected={chosen}
+          filter={{ project, q }}
+          allLoaded={chosen.length === sessions.length}
+          onClear={clear}
+        />
+      )}
       {list.isPending && <TableSkeleton columns={columns} />}
       {list.isSuccess && sessions.length === 0 && !filtered && <FirstCall />}
       {list.isSuccess && sessions.length === 0 && filtered && (

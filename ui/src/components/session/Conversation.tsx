@@ -1,7 +1,7 @@
 /** The call as people said it: each entry with its own clip, its words, its images, tools with what went in and out. */
 import { type MouseEvent, memo, useMemo, useRef, useState } from "react";
 import type { Attachment, Span } from "../../api/types";
-import { bytes, clock, duration, millis } from "../../lib/format";
+import { clock, duration, millis } from "../../lib/format";
 import { Player } from "../../lib/player";
 import {
   type ConversationEntry,
@@ -19,8 +19,10 @@ import { type PlaceClock, usePlayerState, usePlayerTime } from "../../lib/use-pl
 import { timeOf, wordAt, wordsOf } from "../../lib/words";
 import { Icon } from "../Icon";
 import { JsonTree } from "./JsonTree";
+import { Pictures } from "./Pictures";
 
 interface Props {
+  sessionId: string;
   player: PlaceClock;
   spans: Span[];
   errors: unknown;
@@ -103,7 +105,23 @@ function Meta({ entry, onSelect }: { entry: ConversationEntry; onSelect: () => v
       )}
       {entry.interruption && <span className="warn">{interruptionText(entry.interruption)}</span>}
       {kind === "tool" && <ToolFacts span={span} />}
+      {kind === "user" && <WrittenBy span={span} />}
     </div>
+  );
+}
+
+/** Words that the provider did not give, and the gateway had made after the call. */
+function WrittenBy({ span }: { span: Span }) {
+  const { transcribed_by: by, transcription_model: model } = fields(span.input);
+  if (typeof by !== "string") return null;
+  return (
+    <span
+      data-testid="transcribed-by"
+      title="The provider gave no words: these were made from the recording after the call"
+    >
+      words by {by}
+      {typeof model === "string" && ` · ${model}`}
+    </span>
   );
 }
 
@@ -138,22 +156,6 @@ function ToolBody({ span }: { span: Span }) {
         )}
       </div>
     </div>
-  );
-}
-
-function Images({ span }: { span: Span }) {
-  const { images } = fields(span.input);
-  if (span.type !== "user" || !Array.isArray(images) || images.length === 0) return null;
-  return (
-    <ul className="images">
-      {images.map(fields).map((image, n) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: images have no names, and their order is theirs
-        <li key={n} className="pill" title="The image itself is in the event log (Raw events)">
-          <Icon name="image" /> {String(image.type ?? image.content_type ?? "image")}
-          {typeof image.bytes === "number" && <span className="muted"> {bytes(image.bytes)}</span>}
-        </li>
-      ))}
-    </ul>
   );
 }
 
@@ -221,6 +223,7 @@ function Words(props: {
 }
 
 interface EntryProps {
+  sessionId: string;
   entry: ConversationEntry;
   player: PlaceClock;
   live: boolean;
@@ -229,7 +232,8 @@ interface EntryProps {
   onSelect: (span: Span) => void;
 }
 
-const Entry = memo(function Entry({ entry, player, live, worded, state, onSelect }: EntryProps) {
+const Entry = memo(function Entry(props: EntryProps) {
+  const { sessionId, entry, player, live, worded, state, onSelect } = props;
   const error = errorText(entry.span.error);
   const select = () => onSelect(entry.span);
   return (
@@ -247,7 +251,7 @@ const Entry = memo(function Entry({ entry, player, live, worded, state, onSelect
         ) : (
           <Words entry={entry} player={player} live={live} worded={worded} active={state === "playing"} />
         )}
-        <Images span={entry.span} />
+        <Pictures sessionId={sessionId} span={entry.span} />
         {error && <p className="bad">{error}</p>}
       </div>
       {entry.clip && (
@@ -266,7 +270,8 @@ function activeEntry(entries: ConversationEntry[], ms: number): string | null {
   return found;
 }
 
-export function Conversation({ player, spans, errors, live, worded, selected, onSelect }: Props) {
+export function Conversation(props: Props) {
+  const { sessionId, player, spans, errors, live, worded, selected, onSelect } = props;
   const entries = useMemo(() => conversation(spans, errors), [spans, errors]);
   const active = usePlayerTime(player, (ms) => activeEntry(entries, ms));
   const list = useRef<HTMLOListElement>(null);
@@ -293,6 +298,7 @@ export function Conversation({ player, spans, errors, live, worded, selected, on
       {entries.map((entry, i) => (
         <ConversationPart key={entry.span.id} entry={entry} before={entries[i - 1]}>
           <Entry
+            sessionId={sessionId}
             entry={entry}
             player={player}
             live={live}

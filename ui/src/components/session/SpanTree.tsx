@@ -15,6 +15,7 @@ import {
 } from "../../lib/trace";
 import { interruptionText } from "./Conversation";
 import { JsonTree } from "./JsonTree";
+import { Pictures } from "./Pictures";
 
 interface Props {
   spans: Span[];
@@ -186,7 +187,13 @@ function MetricRows({ metrics }: { metrics: unknown }) {
   );
 }
 
-export function SpanDetail({ span, onClose }: { span: Span; onClose: () => void }) {
+interface DetailProps {
+  sessionId: string;
+  span: Span;
+  onClose: () => void;
+}
+
+export function SpanDetail({ sessionId, span, onClose }: DetailProps) {
   const cut = interruptionOf(span);
   const error = errorText(span.error);
   return (
@@ -207,6 +214,7 @@ export function SpanDetail({ span, onClose }: { span: Span; onClose: () => void 
       </p>
       {cut && <p className="warn padded">{interruptionText(cut)}</p>}
       {error && <p className="bad padded">{error}</p>}
+      <Pictures sessionId={sessionId} span={span} />
       <MetricRows metrics={span.metrics} />
       {(["input", "output", "usage"] as const).map((key) =>
         span[key] == null ? null : (

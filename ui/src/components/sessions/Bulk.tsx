@@ -1,153 +1,69 @@
-/** What can be done with the sessions that are selected. */
-import { type FormEvent, useState } from "react";
-import { useChangeTags, useDeleteSessions } from "../../api/queries";
+/** What can be done with the sessions that are selected, or with all that the filter finds. */
+import { useMutation } from "@tanstack/react-query";
+import { useState } from "react";
+import { get, withQuery } from "../../api/client";
+import type { SessionFilter } from "../../api/queries";
+import type { SessionCount } from "../../api/schema";
 import type { SessionSummary } from "../../api/types";
-import { plural } from "../../lib/format";
+import { count, plural } from "../../lib/format";
 import { useIsAdmin } from "../../lib/me";
-import { toast } from "../../lib/toasts";
+import { type Target, until } from "../../lib/targets";
+import { toastError } from "../../lib/toasts";
 import { Button } from "../Button";
-import { Chip } from "../Chip";
-import { Dialog } from "../Dialog";
-import { Icon } from "../Icon";
-import { Problem } from "../Problem";
+import { DeleteDialog } from "./DeleteDialog";
+import { ExportMenu } from "./ExportMenu";
+import { TagDialog } from "./TagDialog";
 
-/** As many as the server takes at once. */
-export const MOST_SELECTED = 500;
-
-export function exportUrl(ids: readonly string[]): string {
-  return `/api/sessions/export?${new URLSearchParams(ids.map((id) => ["id", id])).toString()}`;
-}
-
-const words = (text: string) => [...new Set(text.split(",").map((one) => one.trim()))].filter(Boolean);
-
-interface DialogProps {
-  sessions: readonly SessionSummary[];
-  onClose: () => void;
-}
-
-function TagDialog({ sessions, onClose }: DialogProps) {
-  const [text, setText] = useState("");
-  const [gone, setGone] = useState<readonly string[]>([]);
-  const change = useChangeTags();
-  const there = [...new Set(sessions.flatMap((one) => one.tags))].sort();
-  const add = words(text);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    const body = {
-      ids: sessions.map((one) => one.id),
-      add,
-      remove: gone.filter((tag) => !add.includes(tag)),
-    };
-    change.mutate(body, {
-      onSuccess: ({ ids }) => {
-        toast(`The tags of ${plural(ids.length, "session")} are changed.`);
-        onClose();
-      },
-    });
-  };
-  return (
-    <Dialog title={`Tags of ${plural(sessions.length, "session")}`} onClose={onClose}>
-      <form className="stack" onSubmit={submit}>
-        {there.length > 0 && (
-          <div className="row">
-            {there
-              .filter((tag) => !gone.includes(tag))
-              .map((tag) => (
-                <Chip key={tag} name={`the tag ${tag}`} onRemove={() => setGone([...gone, tag])}>
-                  {tag}
-                </Chip>
-              ))}
-            {gone.length > 0 && <span className="muted">{plural(gone.length, "tag")} to take away</span>}
-          </div>
-        )}
-        <label className="field">
-          <span>Add tags, with commas between</span>
-          <input
-            className="input"
-            data-testid="tags-input"
-            value={text}
-            onChange={(event) => setText(event.target.value)}
-          />
-        </label>
-        {change.error && <Problem error={change.error} />}
-        <div className="dialog-actions">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button
-            kind="primary"
-            submit
-            data-testid="save-tags"
-            disabled={change.isPending || (add.length === 0 && gone.length === 0)}
-          >
-            Change
-          </Button>
-        </div>
-      </form>
-    </Dialog>
-  );
-}
-
-function DeleteDialog({ sessions, onClose, onDone }: DialogProps & { onDone: () => void }) {
-  const remove = useDeleteSessions();
-  const confirm = () =>
-    remove.mutate(
-      sessions.map((one) => one.id),
-      {
-        onSuccess: ({ ids, live }) => {
-          const left = live.length > 0 ? ` ${plural(live.length, "running call")} left.` : "";
-          toast(`${plural(ids.length, "session")} deleted.${left}`);
-          onDone();
-        },
-      },
-    );
-  const actions = (
-    <>
-      <Button onClick={onClose}>Keep them</Button>
-      <Button kind="danger" data-testid="confirm-delete" disabled={remove.isPending} onClick={confirm}>
-        {remove.isPending ? "Deleting…" : "Delete"}
-      </Button>
-    </>
-  );
-  return (
-    <Dialog title={`Delete ${plural(sessions.length, "session")}?`} onClose={onClose} actions={actions}>
-      <p className="muted">
-        Their traces, sound and event logs are removed. This cannot be undone. Calls that run are left.
-      </p>
-      {remove.error && <Problem error={remove.error} />}
-    </Dialog>
-  );
+/** All that a filter finds now, counted; calls that begin later are not among them. */
+async function wholeFilter({ q, project }: SessionFilter): Promise<Target> {
+  const filter = { q: until(q, new Date()), project };
+  const found = await get<SessionCount>(withQuery("/api/sessions/count", filter));
+  return { count: found.sessions, ids: null, filter };
 }
 
 interface Props {
   selected: readonly SessionSummary[];
+  /** Of the list. */
+  filter: SessionFilter;
+  /** Whether all that are loaded are ticked: then all that are found can be meant. */
+  allLoaded: boolean;
   onClear: () => void;
 }
 
-export function Bulk({ selected, onClear }: Props) {
+type Asked = "tags" | "delete" | null;
+
+export function Bulk({ selected, filter, allLoaded, onClear }: Props) {
   const isAdmin = useIsAdmin();
-  const [dialog, setDialog] = useState<"tags" | "delete" | null>(null);
-  const many = selected.length > MOST_SELECTED;
+  const [dialog, setDialog] = useState<Asked>(null);
+  const [whole, setWhole] = useState<{ of: string; target: Target } | null>(null);
+  const name = JSON.stringify([filter.q, filter.project]);
+  const all = useMutation({ mutationFn: () => wholeFilter(filter), onError: toastError });
+  const take = () => all.mutate(undefined, { onSuccess: (target) => setWhole({ of: name, target }) });
+  const ticked: Target = { count: selected.length, ids: selected.map((one) => one.id), filter: {} };
+  // Another filter finds others, and a box that is cleared says that not all are meant.
+  const target = whole?.of === name && allLoaded ? whole.target : ticked;
+  const tags = [...new Set(selected.flatMap((one) => one.tags))].sort();
+  const close = () => setDialog(null);
   return (
     <section className="bulk panel" aria-label="Selected sessions" data-testid="bulk">
-      <strong aria-live="polite">{plural(selected.length, "session")} selected</strong>
-      {many && <span className="warn">At most {MOST_SELECTED} at once.</span>}
+      <strong aria-live="polite">
+        {target.ids
+          ? `${plural(target.count, "session")} selected`
+          : `All ${count(target.count)} that the filter finds`}
+      </strong>
+      {target.ids && allLoaded && (
+        <Button kind="quiet" data-testid="bulk-all" disabled={all.isPending} onClick={take}>
+          Select all that the filter finds
+        </Button>
+      )}
       {isAdmin && (
-        <Button icon="tag" disabled={many} data-testid="bulk-tags" onClick={() => setDialog("tags")}>
+        <Button icon="tag" data-testid="bulk-tags" onClick={() => setDialog("tags")}>
           Tags…
         </Button>
       )}
-      {!many && (
-        <a className="button" href={exportUrl(selected.map((one) => one.id))} download="sessions.jsonl">
-          <Icon name="download" /> Export
-        </a>
-      )}
+      <ExportMenu target={target} />
       {isAdmin && (
-        <Button
-          kind="danger"
-          icon="trash"
-          disabled={many}
-          data-testid="bulk-delete"
-          onClick={() => setDialog("delete")}
-        >
+        <Button kind="danger" icon="trash" data-testid="bulk-delete" onClick={() => setDialog("delete")}>
           Delete…
         </Button>
       )}
@@ -155,10 +71,8 @@ export function Bulk({ selected, onClear }: Props) {
       <Button kind="quiet" onClick={onClear}>
         Clear the selection
       </Button>
-      {dialog === "tags" && <TagDialog sessions={selected} onClose={() => setDialog(null)} />}
-      {dialog === "delete" && (
-        <DeleteDialog sessions={selected} onClose={() => setDialog(null)} onDone={onClear} />
-      )}
+      {dialog === "tags" && <TagDialog target={target} tags={tags} onClose={close} />}
+      {dialog === "delete" && <DeleteDialog target={target} onClose={close} onDone={onClear} />}
     </section>
   );
 }
