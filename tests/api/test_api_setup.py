@@ -93,7 +93,7 @@ def test_no_answer_has_a_secret_in_it(client: TestClient) -> None:
     }
     assert found["providers.house.api_key"]["value"] == "(set)"
     assert found["database_url"]["value"] == "postgresql://…@db/voxgate"
-    told = "".join(client.get(path).text for path in ("/api/settings", "/api/providers", "/api/rules"))
+    told = "".join(client.get(path).text for path in ("/api/settings", "/api/providers", "/api/privacy"))
     assert not [secret for secret in SECRETS if secret in told]
 
 
@@ -135,7 +135,7 @@ def test_a_viewer_sees_that_a_provider_fails_but_not_the_words(
 
 def test_a_key_of_a_project_sees_its_own_rules_and_nothing_of_the_others(world: World) -> None:
     viewer, admin = world.client(world.key("read", "shop")), world.client(world.key("admin", "shop"))
-    found = viewer.get("/api/rules").json()["items"]
+    found = viewer.get("/api/privacy").json()["items"]
     assert [rules["project"] for rules in found] == [None, "shop"]
     assert (found[1]["retention_days"], list(found[1]["redact"])) == (30, ["email"])
     assert viewer.get("/api/providers").status_code == 403

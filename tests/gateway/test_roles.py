@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -26,6 +27,7 @@ KEYS = {ADMIN, MINT, READ, CONNECT}
 EVERYBODY = set(CALLERS)
 CREDENTIAL: dict[str, Any] = {"model": "fake"}
 NEW_KEY = {"name": "x", "role": "read"}
+CASE: dict[str, Any] = {"input": {"kind": "text", "text": "x"}}
 
 V1: dict[tuple[str, str], tuple[set[str], Any]] = {
     ("POST", "/v1/credentials"): ({ADMIN, MINT}, CREDENTIAL),
@@ -63,7 +65,7 @@ API: dict[tuple[str, str], tuple[set[str], Any]] = {
     ("GET", "/api/providers"): ({ADMIN, READ}, None),
     ("POST", "/api/providers/{name}/check"): ({ADMIN}, {}),
     ("GET", "/api/settings"): ({ADMIN}, None),
-    ("GET", "/api/rules"): ({ADMIN, READ}, None),
+    ("GET", "/api/privacy"): ({ADMIN, READ}, None),
     ("GET", "/api/credentials/schema"): ({ADMIN, MINT}, None),
     ("GET", "/api/projects"): ({ADMIN, READ}, None),
     ("GET", "/api/keys"): ({ADMIN}, None),
@@ -96,6 +98,36 @@ API: dict[tuple[str, str], tuple[set[str], Any]] = {
     ("POST", "/api/sessions/{session_id}/scores"): ({ADMIN}, {"name": "rating", "value": 4}),
     ("DELETE", "/api/sessions/{session_id}/scores/{score_id}"): ({ADMIN}, None),
     ("GET", "/api/stream/sessions"): ({ADMIN, READ}, None),
+    ("GET", "/api/datasets"): ({ADMIN, READ}, None),
+    ("POST", "/api/datasets"): ({ADMIN}, {"name": "x"}),
+    ("GET", "/api/datasets/{dataset_id}"): ({ADMIN, READ}, None),
+    ("PATCH", "/api/datasets/{dataset_id}"): ({ADMIN}, {}),
+    ("DELETE", "/api/datasets/{dataset_id}"): ({ADMIN}, None),
+    ("GET", "/api/datasets/{dataset_id}/versions"): ({ADMIN, READ}, None),
+    ("GET", "/api/datasets/{dataset_id}/cases"): ({ADMIN, READ}, None),
+    ("POST", "/api/datasets/{dataset_id}/cases"): ({ADMIN}, {"cases": [CASE]}),
+    ("GET", "/api/datasets/{dataset_id}/cases/{case_id}"): ({ADMIN, READ}, None),
+    ("PUT", "/api/datasets/{dataset_id}/cases/{case_id}"): ({ADMIN}, CASE),
+    ("DELETE", "/api/datasets/{dataset_id}/cases/{case_id}"): ({ADMIN}, None),
+    ("POST", "/api/datasets/{dataset_id}/blobs"): ({ADMIN}, None),
+    ("GET", "/api/datasets/{dataset_id}/blobs/{blob}"): ({ADMIN, READ}, None),
+    ("GET", "/api/experiments"): ({ADMIN, READ}, None),
+    ("POST", "/api/experiments"): ({ADMIN}, {"name": "x"}),
+    ("GET", "/api/experiments/{experiment_id}"): ({ADMIN, READ}, None),
+    ("PATCH", "/api/experiments/{experiment_id}"): ({ADMIN}, {}),
+    ("DELETE", "/api/experiments/{experiment_id}"): ({ADMIN}, None),
+    ("GET", "/api/experiments/{experiment_id}/results"): ({ADMIN, READ}, None),
+    ("POST", "/api/experiments/{experiment_id}/results"): (
+        {ADMIN},
+        {"results": [{"case_id": "x", "trial": 0}]},
+    ),
+    ("GET", "/api/experiments/{experiment_id}/cases"): ({ADMIN, READ}, None),
+    ("POST", "/api/experiments/{experiment_id}/cases"): ({ADMIN}, {"cases": [CASE | {"id": "x"}]}),
+    ("GET", "/api/rules"): ({ADMIN, READ}, None),
+    ("POST", "/api/rules"): ({ADMIN}, {"name": "x", "scorers": [{"name": "x"}]}),
+    ("GET", "/api/rules/{rule_id}"): ({ADMIN, READ}, None),
+    ("PATCH", "/api/rules/{rule_id}"): ({ADMIN}, {}),
+    ("DELETE", "/api/rules/{rule_id}"): ({ADMIN}, None),
 }
 
 
@@ -125,8 +157,7 @@ async def answer_to(
     gateway: RunningGateway, key: str | None, method: str, path: str, body: Any
 ) -> tuple[int, str]:
     """The status, and what the error says."""
-    for name in ("id", "name", "key_id", "session_id", "attachment_id", "score_id", "view_id", "path:path"):
-        path = path.replace(f"{{{name}}}", "none")
+    path = re.sub(r"\{[a-z:_]+\}", "none", path)
     headers = {"authorization": f"Bearer {key}"} if key else {}
     url = f"http://127.0.0.1:{gateway.port}{path}"
     async with gateway.http.request(method, url, json=body, headers=headers) as answer:

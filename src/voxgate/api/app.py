@@ -16,10 +16,14 @@ from voxgate import __version__
 from voxgate.api import (
     account,
     bulk,
+    dataset_blobs,
+    datasets,
+    experiments,
     images,
     importing,
     listening,
     live,
+    rules,
     scores,
     sessions,
     setup,
@@ -90,6 +94,10 @@ def build_api(
         listening,
         stats,
         views,
+        datasets,
+        dataset_blobs,
+        experiments,
+        rules,
     ):
         app.include_router(part.router)
     return app

@@ -81,8 +81,8 @@ def list_settings(key: Admin, control: Controlled) -> dict[str, Any]:
     return {"items": shown}
 
 
-@router.get("/rules", tags=["setup"], response_model=RulesPage)
-def list_rules(key: Reader, control: Controlled) -> dict[str, Any]:
+@router.get("/privacy", tags=["setup"], response_model=RulesPage)
+def list_privacy(key: Reader, control: Controlled) -> dict[str, Any]:
     """What is recorded of calls, for how long, and what is taken out: of all projects, then of each that says
     something of its own."""
     settings = _house(control).settings

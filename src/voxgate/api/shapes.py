@@ -18,23 +18,23 @@ PeaksFormat = Literal["json", "bytes"]
 ScoreSource = Literal["human", "code", "judge"]
 
 
-class _Request(BaseModel):
+class RequestShape(BaseModel):
     # Unknown fields are refused, so that a typing error is seen and not ignored.
     model_config = ConfigDict(extra="forbid")
 
 
-class LoginRequest(_Request):
+class LoginRequest(RequestShape):
     api_key: Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
-class NewKeyRequest(_Request):
+class NewKeyRequest(RequestShape):
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
     role: Role
     project: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     expires_at: AwareDatetime | None = None
 
 
-class RotateRequest(_Request):
+class RotateRequest(RequestShape):
     grace_seconds: Annotated[
         int,
         Field(
@@ -43,29 +43,29 @@ class RotateRequest(_Request):
     ] = DEFAULT_GRACE_SECONDS
 
 
-class _Answer(BaseModel):
+class AnswerShape(BaseModel):
     # A field with a default is in every answer too.
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
-class ErrorDetail(_Answer):
+class ErrorDetail(AnswerShape):
     message: str
     type: str
     code: str | None
     param: str | None
 
 
-class ErrorBody(_Answer):
+class ErrorBody(AnswerShape):
     error: ErrorDetail
 
 
-class Me(_Answer):
+class Me(AnswerShape):
     name: str
     role: Role
     project: str | None = Field(description="The only project that the key sees; null for all.")
 
 
-class Key(_Answer):
+class Key(AnswerShape):
     id: str
     name: str
     role: Role
@@ -83,23 +83,23 @@ class NewKey(Key):
     key: str = Field(description="The key itself. It is shown this once and kept nowhere.")
 
 
-class KeyPage(_Answer):
+class KeyPage(AnswerShape):
     items: list[Key]
     next_cursor: str | None = None
 
 
-class Project(_Answer):
+class Project(AnswerShape):
     name: str
     sessions: int
     last_session_at: str | None
 
 
-class ProjectPage(_Answer):
+class ProjectPage(AnswerShape):
     items: list[Project]
     next_cursor: str | None = None
 
 
-class Model(_Answer):
+class Model(AnswerShape):
     model_config = ConfigDict(extra="allow")
 
     id: str
@@ -107,12 +107,12 @@ class Model(_Answer):
     owned_by: str | None = None
 
 
-class ModelPage(_Answer):
+class ModelPage(AnswerShape):
     items: list[Model]
     next_cursor: str | None = None
 
 
-class Session(_Answer):
+class Session(AnswerShape):
     id: str
     project: str
     model: str
@@ -133,17 +133,17 @@ class Session(_Answer):
     errors: int | list[Any] | None = Field(description="How many in lists; in a trace the errors themselves.")
 
 
-class ExcerptPart(_Answer):
+class ExcerptPart(AnswerShape):
     text: str = Field(description="Plain text, whatever it looks like.")
     hit: bool = Field(description="Whether it is what was looked for.")
 
 
-class Excerpt(_Answer):
+class Excerpt(AnswerShape):
     speaker: Literal["title", "user", "assistant", "tool"]
     parts: list[ExcerptPart]
 
 
-class Wave(_Answer):
+class Wave(AnswerShape):
     """A call in 60 bars, each a hexadecimal digit: its loudest moment, from 0 (silence) to f."""
 
     user: str
@@ -159,7 +159,7 @@ class ListedSession(Session):
     )
 
 
-class Evidence(_Request):
+class Evidence(RequestShape):
     """A stretch of the call that a score is about."""
 
     model_config = ConfigDict(allow_inf_nan=False)
@@ -169,7 +169,7 @@ class Evidence(_Request):
     end_ms: float = Field(ge=0)
 
 
-class Score(_Answer):
+class Score(AnswerShape):
     id: str
     name: str
     span_id: str | None = Field(description="The span it is about; null: the session.")
@@ -183,28 +183,28 @@ class Score(_Answer):
     created_at: str
 
 
-class ScorePage(_Answer):
+class ScorePage(AnswerShape):
     items: list[Score]
     next_cursor: str | None = None
 
 
-class SessionPage(_Answer):
+class SessionPage(AnswerShape):
     items: list[ListedSession]
     next_cursor: str | None
 
 
-class FacetValue(_Answer):
+class FacetValue(AnswerShape):
     value: str
     count: int
 
 
-class Facets(_Answer):
+class Facets(AnswerShape):
     sessions: int = Field(description="How many sessions were counted: the newest that the filter finds.")
     complete: bool = Field(description="Whether these are all that it finds.")
     facets: dict[str, list[FacetValue]] = Field(description="By field of the filter, most frequent first.")
 
 
-class FilterField(_Answer):
+class FilterField(AnswerShape):
     name: str
     kind: Literal["text", "list", "choice", "time", "duration", "money", "ratio", "number", "words"]
     help: str
@@ -214,12 +214,12 @@ class FilterField(_Answer):
     sortable: bool = Field(description="Whether `sort` takes it.")
 
 
-class FilterFields(_Answer):
+class FilterFields(AnswerShape):
     items: list[FilterField]
     aliases: dict[str, str]
 
 
-class Attachment(_Answer):
+class Attachment(AnswerShape):
     model_config = ConfigDict(extra="allow")
 
     id: str
@@ -230,7 +230,7 @@ class Attachment(_Answer):
     url: str
 
 
-class Span(_Answer):
+class Span(AnswerShape):
     id: str
     parent_id: str | None
     type: SpanType
@@ -248,7 +248,7 @@ class Span(_Answer):
     position: int = Field(default=0, description="Its place among spans that start together.")
 
 
-class Recorded(_Answer):
+class Recorded(AnswerShape):
     model_config = ConfigDict(extra="allow")
 
     audio: bool = True
@@ -274,7 +274,7 @@ class Trace(Session):
     scores: list[Score] = Field(default_factory=list, description="Oldest first.")
 
 
-class ImportedSession(_Answer):
+class ImportedSession(AnswerShape):
     id: str
     status: Literal["imported", "exists", "checked"] = Field(
         description="`exists`: it was there before and stays as it is. `checked`: a dry run."
@@ -290,11 +290,11 @@ class ImportedSession(_Answer):
     warnings: list[str]
 
 
-class ImportAnswer(_Answer):
+class ImportAnswer(AnswerShape):
     items: list[ImportedSession]
 
 
-class NewScore(_Request):
+class NewScore(RequestShape):
     model_config = ConfigDict(allow_inf_nan=False)
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")
@@ -313,7 +313,7 @@ class NewScore(_Request):
     )
 
 
-class Deleted(_Answer):
+class Deleted(AnswerShape):
     id: str
     deleted: Literal[True] = True
 
@@ -322,7 +322,7 @@ SessionIds = Annotated[list[str], Field(min_length=1, max_length=500)]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
-class Several(_Request):
+class Several(RequestShape):
     """Sessions by their ids, or all that a filter finds: those then page after page, newest first."""
 
     ids: SessionIds | None = None
@@ -336,7 +336,7 @@ class TagsRequest(Several):
     remove: Annotated[list[Tag], Field(max_length=50)] = []
 
 
-class TagsChanged(_Answer):
+class TagsChanged(AnswerShape):
     ids: list[str] = Field(description="Of the sessions that have these tags now.")
     next_cursor: str | None = Field(description="Of a filter: there are more; ask again with it.")
 
@@ -345,18 +345,18 @@ class DeleteRequest(Several):
     pass
 
 
-class DeletedSessions(_Answer):
+class DeletedSessions(AnswerShape):
     ids: list[str] = Field(description="Of those that are deleted.")
     live: list[str] = Field(description="Of those that still run: they are left.")
     next_cursor: str | None = Field(description="Of a filter: there are more; ask again with it.")
 
 
-class SessionCount(_Answer):
+class SessionCount(AnswerShape):
     sessions: int
     live: int = Field(description="How many of them still run.")
 
 
-class ViewRequest(_Request):
+class ViewRequest(RequestShape):
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
     search: Annotated[dict[str, str], Field(max_length=20)] = Field(
         description="The list's `q`, `project`, `sort`, `order`."
@@ -364,7 +364,7 @@ class ViewRequest(_Request):
     shared: Annotated[bool, Field(description="For everybody who sees its project (admin).")] = False
 
 
-class View(_Answer):
+class View(AnswerShape):
     id: str
     name: str
     search: dict[str, str]
@@ -374,19 +374,19 @@ class View(_Answer):
     created_at: str
 
 
-class ViewPage(_Answer):
+class ViewPage(AnswerShape):
     items: list[View]
     next_cursor: str | None = None
 
 
-class Percentiles(_Answer):
+class Percentiles(AnswerShape):
     """Over the calls that have a value; null where none has."""
 
     p50: float | None
     p95: float | None
 
 
-class Figures(_Answer):
+class Figures(AnswerShape):
     calls: int
     live: int
     failed: int
@@ -411,7 +411,7 @@ class StatsGroup(Figures):
     value: str
 
 
-class Stats(_Answer):
+class Stats(AnswerShape):
     start: str = Field(description="Of the first bucket.")
     end: str
     bucket_seconds: float
@@ -420,24 +420,24 @@ class Stats(_Answer):
     groups: list[StatsGroup] = Field(description="Most calls first, at most 12.")
 
 
-class Revoked(_Answer):
+class Revoked(AnswerShape):
     id: str
     revoked: Literal[True] = True
 
 
-class Ending(_Answer):
+class Ending(AnswerShape):
     id: str
     status: Literal["ending"] = "ending"
 
 
-class Rebuilding(_Answer):
+class Rebuilding(AnswerShape):
     id: str
     status: Literal["rebuilt", "rebuilding", "current"] = Field(
         description="`rebuilding`: it takes longer than this answer waits; `current`: there was no need to."
     )
 
 
-class TranscribeRequest(_Request):
+class TranscribeRequest(RequestShape):
     """Without a model: what the settings of the session's project say."""
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None

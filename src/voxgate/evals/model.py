@@ -14,6 +14,15 @@ Direction = Literal["max", "min"]
 ScoreSource = Literal["human", "code", "judge"]
 InputKind = Literal["text", "audio", "turn", "session", "simulation", "value"]
 INPUT_KINDS: Final[tuple[InputKind, ...]] = ("text", "audio", "turn", "session", "simulation", "value")
+NEEDED: Final[Mapping[InputKind, tuple[str, ...]]] = {
+    "text": ("text",),
+    "audio": ("clips",),
+    "turn": ("recording", "turn"),
+    "session": ("recording",),
+    "simulation": ("scenario",),
+    "value": (),
+}
+"""The fields without which an input of the kind is none."""
 
 
 @dataclass(frozen=True, slots=True)

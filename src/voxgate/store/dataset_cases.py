@@ -85,14 +85,14 @@ class DatasetCaseRows:
     def list_cases(
         self, dataset_id: str, version: int, *, limit: int = 100, cursor: str | None = None
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """Of a version, in the order in which they were added."""
+        """Of a version, in the order in which they were added. Cursors begin with the version."""
         query = select(dataset_cases).where(dataset_cases.c.dataset_id == dataset_id, _in_version(version))
         if cursor is not None:
-            query = query.where(dataset_cases.c.place > decode_cursor(cursor, (int,))[0])
+            query = query.where(dataset_cases.c.place > decode_cursor(cursor, (int, int))[1])
         query = query.order_by(dataset_cases.c.place).limit(limit + 1)
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
-        next_cursor = encode_cursor([rows[limit - 1].place]) if len(rows) > limit else None
+        next_cursor = encode_cursor([version, rows[limit - 1].place]) if len(rows) > limit else None
         return [_case(row) for row in rows[:limit]], next_cursor
 
     def get_case(self, dataset_id: str, case_id: str, version: int) -> dict[str, Any] | None:

@@ -156,5 +156,5 @@ export const settingsQuery = queryOptions({
 
 export const rulesQuery = queryOptions({
   queryKey: ["rules"],
-  queryFn: ({ signal }) => get<RulesPage>("/api/rules", signal),
+  queryFn: ({ signal }) => get<RulesPage>("/api/privacy", signal),
 });

@@ -10,6 +10,81 @@ export interface Attachment {
   url: string;
 }
 
+export interface Case {
+  input: CaseInput;
+  expected?: CaseExpected;
+  metadata?: Record<string, unknown>;
+  tags?: string[];
+  /** The recorded call it came from. */
+  session_id?: string | null;
+  span_id?: string | null;
+  id: string;
+}
+
+export interface CaseCall {
+  name: string;
+  /** Null: whatever they are. */
+  arguments?: Record<string, unknown> | null;
+}
+
+export interface CaseClip {
+  content_type: string;
+  /** A blob of the data set. */
+  blob?: string | null;
+  /** A file, where the case is of a local list. */
+  path?: string | null;
+  duration_ms?: number | null;
+}
+
+export interface CaseDeleted {
+  id: string;
+  deleted: true;
+  version: number;
+}
+
+export interface CaseExpected {
+  transcript?: string | null;
+  /** Null: nothing is expected of them. */
+  tool_calls?: CaseCall[] | null;
+  value?: unknown;
+}
+
+/** What goes in; `kind` says which of the fields count. */
+export interface CaseInput {
+  kind: "text" | "audio" | "turn" | "session" | "simulation" | "value";
+  text?: string | null;
+  clips?: CaseClip[];
+  /** A blob of the data set: an event log. */
+  recording?: string | null;
+  /** Which of the recording's turns, from 0. */
+  turn?: number | null;
+  scenario?: Record<string, unknown> | null;
+  /** Session settings that come along. */
+  config?: Record<string, unknown> | null;
+  value?: unknown;
+}
+
+export interface CasePage {
+  items: Case[];
+  next_cursor: string | null;
+  version: number;
+}
+
+export interface CasesKept {
+  ids: string[];
+}
+
+export interface CasesRequest {
+  cases: StoredBody[];
+}
+
+export interface CasesSaved {
+  /** The newest one; as before where nothing was different. */
+  version: number;
+  /** Of these cases, in their order. */
+  ids: string[];
+}
+
 export interface CheckRequest {
   model?: string | null;
 }
@@ -20,6 +95,62 @@ export interface CheckStep {
   said: string;
   advice: string;
   ms: number | null;
+}
+
+export interface Dataset {
+  id: string;
+  project: string;
+  name: string;
+  description: string;
+  /** The newest; 0 without any case so far. */
+  version: number;
+  /** Of the newest version. */
+  cases: number;
+  metadata: Record<string, unknown>;
+  created_by: string;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface DatasetAsked {
+  id: string;
+  /** By default the newest. */
+  version?: number | null;
+  /** Not needed: it is known. */
+  name?: string | null;
+}
+
+/** What is not given stays as it is. */
+export interface DatasetEdit {
+  name?: string | null;
+  description?: string | null;
+  metadata?: Record<string, unknown> | null;
+}
+
+export interface DatasetPage {
+  items: Dataset[];
+  next_cursor: string | null;
+}
+
+export interface DatasetVersion {
+  version: number;
+  cases: number;
+  added: number;
+  changed: number;
+  deleted: number;
+  created_by: string;
+  created_at: string;
+}
+
+export interface DatasetVersionOf {
+  id: string;
+  name: string;
+  version: number;
+}
+
+export interface DatasetVersionPage {
+  items: DatasetVersion[];
+  next_cursor: string | null;
 }
 
 export interface DeleteRequest {
@@ -80,6 +211,70 @@ export interface ExcerptPart {
   hit: boolean;
 }
 
+export interface Experiment {
+  id: string;
+  project: string;
+  name: string;
+  status: "running" | "complete" | "failed" | "cancelled";
+  dataset: DatasetVersionOf | null;
+  task: Record<string, unknown>;
+  scorers: Record<string, unknown>[];
+  trials: number;
+  seed: number;
+  /** Planned. */
+  cases: number | null;
+  /** Stored: one for each case and trial. */
+  results: number;
+  /** How many of them are errors. */
+  errors: number;
+  scores: Record<string, ScoreSummary>;
+  /** Of the results whose cost is known. */
+  cost_usd: number | null;
+  baseline: string | null;
+  scored_from: string | null;
+  git: Git | null;
+  metadata: Record<string, unknown>;
+  created_by: string;
+  created_at: string;
+  ended_at: string | null;
+}
+
+/** Of a list or of logs. What the task needs of it is the task's to say. */
+export interface ExperimentCase {
+  input: CaseInput;
+  expected?: CaseExpected;
+  metadata?: Record<string, unknown>;
+  tags?: string[];
+  /** The recorded call it came from. */
+  session_id?: string | null;
+  span_id?: string | null;
+  id: string;
+}
+
+export interface ExperimentCasePage {
+  items: Case[];
+  next_cursor: string | null;
+  /** Of the data set; null where the cases are the experiment's own. */
+  version: number | null;
+}
+
+export interface ExperimentCases {
+  cases: ExperimentCase[];
+}
+
+/** What is not given stays as it is. Only while it runs. */
+export interface ExperimentEdit {
+  status?: "running" | "complete" | "failed" | "cancelled" | null;
+  cases?: number | null;
+  baseline?: string | null;
+  metadata?: Record<string, unknown> | null;
+}
+
+export interface ExperimentPage {
+  items: Experiment[];
+  next_cursor: string | null;
+}
+
 export interface FacetValue {
   value: string;
   count: number;
@@ -131,6 +326,12 @@ export interface FilterField {
 export interface FilterFields {
   items: FilterField[];
   aliases: Record<string, string>;
+}
+
+export interface Git {
+  branch?: string | null;
+  commit?: string | null;
+  dirty?: boolean | null;
 }
 
 export interface ImportAnswer {
@@ -225,6 +426,36 @@ export interface ModelPage {
   next_cursor: string | null;
 }
 
+export interface NewDataset {
+  /** Once in its project. Without `@`, which stands before a version. */
+  name: string;
+  /** By default the key's, else `default`. */
+  project?: string | null;
+  description?: string;
+  metadata?: Record<string, unknown>;
+}
+
+export interface NewExperiment {
+  name: string;
+  /** By default the data set's, else the key's, else `default`. */
+  project?: string | null;
+  /** Null: its cases are sent by themselves. */
+  dataset?: DatasetAsked | null;
+  /** All that decides what comes out. */
+  task?: Record<string, unknown>;
+  scorers?: Record<string, unknown>[];
+  trials?: number;
+  seed?: number;
+  /** How many are planned. */
+  cases?: number | null;
+  /** The experiment that it is compared with. */
+  baseline?: string | null;
+  /** The one whose outputs are scored again. */
+  scored_from?: string | null;
+  git?: Git | null;
+  metadata?: Record<string, unknown>;
+}
+
 export interface NewKey {
   id: string;
   name: string;
@@ -247,6 +478,18 @@ export interface NewKeyRequest {
   role: "admin" | "mint" | "read" | "connect";
   project?: string | null;
   expires_at?: string | null;
+}
+
+export interface NewRule {
+  name: string;
+  /** Null: of all that the key sees. */
+  project?: string | null;
+  enabled?: boolean;
+  /** As in lists of sessions; empty: all. */
+  filter?: string;
+  sampling_rate?: number;
+  scorers: RuleScorer[];
+  alert?: RuleAlert | null;
 }
 
 export interface NewScore {
@@ -343,6 +586,51 @@ export interface Recorded {
   text: boolean;
 }
 
+export interface Result {
+  case_id: string;
+  trial: number;
+  output?: TaskOutput | null;
+  scores?: ResultScore[];
+  /** Of the harness or the provider. */
+  error?: string | null;
+  started_at?: string | null;
+  duration_ms?: number | null;
+  cost_usd?: number | null;
+}
+
+export interface ResultPage {
+  items: Result[];
+  next_cursor: string | null;
+}
+
+export interface ResultScore {
+  name: string;
+  /** Null only with a `reason_missing`. */
+  value: number | null;
+  n?: number;
+  unit?: string | null;
+  direction?: "max" | "min";
+  evidence?: Evidence[];
+  params?: Record<string, unknown>;
+  scorer_version?: string | null;
+  reason_missing?: string | null;
+  explanation?: string | null;
+  label?: string | null;
+  source?: "human" | "code" | "judge";
+  span_id?: string | null;
+}
+
+export interface ResultsRequest {
+  results: Result[];
+}
+
+export interface ResultsStored {
+  /** `[case_id, trial]` of each that was stored. */
+  stored: [string, number][];
+  /** Of those that had been there before, and stay. */
+  known: [string, number][];
+}
+
 export interface Revoked {
   id: string;
   revoked: true;
@@ -359,6 +647,52 @@ export interface RouteShape {
   upstream_model: string | null;
   /** Whether it is there because none was written. */
   is_default: boolean;
+}
+
+export interface Rule {
+  id: string;
+  /** Null: of all projects. */
+  project: string | null;
+  name: string;
+  enabled: boolean;
+  filter: string;
+  sampling_rate: number;
+  scorers: RuleScorer[];
+  alert: RuleAlert | null;
+  created_by: string;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface RuleAlert {
+  score: string;
+  /** Over how many sessions the mean rolls. */
+  window: number;
+  threshold: number;
+  /** `max`: more is better, so it is sent below the threshold. */
+  direction: "max" | "min";
+  webhook: string;
+}
+
+/** What is not given stays as it is. */
+export interface RuleEdit {
+  name?: string | null;
+  enabled?: boolean | null;
+  filter?: string | null;
+  sampling_rate?: number | null;
+  scorers?: RuleScorer[] | null;
+  /** Null takes it away. */
+  alert?: RuleAlert | null;
+}
+
+export interface RulePage {
+  items: Rule[];
+  next_cursor: string | null;
+}
+
+export interface RuleScorer {
+  name: string;
+  params?: Record<string, unknown>;
 }
 
 export interface Rules {
@@ -396,6 +730,19 @@ export interface Score {
 export interface ScorePage {
   items: Score[];
   next_cursor: string | null;
+}
+
+export interface ScoreSummary {
+  /** Over the cases, of each the mean of its trials. */
+  mean: number | null;
+  /** Of that mean; null with fewer than two cases. */
+  stderr: number | null;
+  /** Values. */
+  n: number;
+  /** Scores without a value. */
+  missing: number;
+  direction: "max" | "min";
+  unit: string | null;
 }
 
 export interface SessionCount {
@@ -499,6 +846,26 @@ export interface StatsGroup {
   value: string;
 }
 
+export interface StoredBlob {
+  /** How cases name it. */
+  blob: string;
+  content_type: string;
+  /** Of WAV and FLAC; null: not known. */
+  duration_ms: number | null;
+}
+
+/** Of a data set: all that it needs is there too. */
+export interface StoredBody {
+  input: CaseInput;
+  expected?: CaseExpected;
+  metadata?: Record<string, unknown>;
+  tags?: string[];
+  /** The recorded call it came from. */
+  session_id?: string | null;
+  span_id?: string | null;
+  id?: string | null;
+}
+
 export interface TagsChanged {
   /** Of the sessions that have these tags now. */
   ids: string[];
@@ -515,6 +882,27 @@ export interface TagsRequest {
   cursor?: string | null;
   add?: string[];
   remove?: string[];
+}
+
+export interface TaskOutput {
+  text?: string | null;
+  tool_calls?: ToolCallMade[];
+  /** The recorded session that it was made in. */
+  session_id?: string | null;
+  turn_span_id?: string | null;
+  value?: unknown;
+  metadata?: Record<string, unknown>;
+  cost_usd?: number | null;
+}
+
+export interface ToolCallMade {
+  name: string;
+  arguments: Record<string, unknown> | string;
+  result?: unknown;
+  span_id?: string | null;
+  start_ms?: number | null;
+  end_ms?: number | null;
+  status?: string;
 }
 
 /** A session with its spans and everything else that the trace knows of the call. */
