@@ -17,12 +17,12 @@ from voxgate.core.projects import TranscriptionSettings
 from voxgate.core.settings import Settings
 from voxgate.jobs import transcriptions as transcriptions_module
 from voxgate.jobs.compaction import Compactor
-from voxgate.jobs.dictation import Dictation
 from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.redaction import Redactions
 from voxgate.jobs.scribes import Scribes
 from voxgate.jobs.transcription_marks import Marks
 from voxgate.jobs.transcriptions import Parts, Transcriptions
+from voxgate.providers.dictation import Dictation
 from voxgate.providers.routes import Router
 from voxgate.recording.spool import WireLog
 from voxgate.recording.wirelog import CLIENT, SERVER

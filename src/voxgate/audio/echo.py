@@ -54,7 +54,7 @@ def echoes(near: Wave, far: Wave, rate: int, parameters: EchoParameters | None =
     0 to `longest_lag_ms`, each normalised by the energy of the part of `near` that it looks at."""
     parameters = parameters or EchoParameters()
     pieces = list(_pieces(Voice.of(far, rate).intervals, parameters))
-    if not pieces or not near.any():
+    if not pieces:
         return []
     near, far = (_emphasised(_thin(lane, rate)) for lane in (near, far))
     return [_echo(near, far, start, end, parameters) for start, end in pieces]

@@ -9,7 +9,19 @@ from rich.console import Console
 from rich.markup import escape
 
 from voxgate import __version__
-from voxgate.cli import bench, credentials, dev_cert, export, importing, keys, local, migrate, serve, sessions
+from voxgate.cli import (
+    bench,
+    credentials,
+    dev_cert,
+    doctor,
+    export,
+    importing,
+    keys,
+    local,
+    migrate,
+    serve,
+    sessions,
+)
 from voxgate.core.errors import VoxgateError
 
 app = typer.Typer(
@@ -23,6 +35,7 @@ app.command(epilog=serve.EXAMPLES)(serve.serve)
 app.command(epilog=local.EXAMPLES)(local.local)
 app.command(epilog=bench.EXAMPLES)(bench.bench)
 app.command(epilog=migrate.EXAMPLES)(migrate.migrate)
+app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("dev-cert", epilog=dev_cert.EXAMPLES)(dev_cert.dev_cert)
 app.add_typer(credentials.app, name="credentials")
 app.add_typer(keys.app, name="keys")

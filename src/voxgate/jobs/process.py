@@ -13,7 +13,6 @@ from voxgate.core.prices import PriceTable
 from voxgate.core.settings import Settings
 from voxgate.export.outbox import Outbox
 from voxgate.jobs.compaction import Compactor
-from voxgate.jobs.dictation import Dictation
 from voxgate.jobs.indexing import Indexing
 from voxgate.jobs.machines import Machine, machine_id
 from voxgate.jobs.memory import collect_rarely
@@ -26,6 +25,7 @@ from voxgate.jobs.shares import Share
 from voxgate.jobs.sharing import Sharing
 from voxgate.jobs.transcription_marks import Marks
 from voxgate.jobs.transcriptions import Parts, Transcriptions
+from voxgate.providers.dictation import Dictation
 from voxgate.providers.routes import Router
 from voxgate.store import Blobs, Kept, Store, open_blobs, open_shared
 

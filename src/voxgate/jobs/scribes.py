@@ -13,16 +13,15 @@ from typing import Any, Final, Literal
 
 from voxgate.core.errors import NotFound, StoreUnavailable
 from voxgate.core.projects import TranscriptionSettings
-from voxgate.jobs.dictation import Dictation
+from voxgate.providers.dictation import Dictation
 from voxgate.providers.routes import Transcriber
 from voxgate.recording.clips import clips_of
 from voxgate.recording.tracks import DamagedRecording
 from voxgate.recording.unwritten import Utterance
 from voxgate.store import Blobs
+from voxgate.traces.usage import added
 
 THREADS: Final = 8
-_SHORTEST_SECONDS: Final = 0.1
-"""OpenAI refuses what is shorter; there is no word in it."""
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +106,7 @@ class Scribes:
         texts, usage, seconds, asked = list[str](), dict[str, Any](), 0.0, 0
         started = time.monotonic()
         for clip in clips_of(self._blobs, f"sessions/{question.session_id}", question.utterance):
-            if clip.is_silent or clip.seconds < _SHORTEST_SECONDS:
+            if not clip.may_have_words:
                 continue
             outcome = self._dictation.ask(question.whom, clip.wav, question.wanted)
             if outcome.what != "said":
@@ -125,17 +124,3 @@ class Scribes:
             skipped=None if asked else "silence",
             ms=round((time.monotonic() - started) * 1000, 3),
         )
-
-
-def added(usage: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    """Number by number."""
-    total = dict(usage)
-    for name, value in more.items():
-        before = total.get(name)
-        if isinstance(value, dict):
-            total[name] = added(before if isinstance(before, dict) else {}, value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            total[name] = value + (before if isinstance(before, int | float) else 0)
-        else:
-            total[name] = value
-    return total

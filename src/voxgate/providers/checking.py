@@ -24,7 +24,7 @@ _FIRST_WORD_SECONDS: Final = 5.0
 _LARGEST_ANSWER_BYTES: Final = 4 << 20
 _SHOWN_WORDS: Final = 300
 _KEY_REFUSED: Final = frozenset({401, 403})
-_NOT_THERE: Final = frozenset({404, 405, 501})
+_NOT_THERE: Final = frozenset({404, 405, 426, 501})
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,3 +43,17 @@ def flat_usage(usage: Json) -> Json | None:
 def add_usage(total: Json, usage: Json | None) -> None:
     for name, value in (usage or {}).items():
         total[name] = total.get(name, 0) + value
+
+
+def added(usage: Json, more: Json) -> Json:
+    """Two usages as providers tell them, number by number."""
+    total = dict(usage)
+    for name, value in more.items():
+        before = total.get(name)
+        if isinstance(value, dict):
+            total[name] = added(before if isinstance(before, dict) else {}, value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            total[name] = value + (before if isinstance(before, int | float) else 0)
+        else:
+            total[name] = value
+    return total

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.transcription import KEY, Reply, Transcribing, transcribing_server
 
+from tests.transcription import KEY, Reply, Transcribing, transcribing_server
 from voxgate.audio.wav import wav_header
 from voxgate.core.projects import TranscriptionSettings
-from voxgate.jobs.dictation import Dictation, Outcome
-from voxgate.jobs.scribes import added
+from voxgate.providers.dictation import Dictation, Outcome
 from voxgate.providers.routes import Transcriber
+from voxgate.traces.usage import added
 
 WAV = wav_header(8000, 1, 1600) + bytes(1600)
 WANTED = TranscriptionSettings(model="scribe", prompt="Ö; --x")

@@ -1,6 +1,6 @@
 """One file of speech to whoever transcribes: `POST …/audio/transcriptions` in OpenAI's shape. A WAV file in,
-what became of it out. It never raises for what the network or the provider does, and does not try again:
-whoever asks decides that.
+what became of it out. `Dictation` asks by itself, in whatever thread it is called; it never raises for what
+the network or the provider does, and does not try again: whoever asks decides that.
 """
 
 from __future__ import annotations
@@ -18,18 +18,13 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_ope
 
 from voxgate import __version__
 from voxgate.core.projects import TranscriptionSettings
-from voxgate.core.retries import retry_after_seconds
+from voxgate.providers.refusals import LARGEST_ANSWER_BYTES, Refusals
 from voxgate.providers.routes import Transcriber
-from voxgate.realtime.redaction import REDACTED, without_keys
 
-_LATER: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _SECONDS: Final = 120.0
 """For the answer as a whole; a file has five minutes of speech at most."""
 _SILENCE_SECONDS: Final = 60.0
 """Without a byte from the provider."""
-_ANSWER_BYTES: Final = 4 << 20
-_SHOWN: Final = 300
-_SHORTEST_SECRET: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,62 +51,53 @@ class Dictation:
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         """`secrets` are texts that no message repeats, such as the providers' keys."""
-        self._secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+        self._refusals = Refusals(secrets)
         self._opener = build_opener(_NoRedirects, HTTPSHandler(context=ssl.create_default_context()))
 
     def ask(self, whom: Transcriber, wav: bytes, wanted: TranscriptionSettings) -> Outcome:
-        kind, body = _form(_fields(whom, wanted), wav)
+        kind, body = form(whom.model, wav, wanted.language, wanted.prompt)
         headers = {"user-agent": f"voxgate/{__version__}", **whom.headers, "content-type": kind}
         request = Request(whom.url, body, headers, method="POST")  # noqa: S310 - the settings checked it
         try:
             with self._opener.open(request, timeout=_SILENCE_SECONDS) as answer:
-                return self._heard(_read(answer))
+                return heard(_read(answer))
         except HTTPError as error:
             with error:
                 return self._declined(error)
         except (URLError, OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
-            return Outcome("later", message=self._shown(f"it does not answer: {reason}"))
-
-    def _heard(self, data: bytes) -> Outcome:
-        try:
-            found = json.loads(data)
-        except ValueError:
-            found = None
-        text = found.get("text") if isinstance(found, dict) else None
-        if not isinstance(text, str):
-            return Outcome("refused", message="its answer is no transcription in OpenAI's shape")
-        return Outcome("said", text.strip(), _usage(found))
+            return Outcome("later", message=self._refusals.shown(f"it does not answer: {reason}"))
 
     def _declined(self, error: HTTPError) -> Outcome:
         try:
-            text = error.read(_ANSWER_BYTES).decode(errors="replace")
+            text = error.read(LARGEST_ANSWER_BYTES).decode(errors="replace")
         except (OSError, http.client.HTTPException):
             text = ""
-        message = self._shown(f"{error.code} {error.reason}" + (f": {_said(text)}" if text else ""))
-        if error.code in _LATER and not _is_over(text):
-            wait = retry_after_seconds(error.headers.get("retry-after"))
-            return Outcome("later", message=message, wait_seconds=wait)
-        return Outcome("refused", message=message)
-
-    def _shown(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, REDACTED)
-        return without_keys(" ".join("".join(c if c.isprintable() else " " for c in text).split()))[:_SHOWN]
+        found = self._refusals.of(error.code, error.reason, error.headers.get("retry-after"), text)
+        if found.is_final:
+            return Outcome("refused", message=found.message)
+        return Outcome("later", message=found.message, wait_seconds=found.wait_seconds)
 
 
-def _fields(whom: Transcriber, wanted: TranscriptionSettings) -> Mapping[str, str | None]:
-    """`json` is the one format that all of OpenAI's models have."""
-    return {
-        "model": whom.model,
-        "response_format": "json",
-        "language": wanted.language,
-        "prompt": wanted.prompt,
-    }
+def heard(data: bytes) -> Outcome:
+    """What an answer with the status 200 says."""
+    try:
+        found = json.loads(data)
+    except ValueError:
+        found = None
+    text = found.get("text") if isinstance(found, dict) else None
+    if not isinstance(text, str):
+        return Outcome("refused", message="its answer is no transcription in OpenAI's shape")
+    return Outcome("said", text.strip(), _usage(found))
+
+
+def form(model: str, wav: bytes, language: str | None = None, prompt: str | None = None) -> tuple[str, bytes]:
+    """The content type and the body (RFC 7578). `json` is the one format that all of OpenAI's models have."""
+    fields = {"model": model, "response_format": "json", "language": language, "prompt": prompt}
+    return _form(fields, wav)
 
 
 def _form(fields: Mapping[str, str | None], wav: bytes) -> tuple[str, bytes]:
-    """The content type and the body (RFC 7578)."""
     boundary = f"voxgate-{secrets.token_hex(16)}"
     head = "".join(
         f'--{boundary}\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
@@ -129,7 +115,7 @@ def _read(answer: http.client.HTTPResponse) -> bytes:
     while piece := answer.read1(1 << 16):
         pieces.append(piece)
         size += len(piece)
-        if time.monotonic() > deadline or size > _ANSWER_BYTES:
+        if time.monotonic() > deadline or size > LARGEST_ANSWER_BYTES:
             raise TimeoutError("its answer has no end")
     if answer.length:  # read1 does not tell
         raise http.client.IncompleteRead(b"", answer.length)
@@ -143,16 +129,3 @@ def _usage(found: dict[str, Any]) -> dict[str, Any]:
         return usage
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     return {"type": "duration", "seconds": seconds} if is_number else {}
-
-
-def _said(text: str) -> str:
-    """The message of an error in OpenAI's shape, else the text as it is."""
-    try:
-        return str(json.loads(text)["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return text
-
-
-def _is_over(text: str) -> bool:
-    """A 429 that no waiting ends: nothing is left on the account."""
-    return '"insufficient_quota"' in text
