@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from voxgate.evals.evaluation import Eval as Eval
+    from voxgate.evals.replay.task import replay as replay
     from voxgate.evals.scoring import scorer as scorer
     from voxgate.evals.session import Session as Session
 
@@ -17,6 +18,7 @@ __version__ = "0.1.0"
 _PUBLIC: Final = {
     "Eval": "voxgate.evals.evaluation",
     "Session": "voxgate.evals.session",
+    "replay": "voxgate.evals.replay.task",
     "scorer": "voxgate.evals.scoring",
 }
 """Where each name is. The imports above say the same to type checkers."""

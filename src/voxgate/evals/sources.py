@@ -27,10 +27,10 @@ class ApiSource:
             raise
 
     def events(self, session_id: str) -> Iterator[Json]:
-        yield from map(orjson.loads, _lines(self._client.stream(f"/api/sessions/{session_id}/events")))
+        yield from map(orjson.loads, lines_of(self._client.stream(f"/api/sessions/{session_id}/events")))
 
 
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")

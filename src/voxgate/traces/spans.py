@@ -5,13 +5,14 @@ session.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from voxgate.traces.assembly import Assembly
 from voxgate.traces.conversation import Transcript, Turn, UserItem
 from voxgate.traces.events import Json, string
 from voxgate.traces.interruptions import is_interrupted
-from voxgate.traces.lanes import Run
+from voxgate.traces.lanes import AssistantLane, Run
 from voxgate.traces.latency import first_run, response_metrics, tool_metrics, user_metrics
 from voxgate.traces.model import Attachment, Span, round_ms, stable_id
 from voxgate.traces.responses import Response, ToolCall
@@ -215,7 +216,7 @@ def _response_output(one: Assembly, response: Response) -> Json:
     run = first_run(response, one.layout)
     return {
         "transcript": response.transcript or None,
-        "heard_transcript": _heard_transcript(one, response),
+        "heard_transcript": heard_words(response.transcript, response.item_ids, one.layout.assistant),
         "text": response.text or None,
         "item_ids": [item_id for item_id in response.item_ids if item_id],
         "tool_calls": [{"call_id": tool.call_id, "name": tool.name} for tool in response.tools],
@@ -226,14 +227,14 @@ def _response_output(one: Assembly, response: Response) -> Json:
     }
 
 
-def _heard_transcript(one: Assembly, response: Response) -> str | None:
-    """The words up to the cut, in proportion to the sound, as providers give words no times."""
-    words = response.transcript.split()
-    lane = one.layout.assistant
-    generated = sum(lane.item_frames(item_id) for item_id in response.item_ids)
+def heard_words(said: str, item_ids: Sequence[str], lane: AssistantLane) -> str | None:
+    """The words up to the cut, in proportion to the sound, as providers give words no times. None without
+    words or sound."""
+    words = said.split()
+    generated = sum(lane.item_frames(item_id) for item_id in item_ids)
     if not words or not generated:
         return None
-    heard = sum(lane.heard_frames(item_id) for item_id in response.item_ids)
+    heard = sum(lane.heard_frames(item_id) for item_id in item_ids)
     return " ".join(words[: round(len(words) * heard / generated)])
 
 
