@@ -7,14 +7,14 @@ from __future__ import annotations
 import email.parser
 import email.policy
 import io
-import json
-import threading
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
+
+from tests.answering import Answering
+from tests.answering import Reply as Reply
 
 KEY = "sk-words-1234567890"
 
@@ -35,13 +35,6 @@ class Asked:
         return len(self.samples) / 2 / self.rate
 
 
-@dataclass
-class Reply:
-    status: int = 200
-    body: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-
 def words_by_length(asked: Asked) -> Reply:
     """What was said is how long it took."""
     body = {
@@ -51,52 +44,9 @@ def words_by_length(asked: Asked) -> Reply:
     return Reply(body=body)
 
 
-class Transcribing:
-    """`answer` says what becomes of each request; it may be changed at any time."""
-
+class Transcribing(Answering[Asked]):
     def __init__(self, port: int = 0) -> None:
-        self.asked: list[Asked] = []
-        self.answer: Callable[[Asked], Reply] = words_by_length
-        self.hold = threading.Event()
-        """Cleared: requests wait."""
-        self.hold.set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
-        self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-
-    @property
-    def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
-
-    def close(self) -> None:
-        self.hold.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        transcribing = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                asked = read(self)
-                transcribing.asked.append(asked)
-                transcribing.hold.wait(60)
-                reply = transcribing.answer(asked)
-                data = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
-                try:
-                    self.send_response(reply.status)
-                    for name, value in {"content-length": str(len(data)), **reply.headers}.items():
-                        self.send_header(name, value)
-                    self.end_headers()
-                    self.wfile.write(data)
-                except OSError:
-                    pass  # who asked is gone
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return Handler
+        super().__init__(read, words_by_length, port)
 
 
 def read(request: BaseHTTPRequestHandler) -> Asked:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from voxgate.core.asked import AskedModel
 from voxgate.core.errors import SettingsError
-from voxgate.core.settings import Settings, load_settings
+from voxgate.core.settings import Settings, load_settings, sources_of
 
 TOML = """\
 port = 9001
@@ -172,3 +173,36 @@ def test_a_list_in_the_environment_has_commas(config: Path) -> None:
     assert load_settings({}, {"VOXGATE_TRUSTED_PROXIES": ""}, config).trusted_proxies == []
     with pytest.raises(SettingsError, match=r"VOXGATE_TRUSTED_PROXIES.*'proxy' is neither"):
         load_settings({}, {"VOXGATE_TRUSTED_PROXIES": "proxy"}, config)
+
+
+def test_models_that_are_asked_come_from_the_file_and_the_environment(config: Path) -> None:
+    config.write_text('[judge]\nmodel = "wise"\nattempts = 2\n[audio_judge]\nmodel = "ears"\n')
+    environ = {"VOXGATE_JUDGE_BASE_URL": "http://127.0.0.1:9/v1", "VOXGATE_TRANSCRIBER_MODEL": "scribe"}
+    settings = load_settings({}, environ, config)
+    assert (settings.judge.model, settings.judge.base_url) == ("wise", "http://127.0.0.1:9/v1")
+    assert (settings.audio_judge.model, settings.audio_judge.base_url) == ("ears", "http://127.0.0.1:9/v1")
+    assert (settings.audio_judge.attempts, settings.transcriber.model) == (2, "scribe")
+    assert sources_of({}, environ, config)["judge.base_url"] == (
+        "the environment variable VOXGATE_JUDGE_BASE_URL"
+    )
+
+
+def test_what_is_wrong_with_a_model_that_is_asked_names_its_place(config: Path) -> None:
+    assert (
+        failure(config, "[judge]\nattempts = 0\n")
+        .splitlines()[0]
+        .startswith(f"{config}, line 2: judge.attempts:")
+    )
+    wrong = failure(config, '[judge]\nmodel = "x"\n', VOXGATE_JUDGE_CONCURRENCY="many")
+    assert wrong.startswith("the environment variable VOXGATE_JUDGE_CONCURRENCY: judge.concurrency:")
+    assert failure(config, "judge = 3\n").startswith(f"{config}, line 1: judge:")
+
+
+def test_the_key_of_a_model_that_is_asked_is_its_own_or_in_its_variable() -> None:
+    url = "http://127.0.0.1:9/v1"
+    assert AskedModel(base_url=url).key({"OPENAI_API_KEY": "sk-openai"}) is None
+    assert AskedModel().key({"OPENAI_API_KEY": "sk-openai"}) == "sk-openai"
+    assert AskedModel(base_url=url, api_key_env="MINE").key({"MINE": "k"}) == "k"
+    assert AskedModel(base_url=url, api_key="own").key({}) == "own"  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="set MINE"):
+        AskedModel(base_url=url, api_key_env="MINE").key({})

@@ -19,7 +19,7 @@ from voxgate.auth.tokens import TOKEN_KEYS_NAME, load_token_keys
 from voxgate.cli.processes import Child
 from voxgate.cli.supervisor import EXPORTER_PLACE, Supervisor
 from voxgate.core.errors import SettingsError
-from voxgate.core.settings import Settings, explain
+from voxgate.core.settings import ASKED, Settings, explain
 from voxgate.export.target import OtlpTarget, resolve_target
 from voxgate.gateway.certificates import tls_context
 from voxgate.gateway.scoreboard import Scoreboard
@@ -217,11 +217,14 @@ def _exporter_child(settings: Settings, listener: socket.socket, board: Scoreboa
 
 
 def _plain(settings: Settings) -> dict[str, Any]:
-    """As JSON, for a child, with the providers' keys that stand in the file."""
+    """As JSON, for a child, with the keys of others that stand in the file."""
     plain = settings.model_dump(mode="json", exclude={"api_key"})
     for name, provider in settings.providers.items():
         if provider.api_key is not None:
             plain["providers"][name]["api_key"] = provider.api_key.get_secret_value()
+    for name in ASKED:
+        if (key := getattr(settings, name).api_key) is not None:
+            plain[name]["api_key"] = key.get_secret_value()
     return plain
 
 

@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from voxgate.core.asked import AskedModel, variables
 from voxgate.core.errors import SettingsError
 from voxgate.core.kinds import FILE_TRANSCRIBERS, Kind, check_options, kind_of_url
 from voxgate.core.networks import network_text
@@ -224,6 +225,12 @@ class Settings(_Section):
     prices: dict[str, PriceSettings] = Field(default_factory=dict)
     """Of models, by the names that providers know; instead of those that are shipped and beside them."""
     export: ExportSettings = Field(default_factory=ExportSettings)
+    judge: AskedModel = Field(default_factory=AskedModel)
+    """The model that judges calls in evaluations by their words."""
+    audio_judge: AskedModel = Field(default_factory=AskedModel)
+    """The one that judges by their sound; what is not said here is as for `judge`."""
+    transcriber: AskedModel = Field(default_factory=AskedModel)
+    """The one that writes down sound for evaluations."""
     local: dict[str, Any] = Field(default_factory=dict)
     """`[providers.local]`, as the embedded provider reads it."""
 
@@ -235,7 +242,11 @@ class Settings(_Section):
         providers = dict(values.get("providers") or {})
         local = providers.pop(LOCAL, values.get("local") or {})
         providers.setdefault("openai", _OPENAI)
-        return {**values, "providers": providers, "local": local}
+        judges = [values.get(name) or {} for name in ("judge", "audio_judge")]
+        inherited = (
+            {"audio_judge": {**judges[0], **judges[1]}} if all(type(one) is dict for one in judges) else {}
+        )
+        return {**values, **inherited, "providers": providers, "local": local}
 
     @model_validator(mode="after")
     def _check_routes(self) -> Settings:
@@ -340,7 +351,11 @@ _OPENAI: Final = {
 _DEFAULT_ROUTES: Final = [RouteSettings(model="gpt-*", providers=["openai"])]
 _MOST_ERRORS: Final = 8
 _WORDS: Final = {"extra_forbidden": "unknown key", "missing": "this key is missing"}
-_SECTIONS: Final = {"providers", "routes", "aliases", "projects", "limits", "prices", "export", "local"}
+ASKED: Final = ("judge", "audio_judge", "transcriber")
+_SECTIONS: Final = {
+    *("providers", "routes", "aliases", "projects", "limits", "prices", "export", "local"),
+    *ASKED,
+}
 _PLAIN_KEYS: Final = [name for name in Settings.model_fields if name not in {*_SECTIONS, "api_key"}]
 
 
@@ -368,6 +383,13 @@ def _gather(
         variable = ENV_PREFIX + key.upper()
         if variable in environ:
             values[key], sources[key] = environ[variable], f"the environment variable {variable}"
+    for section in ASKED:
+        written = values.get(section, {})
+        for key, (variable, value) in variables(ENV_PREFIX, section, environ).items():
+            values[section] = (
+                {**values.get(section, {}), key: value} if isinstance(written, dict) else written
+            )
+            sources[f"{section}.{key}"] = f"the environment variable {variable}"
     for key, value in flags.items():
         if value is not None:
             values[key], sources[key] = value, f"the flag --{key.replace('_', '-')}"
@@ -385,7 +407,7 @@ def sources_of(
     in_file = {key for key, source in sources.items() if source.startswith(str(path))}
     lines = {keys: _line_of(text, keys) for keys in _paths_of({key: values[key] for key in in_file})}
     written = {".".join(keys): f"{path}, line {line}" for keys, line in lines.items()}
-    return {key: source for key, source in sources.items() if key not in in_file} | written
+    return written | {key: source for key, source in sources.items() if key not in in_file}
 
 
 def _paths_of(values: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -436,7 +458,9 @@ def _explain(
             parts = (int(part) if part.isdigit() else part for part in match[1].split("."))
             location, message = (*location, *parts), match[2]  # a section's own check names the key first
         message = _WORDS.get(each["type"], message)
-        source = sources.get(str(location[0])) if location else None
+        source = sources.get(".".join(map(str, location[:2]))) or sources.get(
+            str(location[0] if location else "")
+        )
         if source is None or source.startswith(str(path)):
             source = f"{path}, line {_line_of(text, location)}"
         lines.append(f"{source}: {'.'.join(str(part) for part in location)}: {message}")

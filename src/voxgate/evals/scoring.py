@@ -194,7 +194,7 @@ def scorer(
     """
 
     def make(function: Callable[..., Any]) -> FunctionScorer:
-        own = name or getattr(function, "__name__", type(function).__name__)
+        own = name or str(getattr(function, "__name__", type(function).__name__))
         return FunctionScorer(function, Manner(own, direction, unit, version, params or {}), timeout_seconds)
 
     return make if function is None else make(function)
