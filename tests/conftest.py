@@ -20,7 +20,7 @@ from tests.s3 import S3Server, running_s3
 settings.register_profile("voxgate", deadline=None)
 settings.load_profile("voxgate")
 
-# Hundreds of processes are started here; where nothing compiled is kept, each compiles the whole program again.
+# Hundreds of processes are started here: where nothing compiled was kept, each would compile everything.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

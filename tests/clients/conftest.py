@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import wave
@@ -11,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
 
-from tests.clients.programs import CHROMIUM_FLAGS, EXAMPLES, OpenBrowser, Toolchain, find_toolchain
+from tests.browsers import Chromium, running_chromium
+from tests.clients.programs import EXAMPLES, OpenBrowser, Toolchain, find_toolchain
 from tests.clients.speech import QUESTION, Speaker
 
 RATE = 24_000
@@ -81,25 +83,27 @@ def node_client(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) 
     return folder
 
 
+@pytest.fixture(scope="module")
+async def chromium(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chromium]:
+    async with running_chromium(tmp_path_factory.mktemp("chromium")) as running:
+        yield running
+
+
 @pytest.fixture
-async def open_browser() -> AsyncIterator[OpenBrowser]:
-    """Starts Chromium with a sound file as its microphone; gives a page."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs Chromium: no program 'chromium' on the PATH")
+async def open_browser(chromium: Chromium) -> AsyncIterator[OpenBrowser]:
+    """Gives a page of a Chromium with a sound file as its microphone."""
     errors: list[Exception] = []
 
     def keep(error: Exception) -> None:  # playwright takes no built-in function for a listener
         errors.append(error)
 
-    async with async_playwright() as playwright:
+    async with contextlib.AsyncExitStack() as stack:
 
-        async def start(microphone: Path) -> Page:
-            flags = [*CHROMIUM_FLAGS, f"--use-file-for-fake-audio-capture={microphone}%noloop"]
-            browser = await playwright.chromium.launch(executable_path=chromium, args=flags)
-            page = await browser.new_page()
+        async def open_(microphone: Path) -> Page:
+            context = await stack.enter_async_context(chromium.context(microphone))
+            page = await context.new_page()
             page.on("pageerror", keep)
             return page
 
-        yield start  # leaving the block ends the driver and with it every browser
+        yield open_
     assert not errors

@@ -23,16 +23,6 @@ expect.set_options(timeout=60_000)  # five seconds is too short where the machin
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 OpenBrowser = Callable[[Path], Awaitable[Page]]
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-]
 
 
 @dataclass(frozen=True)

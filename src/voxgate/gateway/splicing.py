@@ -8,7 +8,8 @@ from typing import Any
 
 from voxgate.gateway.sockets import SocketTransport
 from voxgate.realtime.frames import FrameFollower
-from voxgate.recording.spool import CHUNK, ENTRY, Spool, WireLog
+from voxgate.recording.layout import ENTRY
+from voxgate.recording.spool import CHUNK, Spool, WireLog
 from voxgate.recording.wirelog import RECORD
 
 

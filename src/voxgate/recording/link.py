@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -19,19 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-ANNOUNCEMENT: Final = struct.Struct("<IIII")
-"""To the writer: segment, fill, end of what is in it, whether it is full. Fill 0: its memory is to be given
-back to the system."""
-REPORT: Final = struct.Struct("<BIIQ")
-"""From the writer: what it is about, and three numbers."""
-WRITTEN: Final = 0
-"""Segment, fill, how far it is in files."""
-GIVEN_BACK: Final = 1
-"""Segment, 0, 0: its memory."""
-LOST: Final = 2
-"""Records, 0, bytes: of files that were given up."""
-ON_DISK: Final = 3
-"""Logs, 0, bytes: what all workers' folders hold for the recorder."""
+from voxgate.recording.layout import ANNOUNCEMENT, REPORT
 
 _PAUSE_SECONDS: Final = 0.5
 """From one start to the next, at least."""

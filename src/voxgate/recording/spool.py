@@ -16,7 +16,6 @@ import contextlib
 import fcntl
 import mmap
 import os
-import struct
 import subprocess
 import time
 from collections import deque
@@ -27,19 +26,12 @@ from typing import Any, Final, Protocol
 import orjson
 
 from voxgate.core.clock import monotonic_ns
-from voxgate.recording.link import GIVEN_BACK, LOST, ON_DISK, WRITTEN, WriterLink, shared_memory
+from voxgate.recording.layout import CLOSE, ENTRY, GIVEN_BACK, LOST, ON_DISK, OPEN, SEGMENT, WRITTEN
+from voxgate.recording.link import WriterLink, shared_memory
 from voxgate.recording.wirelog import CLIENT, FACT, LOCK_NAME, MAGIC, RECORD, SUFFIX
 
 CHUNK: Final = 64 << 10
 """The most that is received at once."""
-SEGMENT: Final = 2 << 20
-ENTRY: Final = struct.Struct("<IIQQBI")
-"""Before each record in the spool: call, fill of the segment, place in the call's file, and the file's own
-`RECORD`, so that the writer copies nothing either."""
-OPEN: Final = 0x10
-"""A kind of entry that is in no file: its bytes are the call's file name."""
-CLOSE: Final = 0x11
-
 _LARGEST_RECORD: Final = SEGMENT // 2
 _LAST_START: Final = SEGMENT - ENTRY.size - CHUNK
 _ANNOUNCE_SECONDS: Final = 0.08

@@ -28,8 +28,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from voxgate.core.scheduling import take_short_slices
-from voxgate.recording.link import ANNOUNCEMENT, GIVEN_BACK, LOST, ON_DISK, REPORT, WRITTEN
-from voxgate.recording.spool import CLOSE, ENTRY, OPEN, SEGMENT
+from voxgate.recording.layout import (
+    ANNOUNCEMENT,
+    CLOSE,
+    ENTRY,
+    GIVEN_BACK,
+    LOST,
+    ON_DISK,
+    OPEN,
+    REPORT,
+    SEGMENT,
+    WRITTEN,
+)
 from voxgate.recording.wirelog import FACT, MAGIC, RECORD, wire_logs
 
 _MOST_PIECES: Final = 1024

@@ -13,10 +13,10 @@ from aiohttp import web
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import Error, Playwright, async_playwright
 
+from tests.browsers import CHROMIUM_FLAGS
 from tests.clients.matrix.environments import JAVASCRIPT
 from tests.clients.matrix.python.talk import MARK
 from tests.clients.matrix.roster import Client
-from tests.clients.programs import CHROMIUM_FLAGS
 
 _PAGE: Final = '<!doctype html><title>app</title><script type="importmap">{importmap}</script>'
 _RUN: Final = """async ({ program, variant, order, speech }) => {
