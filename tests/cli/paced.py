@@ -68,9 +68,11 @@ def write_config(folder: Path, provider: ScriptedProvider, more: str = "") -> No
     )
 
 
-async def start_with(provider: ScriptedProvider, folder: Path, *flags: str, more: str = "") -> Voxgate:
+async def start_with(
+    provider: ScriptedProvider, folder: Path, *flags: str, more: str = "", local: bool = False
+) -> Voxgate:
     write_config(folder, provider, more)
-    return await asyncio.to_thread(start_voxgate, folder, *flags, local=False)
+    return await asyncio.to_thread(start_voxgate, folder, *flags, local=local)
 
 
 async def begin_calls(gateway: Voxgate, count: int) -> tuple[list[Paced], list[asyncio.Task[Paced]]]:

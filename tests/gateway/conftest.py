@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.databases import new_database
 from voxgate.core.settings import Settings
 from voxgate.gateway import relay
 from voxgate.gateway.serving import GatewayServer
@@ -77,6 +78,9 @@ class RunningGateway:
         return [record.data for record in await self.records() if record.kind == FACT]
 
 
+ON_UVLOOP = pytest.mark.parametrize("anyio_backend", [True], ids=["uvloop"], indirect=True, scope="module")
+"""For a module about what is decided, not about how bytes go on: its tests run once, as workers do."""
+
 StartGateway = Callable[..., AbstractAsyncContextManager[RunningGateway]]
 
 
@@ -109,6 +113,8 @@ async def run_gateway(
             "providers": names | given,
         }
     )
+    if checked.database_url.startswith("sqlite"):
+        new_database(folder)
     worker = build_worker(checked, environ or {}, ADMIN_KEY, None)
     server = GatewayServer(worker.app, worker.gateway, worker.settings, worker.place)
     with socket.create_server(("127.0.0.1", 0)) as listener:

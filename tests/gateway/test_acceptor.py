@@ -10,7 +10,6 @@ import re
 import socket
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import ClientConnection
@@ -29,9 +28,16 @@ ATTEMPTS, MOST = 8, CALLS * 0.65
 """A worker waits only some milliseconds for the other, which may not run for longer on a busy machine."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def voxgate(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Voxgate]:
+    async with ScriptedProvider() as provider:
+        with two_workers(tmp_path_factory.mktemp("voxgate"), provider) as running:
+            yield running
 
 
 async def calls_by_worker(voxgate: Voxgate) -> list[int]:
@@ -74,25 +80,22 @@ async def shares_after_a_sleep(voxgate: Voxgate, sleeper: int, *, at_once: bool)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the worker processes in /proc")
 @pytest.mark.parametrize("at_once", [False, True], ids=["one after the other", "all at once"])
-async def test_a_worker_that_has_more_leaves_new_calls_to_the_other(tmp_path: Path, at_once: bool) -> None:
-    async with ScriptedProvider() as provider:
-        with two_workers(tmp_path, provider) as voxgate:
-            for sleeper in workers_of(voxgate):
-                seen: list[list[int]] = []
-                while len(seen) < ATTEMPTS and not any(min(shares) >= MOST for shares in seen):
-                    seen.append(await shares_after_a_sleep(voxgate, sleeper, at_once=at_once))
-                    await known_shares(voxgate, 0)
-                assert min(seen[-1]) >= MOST, seen
+async def test_a_worker_that_has_more_leaves_new_calls_to_the_other(voxgate: Voxgate, at_once: bool) -> None:
+    await known_shares(voxgate, 0)
+    for sleeper in workers_of(voxgate):
+        seen: list[list[int]] = []
+        while len(seen) < ATTEMPTS and not any(min(shares) >= MOST for shares in seen):
+            seen.append(await shares_after_a_sleep(voxgate, sleeper, at_once=at_once))
+            await known_shares(voxgate, 0)
+        assert min(seen[-1]) >= MOST, seen
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the worker processes in /proc")
-async def test_a_worker_that_has_more_takes_what_one_that_hangs_does_not(tmp_path: Path) -> None:
-    async with ScriptedProvider() as provider:
-        with two_workers(tmp_path, provider) as voxgate:
-            with sleeping(workers_of(voxgate)[0]):
-                async with many(voxgate) as calls:
-                    for call in calls:
-                        await works(call)
+async def test_a_worker_that_has_more_takes_what_one_that_hangs_does_not(voxgate: Voxgate) -> None:
+    with sleeping(workers_of(voxgate)[0]):
+        async with many(voxgate) as calls:
+            for call in calls:
+                await works(call)
 
 
 class Echo(asyncio.Protocol):

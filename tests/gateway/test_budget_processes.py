@@ -7,8 +7,7 @@ import contextlib
 import json
 import sys
 from collections import Counter
-from contextlib import AbstractContextManager
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -28,14 +27,22 @@ RESPONSES = 30
 """In a budget."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
 
 
-def running(folder: Path, provider: ScriptedProvider) -> AbstractContextManager[Voxgate]:
+@pytest.fixture(scope="module")
+async def provider(anyio_backend: str) -> AsyncIterator[ScriptedProvider]:
+    async with ScriptedProvider(Metered()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def voxgate(provider: ScriptedProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Voxgate]:
     prices = "".join(f"{name} = {dollars}\n" for name, dollars in PRICES["fake"].items())
-    return two_workers(folder, provider, f"[prices.fake]\n{prices}")
+    with two_workers(tmp_path_factory.mktemp("voxgate"), provider, f"[prices.fake]\n{prices}") as running:
+        yield running
 
 
 async def until_used(voxgate: Voxgate, credential_id: str, **wanted: Any) -> None:
@@ -54,36 +61,35 @@ async def code_of(voxgate: Voxgate, key: str) -> str:
         return str(event["error"]["code"] if event["type"] == "error" else event["type"])
 
 
-async def test_two_workers_together_open_one_call_for_one_use(tmp_path: Path) -> None:
-    async with ScriptedProvider(Metered()) as provider:
-        with running(tmp_path, provider) as voxgate:
-            workers = workers_of(voxgate)
-            for _ in range(3):
-                made = await voxgate.mint(model="fake", max_uses=1)
-                key, credential_id = made["key"], made["id"]
-                first, second = await asyncio.gather(*(code_of(voxgate, key) for _ in range(2)))
-                assert {first, second} == {"session.created", "no_use_left"}
-                await until_used(voxgate, credential_id, uses=1)
-            with sleeping(workers[0]):
-                key = await asyncio.to_thread(made_by_command, voxgate, "--max-uses", "1")
-                assert await code_of(voxgate, key) == "session.created"
-            with sleeping(workers[1]):
-                assert await code_of(voxgate, key) == "no_use_left"
-            assert len(provider.calls) == 4
+async def test_two_workers_together_open_one_call_for_one_use(
+    voxgate: Voxgate, provider: ScriptedProvider
+) -> None:
+    before = len(provider.calls)
+    workers = workers_of(voxgate)
+    for _ in range(3):
+        made = await voxgate.mint(model="fake", max_uses=1)
+        key, credential_id = made["key"], made["id"]
+        first, second = await asyncio.gather(*(code_of(voxgate, key) for _ in range(2)))
+        assert {first, second} == {"session.created", "no_use_left"}
+        await until_used(voxgate, credential_id, uses=1)
+    with sleeping(workers[0]):
+        key = await asyncio.to_thread(made_by_command, voxgate, "--max-uses", "1")
+        assert await code_of(voxgate, key) == "session.created"
+    with sleeping(workers[1]):
+        assert await code_of(voxgate, key) == "no_use_left"
+    assert len(provider.calls) == before + 4
 
 
-async def test_what_one_worker_spends_the_other_knows(tmp_path: Path) -> None:
+async def test_what_one_worker_spends_the_other_knows(voxgate: Voxgate) -> None:
     """One spends nearly all of it, so that the other would go on for long by what it has spent itself."""
     budgets = {
         "max_tokens": RESPONSES * USAGE["total_tokens"],
         "max_cost_usd": RESPONSES * RESPONSE_USD,
         "max_audio_seconds": RESPONSES * 0.5 + 0.1,
     }
-    async with ScriptedProvider(Metered()) as provider:
-        with running(tmp_path, provider) as voxgate:
-            for scope, budget in budgets.items():
-                made = await voxgate.mint(model="fake", **{scope: budget})
-                await spend_in_both(voxgate, made["key"], made["id"], scope)
+    for scope, budget in budgets.items():
+        made = await voxgate.mint(model="fake", **{scope: budget})
+        await spend_in_both(voxgate, made["key"], made["id"], scope)
 
 
 async def spend_in_both(voxgate: Voxgate, key: str, credential_id: str, scope: str) -> None:

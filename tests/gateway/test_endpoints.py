@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.conftest import StartGateway
+from tests.gateway.conftest import ON_UVLOOP, StartGateway
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, ON_UVLOOP]
 
 
 async def test_a_minted_key_is_a_legal_subprotocol_token(start_gateway: StartGateway) -> None:

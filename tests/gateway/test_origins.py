@@ -10,10 +10,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.gateway.conftest import ADMIN_KEY, RunningGateway, StartGateway
+from tests.gateway.conftest import ADMIN_KEY, ON_UVLOOP, RunningGateway, StartGateway
 from voxgate.testing.provider import ScriptedProvider
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, ON_UVLOOP]
 
 SHOP, EVIL = "https://shop.example", "https://evil.example"
 SHOP_ONLY = {"shop": {"allowed_origins": [SHOP, "https://*.shop.example"]}}

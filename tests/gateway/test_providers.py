@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.gateway.conftest import ADMIN_KEY, RunningGateway, StartGateway
+from tests.gateway.conftest import ADMIN_KEY, ON_UVLOOP, RunningGateway, StartGateway
 from tests.gateway.playing import (
     AZURE,
     BETA,
@@ -34,7 +34,7 @@ from tests.recordings import Steps, read_recording
 from voxgate.realtime.dialects import Dialect
 from voxgate.testing.provider import ScriptedProvider
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, ON_UVLOOP]
 
 
 def audio(steps: Steps, name: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from openai import AsyncAzureOpenAI
 from websockets.asyncio.client import connect
 
-from tests.gateway.conftest import ADMIN_KEY, StartGateway
+from tests.gateway.conftest import ADMIN_KEY, ON_UVLOOP, StartGateway
 from tests.gateway.playing import (
     AZURE,
     KEY,
@@ -31,7 +31,7 @@ from tests.running import start_voxgate
 from voxgate.realtime.dialects import Dialect
 from voxgate.testing.provider import ScriptedProvider
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, ON_UVLOOP]
 
 
 async def test_a_call_goes_on_at_openai_when_azure_does_not_answer(
@@ -165,9 +165,8 @@ async def test_a_call_opened_to_transcribe_names_only_its_credentials_models(
             assert [error["code"] for error in answered] == ["model_not_allowed"] * 3
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # the workers choose their own
 async def test_a_whole_voxgate_with_a_file_of_settings_shows_the_trace_and_the_sound(
-    tmp_path: Path, shared: Path, anyio_backend: Any
+    tmp_path: Path, shared: Path
 ) -> None:
     steps = read_recording(shared, VOICE_LIVE)
     async with ScriptedProvider(played(steps)) as provider:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.conftest import StartGateway
+from tests.gateway.conftest import ON_UVLOOP, StartGateway
 from tests.gateway.metered import (
     PRICES,
     RESPONSE_USD,
@@ -24,7 +24,7 @@ from voxgate.store import FolderBlobs
 from voxgate.testing.provider import ScriptedProvider
 from voxgate.traces import build_trace
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, ON_UVLOOP]
 TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 
 CACHED = {

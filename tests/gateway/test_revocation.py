@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
 
-from tests.gateway.conftest import ADMIN_KEY, RunningGateway, StartGateway
+from tests.gateway.conftest import ADMIN_KEY, ON_UVLOOP, RunningGateway, StartGateway
 from tests.gateway.limited import call_of, end_of, refusal_of, until, works
 from voxgate.server import _follow_signals
 from voxgate.testing.provider import ScriptedProvider
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, ON_UVLOOP]
 
 REVOKED = ("invalid_api_key", 3000, "invalid_request_error.invalid_api_key")
 ENDED = ("session_ended", 4001, "invalid_request_error.session_ended")

@@ -26,6 +26,7 @@ import pytest
 
 from tests.certificates import make_certificate
 from tests.gateway.conftest import ADMIN_KEY, RunningGateway, run_gateway
+from voxgate.gateway import dial
 from voxgate.gateway.relay import Call
 from voxgate.realtime.frames import CLOSE, Close, FrameDecoder, Message, apply_mask, decode_close
 from voxgate.realtime.handshake import accept_key
@@ -417,6 +418,7 @@ async def open_tls_place(folder: Path, legs: str, **settings: Any) -> AsyncItera
     settings |= own
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(certificate))  # what the gateway's dialler trusts
+        patch.setattr(dial, "trusting_context", ssl.create_default_context)
         async with RawProvider(None if legs == "client" else serving) as provider:
             async with run_gateway(folder, provider.base_url, **settings) as gateway:
                 yield Place(gateway, provider, trusted if own else None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tests.databases import new_database
 from tests.traces.calls import OPENED, b64
 
 from voxgate.jobs.recorder import Recorder
@@ -35,7 +36,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.wire = folder / "wire"
-        self.store = Store(f"sqlite:///{folder / 'voxgate.db'}")
+        self.store = Store(new_database(folder))
         self.blobs = FolderBlobs(folder / "blobs")
         self.recorder = self.new_recorder()
         self.writers: list[Spool] = []

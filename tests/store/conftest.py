@@ -8,7 +8,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
+from tests.databases import new_database
 from tests.postgres import Postgres
 from tests.s3 import S3Server
 from voxgate.store import Blobs, FolderBlobs, Store, migrate, schema
@@ -49,6 +51,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
+    path = make_url(url).database
+    if url.startswith("sqlite") and path:
+        new_database(Path(path).parent)
     with Store(url) as opened:
         yield opened
 

@@ -7,6 +7,7 @@ hung up at once, so that no caller waits to find out whether a provider is back.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import ssl
 import time
@@ -81,11 +82,17 @@ class _Answering(asyncio.Protocol):
             self.head.set_exception(failure)
 
 
+@functools.cache
+def trusting_context() -> ssl.SSLContext:
+    """For connections to upstreams; one for all, because to read whom the system trusts is costly."""
+    return ssl.create_default_context()
+
+
 class Dialler:
-    """Dials upstreams; one per worker, because a TLS context is costly to make."""
+    """Dials upstreams."""
 
     def __init__(self, metrics: Metrics) -> None:
-        self._tls = ssl.create_default_context()
+        self._tls = trusting_context()
         self._rests = Rests()
         self._health: dict[str, Health] = {}
         self._trials: dict[str, asyncio.Task[Dialled]] = {}

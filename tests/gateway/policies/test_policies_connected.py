@@ -8,20 +8,18 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.gateway.conftest import RunningGateway, StartGateway
-from tests.running import start_voxgate
+from tests.gateway.conftest import ON_UVLOOP, RunningGateway, StartGateway
 from voxgate.gateway import mediation
 from voxgate.realtime.frames import PING, TEXT, encode_frame
 from voxgate.testing.provider import ScriptedProvider, Upstreamed
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, ON_UVLOOP]
 
 SECRET = "The discount code is PLUM."
 GA = {"type": "realtime"}
@@ -373,31 +371,3 @@ async def test_a_key_that_no_request_has_room_for_is_not_made(start_gateway: Sta
         status, answer = await gateway.post("/v1/credentials", body)
         assert status == 400
         assert "Shorten" in answer["error"]["message"]
-
-
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # the workers choose their own
-async def test_locks_hold_with_two_workers(tmp_path: Path, anyio_backend: Any) -> None:
-    async with ScriptedProvider(live_service) as provider:
-        config = tmp_path / "voxgate.toml"
-        config.write_text(
-            f'[providers.fake]\nbase_url = "{provider.base_url}"\n'
-            '[[routes]]\nmodel = "fake"\nproviders = ["fake"]\n'
-        )
-        voxgate = start_voxgate(tmp_path, "--workers", "2", "--config", str(config), local=False)
-        try:
-            scopes = {"session": SESSION, "allowed_tools": [], "model": "fake"}
-            key = (await voxgate.mint(**scopes))["key"]
-            for _ in range(8):
-                async with call_with(voxgate.ws_url, key) as socket:
-                    await heard(socket)
-                    assert "instructions" not in (await heard(socket))["session"]
-                    for code, session in (
-                        ("session_field_locked", {"instructions": "x"}),
-                        ("tool_not_allowed", {"tools": [{"type": "function", "name": "steal"}]}),
-                        ("model_not_allowed", {"model": "other"}),
-                    ):
-                        answer = await told(socket, type="session.update", session=GA | session)
-                        assert answer["error"]["code"] == code
-            assert all(len(call.messages) == 1 for call in provider.calls)
-        finally:
-            voxgate.stop()
