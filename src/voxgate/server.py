@@ -98,8 +98,10 @@ def build_worker(
     board: Scoreboard | None = None,
     number: int = 1,
     sources: Mapping[str, str] | None = None,
+    replays: ProviderSettings | None = None,
 ) -> Worker:
-    """`local` is the embedded provider where it runs. The data folder must exist. `board` is shared by all
+    """`local` is the embedded provider where it runs, `replays` what plays recorded sessions.
+    The data folder must exist. `board` is shared by all
     workers; `number` is this one's place on it. `sources` says where settings come from."""
     store = Store(settings.database_url)
     tokens = TokenBox(load_token_keys(settings.data_dir / TOKEN_KEYS_NAME))
@@ -108,7 +110,7 @@ def build_worker(
     last_signal = store.last_signal_id()  # before the revocations are read, so that none falls between
     revoked = store.revoked_credentials()
     gatekeeper = Gatekeeper(keys, tokens, revoked)
-    router = Router(settings, environ, local)
+    router = Router(settings, environ, local, replays)
     proxies = Proxies(settings.trusted_proxies)
     metrics = Metrics()
     calls = Calls(metrics, most_calls(settings.limits))

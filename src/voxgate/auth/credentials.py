@@ -29,7 +29,7 @@ from voxgate.core.errors import (
 )
 from voxgate.core.ids import new_id
 from voxgate.core.projects import OriginPattern
-from voxgate.core.settings import NetworkText
+from voxgate.core.settings import REPLAY_PREFIX, NetworkText
 from voxgate.store import Store
 
 CREDENTIAL_PREFIX: Final = "ek_"
@@ -138,7 +138,8 @@ class Grant:
     provider_key: str | None = None
     """A provider's own key, which goes on to the provider in place of the configured one."""
     home: str | None = None
-    """The project of the API key that made the credential: its rules hold where nothing is recorded."""
+    """The project that the API key, or the one that made the credential, is bound to: its rules hold where
+    nothing is recorded, and only its sessions can be replayed."""
     minted_by: str | None = None
     """The id of that API key."""
     allowed_origins: tuple[str, ...] | None = None
@@ -180,10 +181,21 @@ class Grant:
 
     def check_model(self, name: str, param: str) -> None:
         """ModelNotAllowed, with the field that named it."""
+        self._check_replay(name, param)
         if self.models is not None and not any(fnmatchcase(name, pattern) for pattern in self.models):
             raise ModelNotAllowed(
                 f"This temporary credential does not allow the model {name[:200]!a}; it allows "
                 f"{', '.join(self.models)}.",
+                param=param,
+            )
+
+    def _check_replay(self, name: str, param: str) -> None:
+        """What is in a browser must not play recordings because somebody left the model out."""
+        named = any(pattern.startswith(REPLAY_PREFIX) for pattern in self.models or ())
+        if name.startswith(REPLAY_PREFIX) and self.kind == "temporary" and not named:
+            raise ModelNotAllowed(
+                "A temporary credential can only replay sessions if its model says so, as "
+                f"{REPLAY_PREFIX}<session id> or {REPLAY_PREFIX}*.",
                 param=param,
             )
 
@@ -369,7 +381,7 @@ class Gatekeeper:
         if isinstance(owner, Grant):
             return owner
         owner.require("connect", "mint")
-        return Grant("api_key", owner.id, project=owner.project or DEFAULT_PROJECT)
+        return Grant("api_key", owner.id, project=owner.project or DEFAULT_PROJECT, home=owner.project)
 
     def check_not_revoked(self, grant: Grant) -> None:
         """InvalidKey when what presented it was revoked since, in the time that it takes to open a call."""

@@ -25,6 +25,8 @@ _MOST_FILES: Final = 1 << 16
 _RECORDER_NICENESS: Final = 5
 """Where cores are few, calls come first: what is recorded waits on the disk."""
 _EXPORTER_NICENESS: Final = 10
+_PLAYBACK_NICENESS: Final = 1
+"""A replay is a call too, but one whose pauses nobody bought."""
 
 
 def main() -> None:
@@ -40,6 +42,7 @@ def main() -> None:
         "recorder": _run_recorder,
         "exporter": _run_exporter,
         "local": _run_local,
+        "playback": _run_playback,
     }
     runners[name](orders)
 
@@ -52,10 +55,11 @@ def _run_worker(orders: dict[str, Any]) -> None:
     take_short_slices()
     settings = Settings.model_validate(orders["settings"])
     local = ProviderSettings.model_validate(orders["local"]) if orders["local"] else None
+    replays = ProviderSettings.model_validate(orders["replays"]) if orders.get("replays") else None
     board = Scoreboard(orders["board"])
     sources = orders.get("sources", {})
     worker = build_worker(
-        settings, dict(os.environ), orders["admin_key"], local, board, orders["number"], sources
+        settings, dict(os.environ), orders["admin_key"], local, board, orders["number"], sources, replays
     )
     sock = socket.socket(fileno=orders["descriptor"])
     end_with_parent(retire_process)
@@ -100,16 +104,41 @@ def _run_local(orders: dict[str, Any]) -> None:
     sock = socket.socket(fileno=orders["descriptor"])
 
     async def run() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        end_with_parent(lambda: _from_thread(loop, stop))
         await serve_local(
-            sock=sock, api_key=orders["key"], settings=settings, stop=stop, ready=lambda _: say_ready()
+            sock=sock,
+            api_key=orders["key"],
+            settings=settings,
+            stop=_stop_of_loop(),
+            ready=lambda _: say_ready(),
         )
 
     _run_loop(run)
+
+
+def _run_playback(orders: dict[str, Any]) -> None:
+    from voxgate.evals.playback.loading import StoredSessions  # noqa: PLC0415
+    from voxgate.evals.playback.server import Playback  # noqa: PLC0415
+    from voxgate.store import Store, open_blobs  # noqa: PLC0415
+
+    be_nice(_PLAYBACK_NICENESS)
+    settings = Settings.model_validate(orders["settings"])
+    sock = socket.socket(fileno=orders["descriptor"])
+
+    async def run() -> None:
+        with Store(settings.database_url) as store:
+            playback = Playback(StoredSessions(store, open_blobs(settings)), orders["key"])
+            await playback.serve(_stop_of_loop(), lambda _: say_ready(), sock=sock)
+
+    _run_loop(run)
+
+
+def _stop_of_loop() -> asyncio.Event:
+    """Set by a signal, and when the parent is gone."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    end_with_parent(lambda: _from_thread(loop, stop))
+    return stop
 
 
 def _from_thread(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

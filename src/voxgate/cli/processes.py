@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -41,6 +43,8 @@ class Child:
     """How long it may take to end when it is told to; then it is killed."""
     environ: Mapping[str, str] = field(default_factory=dict)
     """What its environment has beside ours."""
+    on_call: socket.socket | None = None
+    """Where somebody has to connect before it is started at all; it inherits the socket."""
     process: subprocess.Popen[bytes] | None = None
     ready: threading.Event = field(default_factory=threading.Event)
     failures: int = 0
@@ -72,6 +76,13 @@ class Child:
     @property
     def kind(self) -> str:
         return self.name.split()[0]
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it is to run: one that waits for its first call is not."""
+        if self.on_call is None or self.process is not None:
+            return True
+        return bool(select.select([self.on_call], [], [], 0)[0])
 
     @property
     def running(self) -> bool:

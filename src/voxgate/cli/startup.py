@@ -24,6 +24,7 @@ from voxgate.export.target import OtlpTarget, resolve_target
 from voxgate.gateway.certificates import tls_context
 from voxgate.gateway.scoreboard import Scoreboard
 from voxgate.providers.local.settings import LocalSettings, installed, resolve_ear, resolve_voice
+from voxgate.providers.replays import replay_provider
 from voxgate.store import Store, check_blobs
 
 _BACKLOG: Final = 2048
@@ -53,19 +54,25 @@ def start(load: Callable[[], Settings], config: Path | None, sources: Callable[[
     prepare_data_dir(settings)
     listener = bind(settings.host, settings.port)
     admin_key, is_new = _admin_key(settings)
-    with listener, bind("127.0.0.1", 0) as local_listener:
+    with listener, bind("127.0.0.1", 0) as local_listener, bind("127.0.0.1", 0) as replay_listener:
         has_local = settings.local_enabled and local_is_available(local_settings)
         local = _local_child(settings, local_listener) if has_local else None
+        playback = _playback_child(settings, replay_listener)
+        embedded = {
+            "local": local.orders["upstream"] if local else None,
+            "replays": playback.orders["upstream"],
+        }
         board = Scoreboard.create()
 
         def reload() -> list[Child]:
             fresh = _reloaded(load(), settings, config)
-            return _workers(fresh, _admin_key(fresh)[0], listener, board, local, sources())
+            return _workers(fresh, _admin_key(fresh)[0], listener, board, embedded, sources())
 
         supervisor = Supervisor(
-            _workers(settings, admin_key, listener, board, local, sources()),
+            _workers(settings, admin_key, listener, board, embedded, sources()),
             [
                 *([local] if local else []),
+                playback,
                 *([_exporter_child(settings, listener, board)] if target else []),
                 *_recorder_children(settings, exports=target is not None),
             ],
@@ -165,14 +172,14 @@ def _workers(
     admin_key: str,
     listener: socket.socket,
     board: Scoreboard,
-    local: Child | None,
+    embedded: dict[str, Any],
     sources: dict[str, str],
 ) -> list[Child]:
     orders = {
         "settings": _plain(settings),
         "admin_key": admin_key,
         "sources": sources,
-        "local": local.orders["upstream"] if local else None,
+        **embedded,
         "descriptor": listener.fileno(),
         "board": board.descriptor,
     }
@@ -190,6 +197,18 @@ def _local_child(settings: Settings, listener: socket.socket) -> Child:
         "upstream": {"base_url": f"http://127.0.0.1:{listener.getsockname()[1]}/v1", "api_key": key},
     }
     return Child("local", orders, [listener.fileno()])
+
+
+def _playback_child(settings: Settings, listener: socket.socket) -> Child:
+    """It is started by the first call to a model `replay:…`: most never have one."""
+    key = secrets.token_urlsafe(24)
+    orders = {
+        "settings": _plain(settings),
+        "key": key,
+        "descriptor": listener.fileno(),
+        "upstream": replay_provider(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", key),
+    }
+    return Child("playback", orders, [listener.fileno()], on_call=listener)
 
 
 def _recorder_children(settings: Settings, *, exports: bool) -> list[Child]:

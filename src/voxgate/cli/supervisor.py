@@ -72,7 +72,8 @@ class Supervisor:
         self._listen_to_signals()
         try:
             for child in reversed(self._others):
-                child.start()
+                if child.on_call is None:
+                    child.start()
             for worker in self._first_workers:
                 self._take_in(worker)
                 self._workers.append(worker)
@@ -104,7 +105,8 @@ class Supervisor:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        for child in [*self._workers, *self._others]:
+        at_once = [child for child in self._others if child.on_call is None]
+        for child in [*self._workers, *at_once]:
             while not child.ready.wait(0.05) and not self._signals:
                 if not child.running or time.monotonic() > deadline:
                     raise SettingsError(f"The {child.name} process did not start; the lines above say why.")
@@ -123,9 +125,11 @@ class Supervisor:
 
     def _restart_dead(self) -> None:
         for child in [*self._workers, *self._others]:
-            if child.running:
+            if child.running or not child.is_awaited:
                 continue
-            if not child.restart_at:
+            if child.process is None:
+                self._try_start(child)
+            elif not child.restart_at:
                 code = child.process.returncode if child.process else None
                 pause = child.plan_restart()
                 self._restarts.add(child.kind)

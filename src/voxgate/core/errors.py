@@ -6,7 +6,9 @@
     │   │   ├── MissingModel    400  4000
     │   │   ├── PriceUnknown    400  4000  a budget in dollars, for something whose price is not known
     │   │   ├── InvalidEvent    400  4000  a message that a credential's rules cannot judge
-    │   │   └── InvalidModel    400  4000  no route serves this model
+    │   │   ├── InvalidModel    400  4000  no route serves this model
+    │   │   └── NotReplayable   400  4000  a recorded call that cannot be played back
+    │   ├── ReplayDiverged      400  4000  what a client sent has no answer in the recording that is played
     │   ├── Unauthenticated     401  3000  no key
     │   │   ├── InvalidKey      401  3000  a key that is not known, was altered or was revoked
     │   │   └── ExpiredKey      401  3000  a temporary credential past its time
@@ -108,6 +110,24 @@ class InvalidEvent(InvalidRequest):
 
 class InvalidModel(InvalidRequest):
     code = "invalid_model"
+
+
+class NotReplayable(InvalidRequest):
+    code = "not_replayable"
+
+
+class ReplayDiverged(RequestError):
+    code = "replay_diverged"
+
+    def __init__(self, message: str, *, event_id: str | None = None) -> None:
+        """`event_id`: the client's own, of the message that it sent."""
+        super().__init__(message)
+        self.event_id = event_id
+
+    def event(self, event_id: str) -> dict[str, Any]:
+        event = super().event(event_id)
+        event["error"]["event_id"] = self.event_id
+        return event
 
 
 class Unauthenticated(RequestError):

@@ -35,6 +35,9 @@ CONFIG_NAME: Final = "voxgate.toml"
 ENV_PREFIX: Final = "VOXGATE_"
 LOCAL: Final = "local"
 """The name of the embedded provider and of its model, which needs no route."""
+REPLAY: Final = "replay"
+REPLAY_PREFIX: Final = f"{REPLAY}:"
+"""What models that are recorded sessions begin with; they need no route either."""
 
 
 def _split(value: Any) -> Any:
@@ -258,6 +261,12 @@ class Settings(_Section):
         return self
 
     @model_validator(mode="after")
+    def _check_names(self) -> Settings:
+        if REPLAY in self.providers:
+            raise ValueError(f"providers.{REPLAY}: the name is taken by what plays recorded sessions")
+        return self
+
+    @model_validator(mode="after")
     def _check_transcription(self) -> Settings:
         for name, wanted in self.transcription_of_projects.items():
             if not self.transcribers(wanted.model):
@@ -288,9 +297,11 @@ class Settings(_Section):
         return {name: wanted for name, wanted in found.items() if wanted is not None}
 
     def route_for(self, model: str) -> RouteSettings | None:
-        """The first route whose pattern matches. The model `local` needs none."""
+        """The first route whose pattern matches. The models `local` and `replay:…` need none."""
         if model == LOCAL:
             return RouteSettings(model=LOCAL, providers=[LOCAL])
+        if model.startswith(REPLAY_PREFIX):
+            return RouteSettings(model=model, providers=[REPLAY])
         for route in self.routes_in_force:
             if fnmatchcase(model, route.model):
                 return route

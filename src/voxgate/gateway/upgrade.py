@@ -182,7 +182,7 @@ class UpgradeProtocol(asyncio.Protocol):
                 f"ws://{request.header('host')}{request.path}?model=local"
             )
         upstreams = gateway.router.upstreams(
-            opening.model, query, request.headers, opening.grant.provider_key
+            opening.model, query, request.headers, opening.grant.provider_key, opening.grant.home
         )
         gateway.spending.check_price(opening.grant, [upstream.priced_as for upstream in upstreams])
         await gateway.leases.take(opening.session_id, opening.grant)

@@ -9,10 +9,11 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from voxgate.core.errors import Forbidden, InvalidModel, UpstreamRefused
-from voxgate.core.settings import LOCAL, ProviderSettings, RouteSettings, Settings
+from voxgate.core.settings import LOCAL, REPLAY, ProviderSettings, RouteSettings, Settings
 from voxgate.providers.adapters import facts_of
 from voxgate.providers.facts import Form
 from voxgate.providers.openai import ALIASES, RETIRED_MODELS, TRANSCRIPTION
+from voxgate.providers.replays import project_header
 from voxgate.realtime.dialects import Dialect, MessageTranslator, Refused
 from voxgate.realtime.handshake import PUBLIC_QUERY
 
@@ -80,14 +81,20 @@ class Transcriber:
 
 
 class Router:
-    """Knows all providers. `local` is the embedded provider, where it runs."""
+    """Knows all providers. `local` is the embedded provider, where it runs, and `replays` plays recorded
+    sessions."""
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], local: ProviderSettings | None = None
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        local: ProviderSettings | None = None,
+        replays: ProviderSettings | None = None,
     ) -> None:
         self._settings = settings
         self._environ = environ
         self._providers = {**settings.providers, **({LOCAL: local} if local else {})}
+        self._replays = replays
         shipped = {name: live for name, live in ALIASES.items() if name not in settings.aliases}
         self._aliases = {**settings.aliases, **shipped}
 
@@ -122,8 +129,10 @@ class Router:
         query: Iterable[tuple[str, str]] = (),
         headers: Iterable[tuple[str, str]] = (),
         provider_key: str | None = None,
+        home: str | None = None,
     ) -> list[Upstream]:
-        """The upstreams of a model's route, in order. InvalidModel when no route serves it, Forbidden when a
+        """The upstreams of a model's route, in order. `home` is the only project whose sessions the caller
+        may replay; None: all. InvalidModel when no route serves it, Forbidden when a
         provider's own key was given and no provider of the route takes such keys, UpstreamRefused when no
         provider of the route has a key."""
         route, upstream_model = self._resolve(model)
@@ -132,7 +141,7 @@ class Router:
         query, found = list(query), list[Upstream]()
         missing: list[str] = []
         for name in route.providers:
-            provider = self._providers.get(name)
+            provider = self._replays if name == REPLAY else self._providers.get(name)
             if provider is None:
                 missing.append(f"{name} is not running (install voxgate[local]; is local_enabled false?)")
                 continue
@@ -146,6 +155,7 @@ class Router:
                 missing.append(f"{name} has no key (set {key_variable(provider)})")
                 continue
             kept = _client_headers(headers, own=provider_key is None)
+            kept += project_header(home) if name == REPLAY else []
             known_as = model if _is_transcription(query) and name != LOCAL else upstream_model
             upstream = _upstream(name, provider, known_as, query, key, kept)
             found.append(replace(upstream, callers_key=provider_key is not None))

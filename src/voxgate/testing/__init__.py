@@ -1,1 +1,1 @@
-"""Public fakes for tests of voice applications: a scripted provider and a clock."""
+"""Public fakes for tests of voice applications: a scripted provider, and recorded calls as providers."""

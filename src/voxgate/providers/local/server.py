@@ -6,22 +6,15 @@ It fails as the live service does: 101, an `error` event, then a close frame wit
 from __future__ import annotations
 
 import asyncio
-import hmac
 import socket as sockets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from http import HTTPStatus
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import orjson
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
-from websockets.typing import Subprotocol
+from websockets.asyncio.server import ServerConnection
 
-from voxgate.core.errors import InvalidKey, MissingModel, RequestError, Unauthenticated, VoxgateError
-from voxgate.core.ids import new_id
+from voxgate.core.errors import MissingModel, RequestError, VoxgateError
+from voxgate.providers.door import GOING_AWAY, check_key, listening, port_of, refuse
 from voxgate.providers.local.answering import Parts
 from voxgate.providers.local.brain import Brain
 from voxgate.providers.local.chat_brain import ChatBrain
@@ -36,12 +29,6 @@ from voxgate.providers.local.settings import (
 )
 from voxgate.providers.local.small_brain import SmallBrain
 from voxgate.providers.local.voices import EngineVoice, HttpVoice, Voice, load_hibari, load_program
-
-MAX_MESSAGE_BYTES = 32 * 1024 * 1024
-PING_SECONDS = 20.0
-PATHS = ("/v1/realtime", "/openai/v1/realtime")
-_KEY_SUBPROTOCOL = "openai-insecure-api-key."
-_GOING_AWAY = "The server is stopping."
 
 
 class BetaShape(RequestError):
@@ -65,23 +52,12 @@ async def serve_local(
     """
     parts = build_parts(settings)
     handler = partial(_serve_call, api_key=api_key, parts=parts)
-    where: dict[str, Any] = {"sock": sock} if sock else {"host": host, "port": port}
     try:
-        async with serve(
-            handler,
-            **where,
-            process_request=_refuse_other_paths,
-            select_subprotocol=_select_subprotocol,
-            compression=None,
-            max_size=MAX_MESSAGE_BYTES,
-            ping_interval=PING_SECONDS,
-            ping_timeout=None,
-            server_header=None,
-        ) as server:
+        async with listening(handler, sock=sock, host=host, port=port) as server:
             if ready:
-                ready(_port_of(server))
+                ready(port_of(server))
             await stop.wait()
-            server.close(code=1001, reason=_GOING_AWAY)
+            server.close(code=1001, reason=GOING_AWAY)
     finally:
         await parts.close()
 
@@ -129,7 +105,7 @@ async def _serve_call(socket: ServerConnection, *, api_key: str | None, parts: P
     try:
         model = _admitted_model(socket, api_key)
     except VoxgateError as error:
-        await _refuse(socket, error)
+        await refuse(socket, error)
         return
     await Connection(socket, model, parts).serve()
 
@@ -139,7 +115,7 @@ def _admitted_model(socket: ServerConnection, api_key: str | None) -> str:
     request = socket.request
     if request is None:
         raise RequestError("No request was read.")
-    _check_key(request, api_key)
+    check_key(request, api_key)
     if "realtime=v1" in request.headers.get("OpenAI-Beta", ""):
         raise BetaShape(
             "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."
@@ -148,50 +124,3 @@ def _admitted_model(socket: ServerConnection, api_key: str | None) -> str:
     if not models:
         raise MissingModel("You must provide a model parameter, for example /v1/realtime?model=local")
     return models[0]
-
-
-def _check_key(request: Request, api_key: str | None) -> None:
-    if api_key is None:
-        return
-    given = _given_key(request)
-    if given is None:
-        raise Unauthenticated("Missing bearer or basic authentication in header")
-    if not hmac.compare_digest(given.encode(), api_key.encode()):
-        raise InvalidKey("Incorrect API key provided.")
-
-
-def _given_key(request: Request) -> str | None:
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and key:
-        return key.strip()
-    if "api-key" in request.headers:
-        return request.headers["api-key"]
-    offered = ",".join(request.headers.get_all("Sec-WebSocket-Protocol"))
-    for name in map(str.strip, offered.split(",")):
-        if name.startswith(_KEY_SUBPROTOCOL):
-            return name.removeprefix(_KEY_SUBPROTOCOL)
-    return None
-
-
-async def _refuse(socket: ServerConnection, error: VoxgateError) -> None:
-    try:
-        await socket.send(orjson.dumps(error.event(new_id("event"))).decode())
-        await socket.close(error.close_code, error.close_reason)
-    except ConnectionClosed:
-        pass  # the client did not wait for the reason
-
-
-def _refuse_other_paths(connection: ServerConnection, request: Request) -> Response | None:
-    if urlsplit(request.path).path in PATHS:
-        return None
-    message = f"No such path: {urlsplit(request.path).path}. The endpoint is /v1/realtime.\n"
-    return connection.respond(HTTPStatus.NOT_FOUND, message)
-
-
-def _select_subprotocol(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """Browsers give up if they offer protocols and none is taken."""
-    return Subprotocol("realtime") if "realtime" in offered else None
-
-
-def _port_of(server: Server) -> int:
-    return int(next(iter(server.sockets)).getsockname()[1])
