@@ -382,6 +382,8 @@ ROUTES = {
     ("put", "/api/datasets/{dataset_id}/cases/{case_id}"),
     ("delete", "/api/datasets/{dataset_id}/cases/{case_id}"),
     ("post", "/api/datasets/{dataset_id}/blobs"),
+    ("post", "/api/datasets/{dataset_id}/from-sessions"),
+    ("post", "/api/datasets/{dataset_id}/import"),
     ("get", "/api/datasets/{dataset_id}/blobs/{blob}"),
     ("get", "/api/experiments"),
     ("post", "/api/experiments"),

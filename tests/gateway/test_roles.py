@@ -109,6 +109,8 @@ API: dict[tuple[str, str], tuple[set[str], Any]] = {
     ("GET", "/api/datasets/{dataset_id}/cases/{case_id}"): ({ADMIN, READ}, None),
     ("PUT", "/api/datasets/{dataset_id}/cases/{case_id}"): ({ADMIN}, CASE),
     ("DELETE", "/api/datasets/{dataset_id}/cases/{case_id}"): ({ADMIN}, None),
+    ("POST", "/api/datasets/{dataset_id}/from-sessions"): ({ADMIN}, {"sessions": ["none"]}),
+    ("POST", "/api/datasets/{dataset_id}/import"): ({ADMIN}, None),
     ("POST", "/api/datasets/{dataset_id}/blobs"): ({ADMIN}, None),
     ("GET", "/api/datasets/{dataset_id}/blobs/{blob}"): ({ADMIN, READ}, None),
     ("GET", "/api/experiments"): ({ADMIN, READ}, None),

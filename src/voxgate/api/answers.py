@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -73,10 +74,18 @@ async def _defect(_: Request, error: Exception) -> Response:
 def _named(problem: dict[str, Any]) -> InvalidRequest:
     """The first wrong field, as InvalidRequest naming it; `loc` starts with where the field is."""
     place, *path = problem["loc"]
+    if problem["type"] != "json_invalid" and not path:
+        return InvalidRequest(f"The {place} is not as expected: {problem['msg']}.")
+    return invalid_field({**problem, "loc": path})
+
+
+def invalid_field(problem: Mapping[str, Any]) -> InvalidRequest:
+    """Of a model's own: `loc` is where the field is in it."""
+    path = problem["loc"]
     if problem["type"] == "json_invalid":
         return InvalidRequest(f"The body is not valid JSON: {problem['ctx']['error']}.")
     if not path:
-        return InvalidRequest(f"The {place} is not as expected: {problem['msg']}.")
+        return InvalidRequest(f"It is not as expected: {problem['msg']}.")
     name = ".".join(str(part) for part in path)
     if problem["type"] == "extra_forbidden":
         return InvalidRequest(f"Unknown field: {name!r}.", param=name)

@@ -17,6 +17,8 @@ from voxgate.api import (
     account,
     bulk,
     dataset_blobs,
+    dataset_import,
+    dataset_sessions,
     datasets,
     experiments,
     images,
@@ -96,6 +98,8 @@ def build_api(
         views,
         datasets,
         dataset_blobs,
+        dataset_sessions,
+        dataset_import,
         experiments,
         rules,
     ):

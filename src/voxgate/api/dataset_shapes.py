@@ -151,6 +151,11 @@ class CasesSaved(AnswerShape):
     ids: list[str] = Field(description="Of these cases, in their order.")
 
 
+class CasesImported(AnswerShape):
+    version: int
+    cases: int = Field(description="How many there were in the body.")
+
+
 class CaseDeleted(AnswerShape):
     id: str
     deleted: Literal[True] = True
@@ -177,4 +182,5 @@ class FromSessions(RequestShape):
 
 
 class CasesFromSessions(CasesSaved):
+    known: list[str] = Field(description="Of cases that were made before: they stay as they are.")
     skipped: list[str] = Field(description="Sessions that nothing can be made of yet: they still run.")

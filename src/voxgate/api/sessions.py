@@ -192,14 +192,14 @@ def get_events(
 ) -> StreamingResponse:
     """The event log as far as it is written. While the session is live, the header `x-voxgate-next-start` is
     the `start` that brings what comes after this answer."""
-    found = partial(_find_events, control, start=start, sound=audio or start > 0)
+    found = partial(find_events, control, start=start, sound=audio or start > 0)
     lines, headers = read_steadily(control, partial(find_session, control, key, session_id), found)
     return StreamingResponse(
         lines if audio else _without_sound(lines), media_type="application/x-ndjson", headers=headers
     )
 
 
-def _find_events(
+def find_events(
     control: Control, row: Row, *, start: int, sound: bool
 ) -> tuple[Iterator[bytes], dict[str, str]]:
     """The log from a byte on, and the headers that belong to it."""

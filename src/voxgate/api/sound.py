@@ -124,8 +124,8 @@ def get_attachment(
     """A span's clip, cut out of its track, as WAV."""
 
     def read(row: Row) -> tuple[FoundTrack, dict[str, Any]]:
-        clip = _find_attachment(row, attachment_id)
-        return _find_track(control, row, clip["track"], is_read=_is_read(request)), clip
+        clip = find_attachment(row, attachment_id)
+        return find_track(control, row, clip["track"], is_read=_is_read(request)), clip
 
     find = partial(find_session, control, key, session_id, with_spans=True)
     found, clip = read_steadily(control, find, read)
@@ -189,7 +189,7 @@ def _read_track(
     control: Control, request: Request, key: ApiKey, session_id: str, name: str
 ) -> tuple[Row, FoundTrack]:
     def read(row: Row) -> tuple[Row, FoundTrack]:
-        return row, _find_track(control, row, name, is_read=_is_read(request))
+        return row, find_track(control, row, name, is_read=_is_read(request))
 
     return read_steadily(control, partial(find_session, control, key, session_id), read)
 
@@ -199,7 +199,7 @@ def _is_read(request: Request) -> bool:
     return request.method == "GET" and "if-none-match" not in request.headers
 
 
-def _find_track(control: Control, row: Row, name: str, *, is_read: bool) -> FoundTrack:
+def find_track(control: Control, row: Row, name: str, *, is_read: bool) -> FoundTrack:
     """With `is_read` all that it is made of is opened, so that what is read later belongs to this row."""
     live = row["status"] == "live"
     shape: dict[str, Any] | None = (row["data"].get("tracks") or {}).get(name)
@@ -236,7 +236,7 @@ def _is_kept(control: Control, session_id: str, name: str) -> bool:
     )
 
 
-def _find_attachment(row: dict[str, Any], attachment_id: str) -> dict[str, Any]:
+def find_attachment(row: dict[str, Any], attachment_id: str) -> dict[str, Any]:
     for span in row["spans"]:
         for attachment in span["attachments"]:
             if attachment["id"] == attachment_id and {"track", "start_byte", "end_byte"} <= attachment.keys():

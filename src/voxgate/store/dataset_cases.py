@@ -103,6 +103,17 @@ class DatasetCaseRows:
             row = connection.execute(query).one_or_none()
         return None if row is None else _case(row)
 
+    def known_cases(self, dataset_id: str, ids: Sequence[str]) -> set[str]:
+        """Those of the ids that the newest version has."""
+        known: set[str] = set()
+        with self._database.reading() as connection:
+            for start in range(0, len(ids), _AT_ONCE):
+                some = ids[start : start + _AT_ONCE]
+                query = select(dataset_cases.c.case_id).where(dataset_cases.c.dataset_id == dataset_id)
+                newest = dataset_cases.c.case_id.in_(some), dataset_cases.c.until_version.is_(None)
+                known.update(connection.execute(query.where(*newest)).scalars())
+        return known
+
 
 def _in_version(version: int) -> ColumnElement[bool]:
     until = dataset_cases.c.until_version
