@@ -70,6 +70,23 @@ export interface CasePage {
   version: number;
 }
 
+export interface CasesFromSessions {
+  /** The newest one; as before where nothing was different. */
+  version: number;
+  /** Of these cases, in their order. */
+  ids: string[];
+  /** Of cases that were made before: they stay as they are. */
+  known: string[];
+  /** Sessions that nothing can be made of yet: they still run. */
+  skipped: string[];
+}
+
+export interface CasesImported {
+  version: number;
+  /** How many there were in the body. */
+  cases: number;
+}
+
 export interface CasesKept {
   ids: string[];
 }
@@ -326,6 +343,19 @@ export interface FilterField {
 export interface FilterFields {
   items: FilterField[];
   aliases: Record<string, string>;
+}
+
+export interface FromSessions {
+  sessions?: string[] | null;
+  /** A filter, in the place of `sessions`. */
+  q?: string | null;
+  /** For `q`; by default the data set's. */
+  project?: string | null;
+  /** One case for each session, for each turn, or of these turns' spans. */
+  turns?: "session" | "each" | string[];
+  /** `said`: the transcript and the tool calls as they were. */
+  expected?: "said" | "none";
+  tags?: string[];
 }
 
 export interface Git {
