@@ -44,6 +44,19 @@ sessions.app.command("import", epilog=importing.EXAMPLES)(importing.import_)
 app.add_typer(sessions.app, name="sessions")
 
 
+@app.command(
+    "eval",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def evaluate(context: typer.Context) -> None:
+    """Evaluations: run, compare, gate, watch, list, export."""
+    # numpy and all that scores: a worker, which is a command too, must not load it.
+    from voxgate.cli.eval_stored import app as commands  # noqa: PLC0415
+
+    commands(context.args, prog_name="voxgate eval")
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"voxgate {__version__}")
