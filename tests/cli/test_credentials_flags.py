@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,13 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.cli.commands import Command
-from tests.running import start_voxgate
+from tests.running import Voxgate
 from voxgate.auth.credentials import CredentialRequest
 
 
-@pytest.fixture(scope="module")
-def voxgate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    running = start_voxgate(tmp_path_factory.mktemp("credentials"))
-    yield Command(running, here=True)
-    assert running.stop() == 0
+@pytest.fixture(name="voxgate")
+def command(voxgate: Voxgate) -> Command:
+    return Command(voxgate, here=True)
 
 
 def created(voxgate: Command, *flags: str) -> dict[str, Any]:

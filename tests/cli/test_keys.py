@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import aiohttp
 import pytest
 
 from tests.cli.commands import Command, Outcome
-from tests.running import Voxgate, start_voxgate
+from tests.running import Voxgate
 
 pytestmark = pytest.mark.anyio
 
@@ -26,40 +25,36 @@ async def id_of(running: Voxgate, name: str) -> str:
     return key_id
 
 
-async def test_a_key_from_its_making_to_its_end(tmp_path: Path) -> None:
-    running = start_voxgate(tmp_path, local=False)
-    voxgate = Command(running, here=True)
-    try:
-        first = Command(running)("keys", "create", "auditor", "--role", "read", "--expires", "90d").line
-        assert first.startswith("vg_")
-        assert await status_of(running, first) == 200
-        assert await status_of(running, first, "/api/keys") == 403
-        key_id = await id_of(running, "auditor")
+async def test_a_key_from_its_making_to_its_end(voxgate: Voxgate) -> None:
+    run = Command(voxgate, here=True)
+    first = Command(voxgate)("keys", "create", "auditor", "--role", "read", "--expires", "90d").line
+    assert first.startswith("vg_")
+    assert await status_of(voxgate, first) == 200
+    assert await status_of(voxgate, first, "/api/keys") == 403
+    key_id = await id_of(voxgate, "auditor")
 
-        rotated = voxgate("keys", "rotate", key_id, "--grace", "2h")
-        assert re.search(r"stays good until \d{4}-\d\d-\d\d \d\d:\d\d \(UTC\)", rotated.errors)
-        second = rotated.line
-        assert [await status_of(running, key) for key in (first, second)] == [200, 200]
-        listed = voxgate("keys", "list").output
-        assert key_id in listed
-        assert "text before until" in listed
-        assert first not in listed
-        assert second not in listed
+    rotated = run("keys", "rotate", key_id, "--grace", "2h")
+    assert re.search(r"stays good until \d{4}-\d\d-\d\d \d\d:\d\d \(UTC\)", rotated.errors)
+    second = rotated.line
+    assert [await status_of(voxgate, key) for key in (first, second)] == [200, 200]
+    listed = run("keys", "list").output
+    assert key_id in listed
+    assert "text before until" in listed
+    assert first not in listed
+    assert second not in listed
 
-        last = voxgate("keys", "rotate", key_id, "--grace", "0")
-        assert "good no more" in last.errors
-        assert [await status_of(running, key) for key in (first, second, last.line)] == [401, 401, 200]
+    last = run("keys", "rotate", key_id, "--grace", "0")
+    assert "good no more" in last.errors
+    assert [await status_of(voxgate, key) for key in (first, second, last.line)] == [401, 401, 200]
 
-        assert voxgate("keys", "revoke", key_id).line == f"{key_id} is revoked"
-        assert await status_of(running, last.line) == 401
-        assert key_id not in voxgate("keys", "list").output
+    assert run("keys", "revoke", key_id).line == f"{key_id} is revoked"
+    assert await status_of(voxgate, last.line) == 401
+    assert key_id not in run("keys", "list").output
 
-        assert refusal(voxgate("keys", "revoke", key_id)) == f"There is no API key '{key_id}'."
-        assert "'soon' is no moment" in refusal(voxgate("keys", "create", "x", "--expires", "soon"))
-        assert "in the past" in refusal(voxgate("keys", "create", "x", "--expires", "2020-01-01"))
-        assert "'1 day' is no duration" in refusal(voxgate("keys", "rotate", key_id, "--grace", "1 day"))
-    finally:
-        assert running.stop() == 0
+    assert refusal(run("keys", "revoke", key_id)) == f"There is no API key '{key_id}'."
+    assert "'soon' is no moment" in refusal(run("keys", "create", "x", "--expires", "soon"))
+    assert "in the past" in refusal(run("keys", "create", "x", "--expires", "2020-01-01"))
+    assert "'1 day' is no duration" in refusal(run("keys", "rotate", key_id, "--grace", "1 day"))
 
 
 def refusal(outcome: Outcome) -> str:

@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.gateway.limited import end_of
 from tests.gateway.policies.test_policies_connected import GA, SECRET, SESSION, heard, live_service, told
+from tests.gateway.processes import made_by_command
 from tests.running import Voxgate, sleeping, two_workers, workers_of
 from voxgate.testing.provider import ScriptedProvider
 
@@ -27,6 +28,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="finds the worker processes in /proc"),
 ]
 SOUND = "UExVTQ" * 1000
+SHOP, EVIL = "https://shop.example", "https://evil.example"
 TOOL = {"type": "function", "name": "steal"}
 
 
@@ -59,7 +61,8 @@ class House:
 @pytest.fixture(scope="module")
 async def house(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     async with ScriptedProvider(live_service) as provider:
-        with two_workers(tmp_path_factory.mktemp("house"), provider) as voxgate:
+        pages = f'[projects.pages]\nallowed_origins = ["{SHOP}"]\n'
+        with two_workers(tmp_path_factory.mktemp("house"), provider, pages) as voxgate:
             yield House(voxgate, provider)
 
 
@@ -80,6 +83,23 @@ async def test_what_a_call_may_not_be_is_refused_by_either_worker(
     for other in workers_of(house.voxgate):
         assert await house.refusal(key, other, Origin="https://evil.example") == (code, 4003)
     assert len(house.provider.calls) == before
+
+
+async def test_pages_and_addresses_that_a_command_names_hold_in_either_worker(house: House) -> None:
+    pages, project, elsewhere = [
+        await asyncio.to_thread(made_by_command, house.voxgate, "--model", "fake", *flags)
+        for flags in (
+            ("--origin", SHOP, "--origin", "https://*.shop.example"),
+            ("--project", "pages"),
+            ("--ip", "192.0.2.0/24"),
+        )
+    ]
+    for other in workers_of(house.voxgate):
+        for key in (pages, project):
+            assert await house.refusal(key, other, Origin=EVIL) == ("origin_not_allowed", 4003)
+            async with house.call(key, other, Origin=SHOP) as socket:
+                assert (await heard(socket))["type"] == "session.created"
+        assert await house.refusal(elsewhere, other) == ("address_not_allowed", 4003)
 
 
 async def test_what_fits_is_let_in_by_either_worker(house: House) -> None:
