@@ -63,8 +63,8 @@ def _within(ms: float | None, call_ms: float) -> float:
     return min(max(ms or 0.0, 0.0), call_ms)
 
 
-def _times(span: Json, call_ms: float) -> tuple[float, float]:
-    """Of what never ended: as long as the call."""
+def times_of(span: Json, call_ms: float) -> tuple[float, float]:
+    """Start and end, within the call; of what never ended the end is the call's."""
     start_ms, end_ms = number(span, "start_ms"), number(span, "end_ms")
     start_ms = _within(start_ms if start_ms is not None else end_ms, call_ms)
     return start_ms, max(start_ms, _within(end_ms if end_ms is not None else call_ms, call_ms))
@@ -81,7 +81,7 @@ def _user_line(span: Json, call_ms: float) -> list[Line]:
     text = string(said, "transcript") or string(said, "text")
     if not text or not text.strip():
         return []
-    start_ms, end_ms = _times(span, call_ms)
+    start_ms, end_ms = times_of(span, call_ms)
     first, last = number(metrics, "true_speech_start_ms"), number(metrics, "true_speech_end_ms")
     start_ms = start_ms if first is None else _within(first, call_ms)
     end_ms = end_ms if last is None else _within(last, call_ms)
@@ -94,7 +94,7 @@ def _assistant_line(span: Json, call_ms: float) -> list[Line]:
     text = string(said, "transcript") or string(said, "text")
     if not text or not text.strip():
         return []
-    start_ms, end_ms = _times(span, call_ms)
+    start_ms, end_ms = times_of(span, call_ms)
     play_ms, heard_ms = number(said, "play_start_ms"), number(metrics, "audio_heard_ms")
     until_ms = None
     if play_ms is not None and heard_ms is not None:
@@ -107,7 +107,7 @@ def _assistant_line(span: Json, call_ms: float) -> list[Line]:
 
 def response_of(span: Json, call_ms: float) -> Response:
     asked, said = obj(span, "input"), obj(span, "output")
-    start_ms, end_ms = _times(span, call_ms)
+    start_ms, end_ms = times_of(span, call_ms)
     return Response(
         span_id=str(span["id"]),
         response_id=string(asked, "response_id"),
@@ -130,7 +130,7 @@ def response_of(span: Json, call_ms: float) -> Response:
 
 def tool_call_of(span: Json, call_ms: float) -> ToolCall:
     asked, status = obj(span, "input"), string(span, "status") or ""
-    start_ms, end_ms = _times(span, call_ms)
+    start_ms, end_ms = times_of(span, call_ms)
     return ToolCall(
         name=string(asked, "name") or string(span, "name") or "",
         arguments=_arguments(asked.get("arguments")),

@@ -12,7 +12,8 @@ from voxgate.evals.model import Json
 from voxgate.traces.events import number, obj, string
 from voxgate.traces.latency import DISTRIBUTIONS, percentile
 
-_PERCENTILES: Final[dict[str, tuple[str, int]]] = {
+PERCENTILES: Final[dict[str, tuple[str, int]]] = {
+    # the metric of a session: what it is a percentile of in the spans
     "v2v_p50": ("v2v_heard", 50),
     "v2v_p95": ("v2v_heard", 95),
     "tool_turn_v2v_p50": ("tool_turn_v2v", 50),
@@ -31,7 +32,7 @@ _SUMS: Final[dict[str, Callable[[Sequence[float]], float]]] = {
     "silence_during_tool_total": math.fsum,
     "silence_during_tool_longest": max,
 }
-_SUMMED: Final = {
+SUMMED: Final = {
     "underrun_ms": "underrun_ms",
     "silence_during_tool_total": "silence_during_tool",
     "silence_during_tool_longest": "silence_during_tool",
@@ -47,10 +48,10 @@ _TOKENS: Final = {
 def turn_metrics(spans: Sequence[Json], whole: Json) -> Json:
     """`whole` are the session's: what it does not have, a turn has not either."""
     found: dict[str, float | None] = {
-        name: percentile(_values(spans, source), percent) for name, (source, percent) in _PERCENTILES.items()
+        name: percentile(_values(spans, source), percent) for name, (source, percent) in PERCENTILES.items()
     }
     for name, of in _SUMS.items():
-        values = _values(spans, _SUMMED[name])
+        values = _values(spans, SUMMED[name])
         found[name] = of(values) if values else None
     usage = turn_usage(spans)
     found |= {name: usage.get(source) for name, source in _TOKENS.items()}

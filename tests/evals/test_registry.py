@@ -1,0 +1,137 @@
+"""Scorers by name: how they are written in files, and that nothing is loaded that nobody asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import pytest
+
+from tests.evals.sessions import snapshot_sessions
+from tests.evals.subjects import subject_of
+from voxgate.core.errors import InvalidRequest
+from voxgate.evals import scorers
+from voxgate.evals.registry import ALIASES, ENTRIES, implied, make_scorer, needs, online_safe, read_scorer
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "forbidden_tools": {"tools": ["refund"]},
+    "metric": {"measure": "v2v"},
+    "contains": {"phrases": "hello"},
+    "matches": {"pattern": "hello"},
+}
+"""Of those that cannot do without."""
+
+
+def test_every_scorer_of_the_package_is_known_by_name() -> None:
+    modules = {one.name for one in iter_modules(scorers.__path__)}
+    assert {entry.module.rpartition(".")[2] for entry in ENTRIES.values()} == modules
+
+
+@pytest.mark.parametrize("name", [*ENTRIES, *ALIASES])
+def test_every_scorer_can_be_made_and_says_what_it_is(name: str) -> None:
+    made = make_scorer(name, PARAMETERS.get(name))
+    said = made.describe()
+    assert said["name"] == made.name
+    assert said["version"]
+    assert said["direction"] in ("max", "min")
+    function = ENTRIES[ALIASES.get(name, name)].load()
+    assert inspect.getdoc(function)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("wer", "wer"),
+        ({"wer": None}, "wer"),
+        ({"wer": {"of": "user"}}, "wer_user"),
+        ({"name": "wer", "params": {"of": "user"}}, "wer_user"),
+        ({"name": "wer"}, "wer"),
+        ("v2v", "v2v"),
+        ({"v2v_p95": {"at_most": 1500}}, "v2v_p95_within"),
+        ("tool_call", "tool_call"),
+        ({"tool_call_args": {"match": "subset"}}, "tool_call_args"),
+    ],
+)
+def test_a_scorer_is_written_in_a_few_ways(written: Any, name: str) -> None:
+    assert read_scorer(written).name == name
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("wre", "Is 'wer' meant?"),
+        ("what", "There are: tool_called"),
+        ({"wer": {"side": "user"}}, "cannot be made.*'side'.*It takes of, against"),
+        ({"wer": {"against": "x"}}, "cannot be made: against is one of"),
+        ({"wer": "user"}, "parameters of a scorer"),
+        ({"wer": {}, "cer": {}}, "written as its name"),
+        (3, "written as its name"),
+        ("forbidden_tools", "missing a required argument: 'tools'"),
+        ({"metric": {"measure": "speed"}}, "no metric 'speed'"),
+    ],
+)
+def test_what_cannot_be_read_is_said(written: Any, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        read_scorer(written)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("v2v.p95", "v2v"),
+        ("v2v_p95", "v2v_p95"),
+        ("first_audio.p50", "first_audio"),
+        ("tool_call", "tool_call"),
+        ("tool_arguments.mean", "tool_arguments"),
+        ("errors", "errors"),
+        ("wer.max", "wer"),
+        ("contains", None),
+        ("echo", None),
+        ("satisfaction", None),
+    ],
+)
+def test_a_gate_implies_the_scorer_that_it_asks_of(key: str, name: str | None) -> None:
+    found = implied(key)
+    assert (found.name if found else None) == name
+
+
+def test_those_that_look_at_the_trace_alone_are_safe_online() -> None:
+    safe = online_safe()
+    assert {"wer", "metric", "turn_taking", "language"} <= set(safe)
+    assert "echo" not in safe
+    assert needs("echo") == "sound"
+    assert needs("tool_call") == "log"
+
+
+@pytest.mark.parametrize("name", online_safe())
+def test_what_is_safe_online_asks_for_no_sound(name: str) -> None:
+    class Refusing:
+        def audio(self, *_: Any) -> bytes:
+            raise AssertionError("it asked for sound")
+
+        events = audio
+
+    made = make_scorer(name, PARAMETERS.get(name))
+    for session in snapshot_sessions():
+        refusing = type(session)(session.trace, Refusing())
+        wanted = subject_of(refusing, calls=[("get_weather", {"city": "x"})], transcript="hello")
+        assert asyncio.run(made.score(wanted))
+
+
+def test_the_names_alone_load_no_scorer() -> None:
+    code = (
+        "import sys, voxgate.evals.registry as r; r.online_safe(); "
+        "print([m for m in sys.modules if 'evals.scorers.' in m or m in ('jiwer', 'py3langid')])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_each_module_has_one_scorer_of_its_name() -> None:
+    for entry in ENTRIES.values():
+        assert callable(getattr(import_module(entry.module), entry.name))
