@@ -11,33 +11,67 @@ if TYPE_CHECKING:
     from voxgate.evals.evaluation import Eval as Eval
     from voxgate.evals.replay.task import replay as replay
     from voxgate.evals.scorers.audio_judge import audio_judge as audio_judge
+    from voxgate.evals.scorers.cer import cer as cer
     from voxgate.evals.scorers.clipping import clipping as clipping
+    from voxgate.evals.scorers.contains import contains as contains
+    from voxgate.evals.scorers.cost import cost as cost
     from voxgate.evals.scorers.dropouts import dropouts as dropouts
     from voxgate.evals.scorers.echo import echo as echo
+    from voxgate.evals.scorers.forbidden_tools import forbidden_tools as forbidden_tools
     from voxgate.evals.scorers.judge import judge as judge
+    from voxgate.evals.scorers.language import language as language
+    from voxgate.evals.scorers.length import length as length
     from voxgate.evals.scorers.level_difference import level_difference as level_difference
     from voxgate.evals.scorers.loudness import loudness as loudness
+    from voxgate.evals.scorers.matches import matches as matches
+    from voxgate.evals.scorers.metric import metric as metric
     from voxgate.evals.scorers.noise import noise as noise
+    from voxgate.evals.scorers.response_status import response_status as response_status
+    from voxgate.evals.scorers.said_expected import said_expected as said_expected
     from voxgate.evals.scorers.snr import snr as snr
+    from voxgate.evals.scorers.tool_arguments import tool_arguments as tool_arguments
+    from voxgate.evals.scorers.tool_called import tool_called as tool_called
+    from voxgate.evals.scorers.tool_order import tool_order as tool_order
+    from voxgate.evals.scorers.turn_taking import turn_taking as turn_taking
+    from voxgate.evals.scorers.wer import wer as wer
     from voxgate.evals.scoring import scorer as scorer
     from voxgate.evals.session import Session as Session
 
 __version__ = "0.1.0"
 
+_SCORERS: Final = (
+    "audio_judge",
+    "cer",
+    "clipping",
+    "contains",
+    "cost",
+    "dropouts",
+    "echo",
+    "forbidden_tools",
+    "judge",
+    "language",
+    "length",
+    "level_difference",
+    "loudness",
+    "matches",
+    "metric",
+    "noise",
+    "response_status",
+    "said_expected",
+    "snr",
+    "tool_arguments",
+    "tool_called",
+    "tool_order",
+    "turn_taking",
+    "wer",
+)
+"""Each is in a file of its name."""
 _PUBLIC: Final = {
     "Eval": "voxgate.evals.evaluation",
     "Session": "voxgate.evals.session",
     "replay": "voxgate.evals.replay.task",
-    "audio_judge": "voxgate.evals.scorers.audio_judge",
-    "clipping": "voxgate.evals.scorers.clipping",
-    "dropouts": "voxgate.evals.scorers.dropouts",
-    "echo": "voxgate.evals.scorers.echo",
-    "judge": "voxgate.evals.scorers.judge",
-    "level_difference": "voxgate.evals.scorers.level_difference",
-    "loudness": "voxgate.evals.scorers.loudness",
-    "noise": "voxgate.evals.scorers.noise",
-    "snr": "voxgate.evals.scorers.snr",
     "scorer": "voxgate.evals.scoring",
+    **{name: f"voxgate.evals.scorers.{name}" for name in _SCORERS},
 }
 """Where each name is. The imports above say the same to type checkers."""
 

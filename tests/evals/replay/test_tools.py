@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxgate.core.errors import InvalidRequest
+from voxgate.evals.arguments import canonical
 from voxgate.evals.mocks import Mock, read_mocks
 from voxgate.evals.protocols import TaskError
 from voxgate.evals.replay.plan import Plan
-from voxgate.evals.replay.tools import Known, ToolBox, canonical, likeness
+from voxgate.evals.replay.tools import Known, ToolBox, likeness
 
 pytestmark = pytest.mark.anyio
 KNOWN = [

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from voxgate.evals.arguments import canonical, parsed
 from voxgate.evals.model import Json
 from voxgate.evals.replay.recorded import RecordedCall, RecordedTurn
 from voxgate.evals.replay.taking import Mouth, take_turn
-from voxgate.evals.replay.tools import canonical, parsed
 from voxgate.evals.replay.turn import put_back, takeable
 from voxgate.traces.responses import ToolCall
 

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -15,6 +14,7 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
+from voxgate.evals.arguments import canonical, is_same, parsed
 from voxgate.evals.mocks import Mock
 from voxgate.evals.model import Json
 from voxgate.evals.protocols import TaskError
@@ -144,33 +144,6 @@ async def _post(url: str, name: str, given: Any, seconds: float) -> str:
     return text if status < HTTPStatus.BAD_REQUEST else _error(text[:_ERROR_CHARS] or str(status))
 
 
-def canonical(arguments: Any) -> str:
-    """The same text for the same arguments, however they were written: keys in order, `1.0` as `1`, text
-    without spaces around it. What is no JSON stays as it is."""
-    value = parsed(arguments)
-    return value.strip() if isinstance(value, str) else json.dumps(_plain(value), sort_keys=True)
-
-
-def parsed(arguments: Any) -> Any:
-    """As what they say; as they are where they are no JSON. No arguments are an empty object."""
-    if not isinstance(arguments, str):
-        return {} if arguments is None else arguments
-    try:
-        return json.loads(arguments) if arguments.strip() else {}
-    except (ValueError, RecursionError):
-        return arguments
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value.strip() if isinstance(value, str) else value
-
-
 def likeness(known: Any, arguments: Any) -> float:
     """The share of the fields of both that are the same, 0 to 1."""
     one, other = parsed(known), parsed(arguments)
@@ -184,7 +157,7 @@ def likeness(known: Any, arguments: Any) -> float:
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, str) and isinstance(other, str):
         return one.strip().casefold() == other.strip().casefold()
-    return bool(_plain(one) == _plain(other))
+    return is_same(one, other)
 
 
 def _contains(given: Any, wanted: Json | None) -> bool:
