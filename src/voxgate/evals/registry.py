@@ -64,6 +64,8 @@ ENTRIES: Final[dict[str, Entry]] = {
         _own("snr", "how far a side's voice stands above its background", "sound"),
         _own("dropouts", "how often a side's voice breaks up", "sound"),
         _own("echo", "how much of the assistant comes back through the user's microphone", "sound"),
+        _own("judge", "what a model that reads the call says of it", "network"),
+        _own("audio_judge", "what a model that hears the call says of it", "network"),
     )
 }
 ALIASES: Final = {"tool_call": "tool_called", "tool_call_args": "tool_arguments"}
