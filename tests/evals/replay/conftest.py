@@ -49,8 +49,12 @@ async def say(call: RealtimeSession, turn: bytes | str) -> None:
             }
         )
         return
-    await call.send({"type": "input_audio_buffer.append", "audio": base64.b64encode(turn).decode()})
+    await append(call, turn)
     await call.send({"type": "input_audio_buffer.commit"})
+
+
+async def append(call: RealtimeSession, sound: bytes) -> None:
+    await call.send({"type": "input_audio_buffer.append", "audio": base64.b64encode(sound).decode()})
 
 
 async def heard(call: RealtimeSession, name: str) -> Json:

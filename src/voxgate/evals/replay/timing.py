@@ -17,8 +17,9 @@ from voxgate.evals.replay.taking import Mouth
 from voxgate.evals.replay.turn import takeable
 
 _ENDING_MS: Final = 200
+_LEAST_ENDINGS: Final = 5
 _MOST_ENDINGS: Final = 25
-"""So 5 s of silence behind the recording, if the provider still waits for the end of a turn."""
+"""So 1 s of silence behind the recording, and 5 s if the provider still waits for the end of a turn."""
 
 
 class Step(NamedTuple):
@@ -142,7 +143,8 @@ class _Hand:
 
     @property
     def _unasked(self) -> bool:
-        return not self._mouth.answers and len(self._exchange.committed) > self._asked_for
+        detects_only = self._mouth.detects and not self._mouth.answers
+        return detects_only and len(self._exchange.committed) > self._asked_for
 
     async def _attend(self) -> None:
         if cut := self._cut:
@@ -156,8 +158,8 @@ class _Hand:
         """Until the last turn is answered and heard."""
         if self._mouth.detects:
             quiet = sound.append(sound.silence(self._exchange.heard.layout.input_format, _ENDING_MS))
-            for _ in range(_MOST_ENDINGS):
-                if not self._exchange.speaking:
+            for number in range(_MOST_ENDINGS):
+                if number >= _LEAST_ENDINGS and not self._exchange.speaking:
                     break
                 await self._exchange.send(quiet)
                 await self.until(time.monotonic() + _ENDING_MS / 1000)
