@@ -19,6 +19,7 @@ from voxgate.cli import (
     keys,
     local,
     migrate,
+    replay,
     serve,
     sessions,
 )
@@ -36,6 +37,7 @@ app.command(epilog=local.EXAMPLES)(local.local)
 app.command(epilog=bench.EXAMPLES)(bench.bench)
 app.command(epilog=migrate.EXAMPLES)(migrate.migrate)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command("replay", epilog=replay.EXAMPLES)(replay.replay_)
 app.command("dev-cert", epilog=dev_cert.EXAMPLES)(dev_cert.dev_cert)
 app.add_typer(credentials.app, name="credentials")
 app.add_typer(keys.app, name="keys")

@@ -20,6 +20,8 @@ from voxgate.core.errors import VoxgateError
 Json = dict[str, Any]
 
 SESSION_HEADER: Final = "x-voxgate-session-id"
+_PATH: Final = "/openai/v1/realtime"
+"""By which clients come that speak GA: by `/v1/realtime` the gateway has to find out."""
 _TTL_SECONDS: Final = 120
 _FINAL_TYPES: Final = frozenset({"invalid_request_error", "insufficient_quota", "authentication_error"})
 _FINAL_CLOSES: Final = frozenset({1000, 1008, 1009, 3000, 4000, 4001, 4003})
@@ -118,7 +120,7 @@ async def realtime_session(
     """An open call with this model, closed at the end whatever happens. RealtimeClosed if it is refused.
     Without a `project` it is not recorded."""
     key = await _credential(client, tags, metadata or {}, project)
-    url = f"{client.url.replace('http', 'ws', 1)}/v1/realtime?{urlencode({'model': model})}"
+    url = f"{client.url.replace('http', 'ws', 1)}{_PATH}?{urlencode({'model': model})}"
     head = _Head()
     async with aiohttp.ClientSession(trace_configs=[head.config]) as http:
         socket = await _connected(http, url, key, connect_seconds)

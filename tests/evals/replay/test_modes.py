@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.cli.commands import Command
 from tests.evals.replay.conftest import Stage, append, heard
 from tests.evals.replay.standin import Call, Reply, speech
 from voxgate.client.http import Client
@@ -239,3 +241,31 @@ async def test_a_simulation_ends_at_the_turn_limit(stage: Stage) -> None:
 
     assert output.metadata["ended"] == "max_turns"
     assert [line["speaker"] for line in output.metadata["dialogue"]] == ["user", "assistant"] * 2
+
+
+# The command
+
+
+async def test_the_command_shows_what_was_said_then_and_now(stage: Stage, tmp_path: Path) -> None:
+    session_id = await stage.record(speech(200), speech(300))
+    stage.standin.think = lambda call: Reply(
+        "Something else.",
+        calls=() if call.items[-1]["type"] == "function_call_output" else [("look", {"at": 1})],
+    )
+    prompt = tmp_path / "prompt.txt"
+    prompt.write_text("Be short.")
+    command = Command(stage.voxgate, here=True)
+
+    whole = await asyncio.to_thread(command, "replay", session_id, "--instructions", str(prompt))
+    one = await asyncio.to_thread(command, "replay", session_id, "--turn", "2", "--perturb", '{"gain": -6}')
+    other = await asyncio.to_thread(command, "replay", session_id, "--mode", "session", "--json")
+    wrong = await asyncio.to_thread(command, "replay", session_id, "--perturb", "{")
+
+    assert stage.standin.calls[-3].session["instructions"] == "Be short."
+    for text in ("turn 1", "turn 2", "Answer 2.", "Something else.", 'look({"at": 1})', "not known: look"):
+        assert text in whole.output, whole.output
+    assert f"/sessions/{session_id}" in whole.output
+    assert "turn 2" in one.output
+    assert "turn 1" not in one.output
+    assert json.loads(other.output)["metadata"]["diverged_at"] == 0
+    assert (wrong.status, "--perturb is no JSON" in wrong.errors) == (2, True)
