@@ -392,6 +392,7 @@ ROUTES = {
     ("delete", "/api/experiments/{experiment_id}"),
     ("get", "/api/experiments/{experiment_id}/results"),
     ("post", "/api/experiments/{experiment_id}/results"),
+    ("get", "/api/experiments/{before_id}/compare/{after_id}"),
     ("get", "/api/experiments/{experiment_id}/cases"),
     ("post", "/api/experiments/{experiment_id}/cases"),
     ("get", "/api/rules"),

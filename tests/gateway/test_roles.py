@@ -123,6 +123,7 @@ API: dict[tuple[str, str], tuple[set[str], Any]] = {
         {ADMIN},
         {"results": [{"case_id": "x", "trial": 0}]},
     ),
+    ("GET", "/api/experiments/{before_id}/compare/{after_id}"): ({ADMIN, READ}, None),
     ("GET", "/api/experiments/{experiment_id}/cases"): ({ADMIN, READ}, None),
     ("POST", "/api/experiments/{experiment_id}/cases"): ({ADMIN}, {"cases": [CASE | {"id": "x"}]}),
     ("GET", "/api/rules"): ({ADMIN, READ}, None),

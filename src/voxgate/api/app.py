@@ -16,6 +16,7 @@ from voxgate import __version__
 from voxgate.api import (
     account,
     bulk,
+    comparing,
     dataset_blobs,
     dataset_import,
     dataset_sessions,
@@ -85,6 +86,7 @@ def build_api(
     for part in (
         account,
         bulk,
+        comparing,
         setup,
         sessions,
         scores,

@@ -70,6 +70,14 @@ export interface CasePage {
   version: number;
 }
 
+export interface CasePair {
+  case_id: string;
+  before: number;
+  after: number;
+  delta: number;
+  change: "improved" | "regressed" | "same";
+}
+
 export interface CasesFromSessions {
   /** The newest one; as before where nothing was different. */
   version: number;
@@ -112,6 +120,17 @@ export interface CheckStep {
   said: string;
   advice: string;
   ms: number | null;
+}
+
+export interface Comparison {
+  before: string;
+  after: string;
+  confidence: number;
+  method: string;
+  scores: ScoreCompared[];
+  only_before: string[];
+  only_after: string[];
+  only_in_one: string[];
 }
 
 export interface Dataset {
@@ -755,6 +774,25 @@ export interface Score {
   source: "human" | "code" | "judge";
   author: string;
   created_at: string;
+}
+
+export interface ScoreCompared {
+  name: string;
+  direction: "max" | "min";
+  unit: string | null;
+  before: number | null;
+  after: number | null;
+  delta: number | null;
+  interval: [number, number] | null;
+  p: number | null;
+  adjusted_p: number | null;
+  verdict: "improved" | "regressed" | "same";
+  note: string | null;
+  paired: number;
+  improved: number;
+  regressed: number;
+  same: number;
+  pairs: CasePair[];
 }
 
 export interface ScorePage {
