@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from voxgate.evals.scorers.cost import cost as cost
     from voxgate.evals.scorers.dropouts import dropouts as dropouts
     from voxgate.evals.scorers.echo import echo as echo
+    from voxgate.evals.scorers.entity_accuracy import entity_accuracy as entity_accuracy
     from voxgate.evals.scorers.forbidden_tools import forbidden_tools as forbidden_tools
     from voxgate.evals.scorers.judge import judge as judge
     from voxgate.evals.scorers.language import language as language
@@ -47,6 +48,7 @@ _SCORERS: Final = (
     "cost",
     "dropouts",
     "echo",
+    "entity_accuracy",
     "forbidden_tools",
     "judge",
     "language",

@@ -57,6 +57,7 @@ ENTRIES: Final[dict[str, Entry]] = {
         _own("language", "whether both sides speak the language that they should"),
         _own("wer", "word error rate"),
         _own("cer", "character error rate"),
+        _own("entity_accuracy", "whether numbers, ids, addresses, dates and names are said right"),
         _own("loudness", "how loud a side is", "sound"),
         _own("level_difference", "how much louder one side is than the other", "sound"),
         _own("clipping", "how much of a side's sound has its tops cut off", "sound"),

@@ -13,6 +13,7 @@ from voxgate.evals.model import Case, Expected, Input, Output
 from voxgate.evals.protocols import Subject
 from voxgate.evals.scorers.cer import cer
 from voxgate.evals.scorers.contains import contains
+from voxgate.evals.scorers.entity_accuracy import entity_accuracy
 from voxgate.evals.scorers.language import language
 from voxgate.evals.scorers.length import length
 from voxgate.evals.scorers.matches import matches
@@ -219,3 +220,28 @@ def test_a_side_that_said_nothing_has_nothing_to_score() -> None:
 def test_parameters_that_say_nothing_are_refused(make: Any) -> None:
     with pytest.raises(ValueError, match=r"not|are|known|cannot"):
         make()
+
+
+# entity_accuracy
+
+
+def test_entities_that_were_not_said_right_are_named_and_pointed_at() -> None:
+    session = dialogue(
+        ("My order?", "Your order A B one two three five ships on March fifth."),
+        ("To whom?", "To Anna Müller, anna at example dot com."),
+    )
+    entities = ["AB-1234", "2026-03-05", "Anna Müller", {"type": "email", "value": "anna@example.com"}]
+    score = score_of(entity_accuracy(), session, free={"entities": entities})
+    assert (score.value, score.n, score.explanation) == (0.75, 4, "not said: AB-1234 (id)")
+    assert places(score) == [(1200, 1700)]
+    assert score_of(entity_accuracy(entities[1:]), session).value == 1
+    assert score_of(entity_accuracy(["Zoe"]), session).evidence == ()
+
+
+def test_entities_are_those_that_the_case_names() -> None:
+    session = dialogue(("Go", "one"))
+    assert score_of(entity_accuracy(), session).reason_missing == "the case names no entities"
+    wrong = score_of(entity_accuracy(), session, free={"entities": [None]})
+    assert "cannot be read" in (wrong.reason_missing or "")
+    with pytest.raises(ValueError, match="nothing that could be said"):
+        entity_accuracy(["?"])
