@@ -8,7 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from voxgate.evals.datasets import dataset as dataset
+    from voxgate.evals.datasets import logs as logs
     from voxgate.evals.evaluation import Eval as Eval
+    from voxgate.evals.loading.opening import open_cases as open_cases
     from voxgate.evals.replay.task import replay as replay
     from voxgate.evals.scorers.audio_judge import audio_judge as audio_judge
     from voxgate.evals.scorers.cer import cer as cer
@@ -71,6 +74,9 @@ _SCORERS: Final = (
 _PUBLIC: Final = {
     "Eval": "voxgate.evals.evaluation",
     "Session": "voxgate.evals.session",
+    "dataset": "voxgate.evals.datasets",
+    "logs": "voxgate.evals.datasets",
+    "open_cases": "voxgate.evals.loading.opening",
     "replay": "voxgate.evals.replay.task",
     "scorer": "voxgate.evals.scoring",
     **{name: f"voxgate.evals.scorers.{name}" for name in _SCORERS},

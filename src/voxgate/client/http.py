@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
@@ -57,15 +57,25 @@ class Client:
     def url(self) -> str:
         return self._url
 
-    def call(self, method: str, path: str, body: Any = None, query: Query = None) -> Any:
-        """The answer's JSON (None when it is empty). ApiError with the server's words when it refuses."""
-        with self._open(method, path, body, query) as answer:
+    def call(
+        self, method: str, path: str, body: Any = None, query: Query = None, *, seconds: float = _SECONDS
+    ) -> Any:
+        """The answer's JSON (None when it is empty). ApiError with the server's words when it refuses, and
+        when it says nothing for so many seconds."""
+        with self._open(method, path, body, query, seconds=seconds) as answer:
             data = answer.read()
         return json.loads(data) if data else None
 
-    def upload(self, path: str, file: BinaryIO, query: Query = None) -> Any:
+    def upload(
+        self,
+        path: str,
+        file: IO[bytes],
+        query: Query = None,
+        *,
+        content_type: str = "application/octet-stream",
+    ) -> Any:
         """Sends a file as it is, of any size; the answer's JSON."""
-        with self._open("POST", path, None, query, file) as answer:
+        with self._open("POST", path, None, query, file, content_type, _UPLOAD_SECONDS) as answer:
             return json.loads(answer.read())
 
     def stream(self, path: str, query: Query = None) -> Iterator[bytes]:
@@ -81,15 +91,22 @@ class Client:
             if length is not None and came < int(length):
                 raise ApiError(f"The connection to {self._url} broke: {came} of {length} bytes came.")
 
-    def _open(self, method: str, path: str, body: Any, query: Query, file: BinaryIO | None = None) -> Any:
+    def _open(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        query: Query,
+        file: IO[bytes] | None = None,
+        content_type: str = "application/json",
+        seconds: float = _SECONDS,
+    ) -> Any:
         filled = {name: value for name, value in (query or {}).items() if value is not None}
         url = f"{self._url}{path}" + (f"?{urlencode(filled, doseq=True)}" if filled else "")
-        headers = {"authorization": f"Bearer {self._key}", "content-type": "application/json"}
+        headers = {"authorization": f"Bearer {self._key}", "content-type": content_type}
         data: Any = None if body is None else json.dumps(body).encode()
-        seconds = _SECONDS
         if file is not None:
-            size, seconds = os.fstat(file.fileno()).st_size, _UPLOAD_SECONDS
-            headers |= {"content-type": "application/octet-stream", "content-length": str(size)}
+            headers["content-length"] = str(os.fstat(file.fileno()).st_size)
             data = file
         try:
             return urlopen(Request(url, data, headers, method=method), timeout=seconds)  # noqa: S310
