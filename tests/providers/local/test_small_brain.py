@@ -189,3 +189,60 @@ def test_instructions_for_one_response_can_have_something_said() -> None:
 )
 def test_numbers_are_said_with_their_units(result: str, said: str) -> None:
     assert sentence_of(result) == said
+
+
+SCRIPT = """You are the clerk.
+- When you hear "refund policy", say: Refunds take five days.
+When the user asks about "parcel", call get_weather.
+Never call book_flight."""
+
+
+def scripted(said: str, instructions: str = SCRIPT, *, own: bool = False) -> Say | Call:
+    [thought] = SmallBrain(0).thoughts(Prompt(instructions, own, [Turn("user", said)], TOOLS, "auto"))
+    return thought
+
+
+def test_lines_of_a_script_are_followed() -> None:
+    assert scripted("What is your policy on refunds?") == Say("Refunds take five days.")
+    assert isinstance(called := scripted("Where is my parcel?"), Call)
+    assert called.name == "get_weather"
+    assert isinstance(scripted("Book a flight to Rome"), Say)
+    assert isinstance(scripted("Book a flight to Rome", "Be kind."), Call)
+    assert isinstance(scripted("What is the weather in Paris?", "Never call any tool."), Say)
+    assert scripted("What is the refund policy?", own=True) != Say("Refunds take five days.")
+
+
+USER = """You are the user in a voice call.
+
+User persona:
+- Name: Jordan Lee
+- Order ID: ORD-1001
+- Goal: Get the latest status and estimated delivery date for the order.
+- Style: Polite, brief, direct.
+
+Rules:
+- When the goal is satisfied, reply with exactly the single token: END_CALL (no other words)."""
+
+
+@pytest.mark.parametrize(
+    ("heard", "said"),
+    [
+        ("", "I would like to get the latest status and estimated delivery date for the order."),
+        (
+            "Hello! How can I help?",
+            "I would like to get the latest status and estimated delivery date for the order.",
+        ),
+        ("What is your order ID?", "My order ID is ORD-1001."),
+        (
+            "Could you tell me your name and the order ID, please?",
+            "My name is Jordan Lee. My order ID is ORD-1001.",
+        ),
+        (
+            "The order id is ORD-1001, the status is in transit and the estimated delivery is Sunday.",
+            "END_CALL",
+        ),
+        ("Goodbye.", "END_CALL"),
+    ],
+)
+def test_a_user_is_played_from_a_persona(heard: str, said: str) -> None:
+    assert scripted(heard, USER) == Say(said)

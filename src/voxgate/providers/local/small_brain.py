@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from voxgate.providers.local.arguments import fill_arguments
 from voxgate.providers.local.brain import Call, Prompt, Say, Thought, Turn
+from voxgate.providers.local.script import Script, read_script
 from voxgate.providers.local.tool_choice import chosen_tool
 from voxgate.providers.local.tool_results import sentence_of
 
@@ -72,6 +74,12 @@ class SmallBrain:
         if results:
             return [Say(" ".join(sentence_of(turn.text) for turn in results))]
         said = asked.text if asked else ""
+        script = Script() if prompt.own_instructions else read_script(prompt.instructions)
+        prompt = replace(prompt, tools=script.allowed(prompt.tools))
+        if script.persona is not None:
+            return [Say(script.persona.says(said))]
+        if said and (thought := _scripted(script, said, prompt)):
+            return [thought]
         if said and (tool := chosen_tool(said, prompt.tools, prompt.tool_choice)):
             return [_call(tool, said)]
         if not said and (tool := _forced_tool(prompt)):
@@ -87,6 +95,14 @@ class SmallBrain:
         if not asked.text:
             return _wordless(asked)
         return _answer(asked.text, choose)
+
+
+def _scripted(script: Script, said: str, prompt: Prompt) -> Thought | None:
+    cue = script.cue_for(said)
+    if cue is None or cue.words is not None:
+        return Say(cue.words) if cue is not None and cue.words else None
+    tool = next((tool for tool in prompt.tools if tool.get("name") == cue.tool), None)
+    return _call(tool, said) if tool is not None and prompt.tool_choice != "none" else None
 
 
 def _last_request(prompt: Prompt) -> tuple[Turn | None, list[Turn]]:
