@@ -92,7 +92,7 @@ class Replay:
         self._inputs = inputs or Inputs()
 
     def describe(self) -> Json:
-        return {"name": self.name, **self.plan.describe()}
+        return {"kind": "replay", "name": self.name, **self.plan.describe()}
 
     def estimate_usd(self, case: Case) -> float | None:
         return estimate_usd(case, self.plan, self._inputs)
