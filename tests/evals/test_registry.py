@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.evals.sessions import snapshot_sessions
 from tests.evals.subjects import subject_of
 from voxgate.core.errors import InvalidRequest
@@ -44,6 +46,16 @@ def test_every_scorer_can_be_made_and_says_what_it_is(name: str) -> None:
     assert said["direction"] in ("max", "min")
     function = ENTRIES[ALIASES.get(name, name)].load()
     assert inspect.getdoc(function)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in ENTRIES.items() if entry.needs != "network"])
+def test_every_scorer_takes_a_name_and_no_side_that_there_is_not(name: str) -> None:
+    given = PARAMETERS.get(name, {})
+    made = make_scorer(name, {**given, "name": "mine"})
+    assert made.name == "mine"
+    if "of" in inspect.signature(ENTRIES[name].load()).parameters:
+        with pytest.raises(InvalidRequest, match="not 'agent'"):
+            make_scorer(name, {**given, "of": "agent"})
 
 
 @pytest.mark.parametrize(
@@ -138,3 +150,18 @@ def test_the_names_alone_load_no_scorer() -> None:
 def test_each_module_has_one_scorer_of_its_name() -> None:
     for entry in ENTRIES.values():
         assert callable(getattr(import_module(entry.module), entry.name))
+
+
+def test_every_scorer_is_documented_with_its_parameters() -> None:
+    rows = dict(
+        re.findall(r"^\| `(\w+)` \| (.*)$", (REPOSITORY / "docs/scorers.md").read_text(), re.MULTILINE)
+    )
+    assert set(rows) == set(ENTRIES)
+    for name, entry in ENTRIES.items():
+        told, _, rest = rows[name].partition(" | ")
+        told += rows["judge"] if told.startswith("as `judge`") else ""
+        parameters = set(inspect.signature(entry.load()).parameters)
+        assert "name" in parameters, name
+        parameters.remove("name")
+        assert {one for one in parameters if f"`{one}`" not in told} == set(), name
+        assert len(rest.strip(" |").split(" | ")) == 3, name

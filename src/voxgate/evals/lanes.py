@@ -12,7 +12,7 @@ import numpy as np
 
 from voxgate.audio.voice import Voice
 from voxgate.evals.model import Evidence
-from voxgate.evals.reading import Line, Role
+from voxgate.evals.reading import Line, Role, known_role
 from voxgate.evals.session import Samples, Session
 
 _CLOSE_MS = 100.0
@@ -63,5 +63,6 @@ def no_sound(role: Role) -> str:
 
 
 def named(name: str, role: Role) -> str:
-    """As metrics are called: what is of the user has no ending."""
+    """As metrics are called: what is of the user has no ending. ValueError for no side."""
+    known_role(role)
     return name if role == "user" else f"{name}_assistant"

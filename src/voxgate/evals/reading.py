@@ -6,12 +6,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from voxgate.evals.model import Evidence, Json, ToolCall
 from voxgate.traces.events import number, obj, objects, string
 
 Role = Literal["user", "assistant"]
+ROLES: Final[tuple[Role, ...]] = ("user", "assistant")
+
+
+def known_role(of: Role) -> Role:
+    """ValueError for what is no side of a call."""
+    if of not in ROLES:
+        raise ValueError(f"of is one of {', '.join(ROLES)}, not {of!r}")
+    return of
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voxgate.evals.errors_in_words import REFERENCES, Reference, error_rate
 from voxgate.evals.protocols import Subject
-from voxgate.evals.reading import Role
+from voxgate.evals.reading import Role, known_role
 from voxgate.evals.returned import Finding
 from voxgate.evals.scoring import FunctionScorer, scorer
 from voxgate.evals.wording import VERSION
@@ -21,6 +21,6 @@ def cer(
     def measured(subject: Subject) -> Finding:
         return error_rate(subject, "characters", of, against, heard=heard)
 
-    params = {"of": of, "against": against, "heard": heard, "normalisation": VERSION}
+    params = {"of": known_role(of), "against": against, "heard": heard, "normalisation": VERSION}
     own = name or ("cer" if of == "assistant" else "cer_user")
     return scorer(name=own, direction="min", unit="share", version="1", params=params)(measured)

@@ -18,7 +18,9 @@ _JOIN_MS: Final = 200.0
 _LEVEL: Final = CLIP_LEVEL / 32768
 
 
-def clipping(of: Role = "user", level: float = _LEVEL, shortest: int = 3) -> FunctionScorer:
+def clipping(
+    of: Role = "user", level: float = _LEVEL, shortest: int = 3, name: str | None = None
+) -> FunctionScorer:
     """Samples in runs of at least `shortest` beyond `level` (of full scale 1) on one side, of all that are
     not 0. The metric `clipping` counts single samples as well."""
 
@@ -34,5 +36,5 @@ def clipping(of: Role = "user", level: float = _LEVEL, shortest: int = 3) -> Fun
         return Finding(clipped / sounding, 1, lane.evidence(places), told)
 
     params = {"of": of, "level": level, "shortest": shortest}
-    name = named("clipping", of)
-    return scorer(name=name, unit="share", direction="min", version="1", params=params)(measured)
+    own = name or named("clipping", of)
+    return scorer(name=own, unit="share", direction="min", version="1", params=params)(measured)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from voxgate.evals.produced import Said, evidence_in, lines_of, nothing_said
 from voxgate.evals.protocols import Subject
-from voxgate.evals.reading import Role
+from voxgate.evals.reading import Role, known_role
 from voxgate.evals.returned import Finding, not_measured
 from voxgate.evals.scoring import FunctionScorer, scorer
 from voxgate.evals.wording import VERSION, normalised
@@ -38,7 +38,13 @@ def contains(
         evidence = evidence_in(lines[at] for at in places)
         return Finding(1 - value if absent else value, len(found), evidence, told)
 
-    params = {"phrases": wanted, "of": of, "heard": heard, "absent": absent, "normalisation": VERSION}
+    params = {
+        "phrases": wanted,
+        "of": known_role(of),
+        "heard": heard,
+        "absent": absent,
+        "normalisation": VERSION,
+    }
     return scorer(name=name, unit="share", version="1", params=params)(measured)
 
 

@@ -12,7 +12,9 @@ from voxgate.evals.scoring import FunctionScorer, scorer
 from voxgate.evals.session import Session
 
 
-def dropouts(of: Role = "assistant", shortest_ms: float = 5.0, longest_ms: float = 200.0) -> FunctionScorer:
+def dropouts(
+    of: Role = "assistant", shortest_ms: float = 5.0, longest_ms: float = 200.0, name: str | None = None
+) -> FunctionScorer:
     """Gaps are as long as said and have voice right before and after them. Packets count as repeated that are
     the same, sample by sample, as those before (10 to 60 ms)."""
 
@@ -30,8 +32,8 @@ def dropouts(of: Role = "assistant", shortest_ms: float = 5.0, longest_ms: float
         )
 
     params = {"of": of, "shortest_ms": shortest_ms, "longest_ms": longest_ms}
-    name = named("dropouts", of)
-    return scorer(name=name, unit="1/min", direction="min", version="1", params=params)(measured)
+    own = name or named("dropouts", of)
+    return scorer(name=own, unit="1/min", direction="min", version="1", params=params)(measured)
 
 
 def _told(found: list[Hole]) -> str:

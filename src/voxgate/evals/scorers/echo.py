@@ -16,7 +16,7 @@ THRESHOLD: Final = 0.2
 """Voices are alike by 0.05, noise and a voice as much; an echo under the user's own voice by 0.4."""
 
 
-def echo(threshold: float = THRESHOLD, longest_lag_ms: float = 500.0) -> FunctionScorer:
+def echo(threshold: float = THRESHOLD, longest_lag_ms: float = 500.0, name: str = "echo") -> FunctionScorer:
     """The greatest normalised cross-correlation of the user's lane with the assistant's as heard, over lags
     from 0 to `longest_lag_ms` and over pieces of the assistant's speech of at most 2 s. `echo.share` is how
     much of that speech came back by more than `threshold`; those pieces are the evidence."""
@@ -34,7 +34,7 @@ def echo(threshold: float = THRESHOLD, longest_lag_ms: float = 500.0) -> Functio
         return _findings(found, user, threshold)
 
     params = {"threshold": threshold, **parameters.to_json()}
-    return scorer(name="echo", direction="min", version="1", params=params)(measured)
+    return scorer(name=name, direction="min", version="1", params=params)(measured)
 
 
 def _findings(found: list[Echo], user: Lane, threshold: float) -> list[Finding]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from voxgate.evals.entities import VERSION, Entity, compact, read_entity
 from voxgate.evals.produced import Said, evidence_in, lines_of, nothing_said
 from voxgate.evals.protocols import Subject
-from voxgate.evals.reading import Role
+from voxgate.evals.reading import Role, known_role
 from voxgate.evals.returned import Finding, not_measured
 from voxgate.evals.scoring import FunctionScorer, scorer
 
@@ -43,7 +43,7 @@ def entity_accuracy(
             return not_measured(nothing_said(of))
         return _finding(wanted, lines)
 
-    params: dict[str, Any] = {"of": of, "heard": heard, "reading": VERSION}
+    params: dict[str, Any] = {"of": known_role(of), "heard": heard, "reading": VERSION}
     if entities is not None:
         params["entities"] = list(entities)
     return scorer(name=name, unit="share", version="1", params=params)(measured)

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from voxgate.evals.model import Json
 from voxgate.evals.produced import Said, evidence_in, lines_of, nothing_said
 from voxgate.evals.protocols import Subject
-from voxgate.evals.reading import Role
+from voxgate.evals.reading import Role, known_role
 from voxgate.evals.returned import Finding, not_measured
 from voxgate.evals.scoring import FunctionScorer, scorer
 
@@ -59,7 +59,7 @@ def language(
             return not_measured(f"what the {of} said is too short to tell its language")
         return _finding(judged, spoken)
 
-    params: Json = {"expected": wanted, "of": of}
+    params: Json = {"expected": wanted, "of": known_role(of)}
     if tuple(candidates) != CANDIDATES:
         params["candidates"] = list(candidates)
     return scorer(name=name, unit="share", version="1", params=params)(measured)

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from voxgate.evals.model import Json
 from voxgate.evals.produced import Said, evidence_in, lines_of, nothing_said
 from voxgate.evals.protocols import Subject
-from voxgate.evals.reading import Role
+from voxgate.evals.reading import Role, known_role
 from voxgate.evals.returned import Finding, not_measured
 from voxgate.evals.scoring import FunctionScorer, scorer
 from voxgate.evals.wording import words
@@ -54,7 +54,7 @@ def length(
         longer = [line for line, size in zip(lines, sizes, strict=True) if size > at_most]
         return Finding(1 - len(longer) / len(lines), len(lines), evidence_in(longer))
 
-    params: Json = {"count": count, "of": of, "heard": heard}
+    params: Json = {"count": count, "of": known_role(of), "heard": heard}
     if at_most is None:
         return scorer(name=name or "length", direction="min", unit=count, version="1", params=params)(
             measured

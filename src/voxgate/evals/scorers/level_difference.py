@@ -13,9 +13,9 @@ from voxgate.evals.session import Session
 _SIDES: tuple[Role, Role] = ("user", "assistant")
 
 
-def level_difference() -> FunctionScorer:
+def level_difference(name: str = "level_difference") -> FunctionScorer:
     """The distance of both sides' integrated loudness (ITU-R BS.1770-5)."""
-    return scorer(name="level_difference", unit="LU", direction="min", version="1")(_measured)
+    return scorer(name=name, unit="LU", direction="min", version="1")(_measured)
 
 
 def _measured(session: Session) -> Finding:

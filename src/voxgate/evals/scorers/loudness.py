@@ -15,7 +15,9 @@ from voxgate.evals.session import Session
 _JOIN_MS = 500.0
 
 
-def loudness(of: Role = "assistant", target_lufs: float | None = None) -> FunctionScorer:
+def loudness(
+    of: Role = "assistant", target_lufs: float | None = None, name: str | None = None
+) -> FunctionScorer:
     """Louder is better; with `target_lufs` (EBU R 128 has -23) less distance to it is, in LU. The evidence is
     what passed both gates, so what was measured."""
 
@@ -34,6 +36,7 @@ def loudness(of: Role = "assistant", target_lufs: float | None = None) -> Functi
 
     params = {"of": of} if target_lufs is None else {"of": of, "target_lufs": target_lufs}
     if target_lufs is None:
-        return scorer(name=named("loudness", of), unit="LUFS", version="1", params=params)(measured)
-    name = named("loudness_error", of)
-    return scorer(name=name, unit="LU", direction="min", version="1", params=params)(measured)
+        own = name or named("loudness", of)
+        return scorer(name=own, unit="LUFS", version="1", params=params)(measured)
+    own = name or named("loudness_error", of)
+    return scorer(name=own, unit="LU", direction="min", version="1", params=params)(measured)

@@ -8,7 +8,7 @@ import regex
 
 from voxgate.evals.produced import evidence_in, lines_of, nothing_said
 from voxgate.evals.protocols import Subject
-from voxgate.evals.reading import Role
+from voxgate.evals.reading import Role, known_role
 from voxgate.evals.returned import Finding, not_measured
 from voxgate.evals.scoring import FunctionScorer, scorer
 
@@ -48,5 +48,11 @@ def matches(
         shown = [one for one in said if one not in found] if lines == "all" else found
         return Finding(value, len(said), evidence_in(shown), f"found in {len(found)} of {len(said)} lines")
 
-    params = {"pattern": pattern, "of": of, "lines": lines, "heard": heard, "ignore_case": ignore_case}
+    params = {
+        "pattern": pattern,
+        "of": known_role(of),
+        "lines": lines,
+        "heard": heard,
+        "ignore_case": ignore_case,
+    }
     return scorer(name=name, unit="share", version="1", params=params)(measured)

@@ -9,7 +9,7 @@ from voxgate.evals.scoring import FunctionScorer, scorer
 from voxgate.evals.session import Session
 
 
-def noise(of: Role = "user") -> FunctionScorer:
+def noise(of: Role = "user", name: str | None = None) -> FunctionScorer:
     """The tenth percentile of the levels of the 10 ms frames that are not digital silence. Without a pause in
     the voice it is the voice's own."""
 
@@ -19,5 +19,5 @@ def noise(of: Role = "user") -> FunctionScorer:
             return not_measured(no_sound(of))
         return Finding(lane.voice.floor_db, len(lane.voice.levels_db), [session.evidence])
 
-    name = named("noise", of)
-    return scorer(name=name, unit="dBFS", direction="min", version="1", params={"of": of})(measured)
+    own = name or named("noise", of)
+    return scorer(name=own, unit="dBFS", direction="min", version="1", params={"of": of})(measured)

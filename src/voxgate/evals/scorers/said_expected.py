@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voxgate.evals.produced import evidence_in, lines_of, nothing_said
 from voxgate.evals.protocols import Subject
-from voxgate.evals.reading import Role
+from voxgate.evals.reading import Role, known_role
 from voxgate.evals.returned import Finding, not_measured
 from voxgate.evals.scoring import FunctionScorer, scorer
 from voxgate.evals.wording import VERSION, Unit, align, normalised
@@ -37,5 +37,5 @@ def said_expected(
         told = f"{found.errors} of {longest} {unit} differ"
         return Finding(value, longest, evidence_in(lines), told)
 
-    params = {"of": of, "unit": unit, "heard": heard, "normalisation": VERSION}
+    params = {"of": known_role(of), "unit": unit, "heard": heard, "normalisation": VERSION}
     return scorer(name=name, unit="share", version="1", params=params)(measured)

@@ -9,7 +9,7 @@ from voxgate.evals.scoring import FunctionScorer, scorer
 from voxgate.evals.session import Session
 
 
-def snr(of: Role = "user") -> FunctionScorer:
+def snr(of: Role = "user", name: str | None = None) -> FunctionScorer:
     """The level of the voiced frames over that of the background, the tenth percentile of the 10 ms frames
     that are not digital silence: as the metric `snr_db`. The evidence is the voice."""
 
@@ -17,7 +17,8 @@ def snr(of: Role = "user") -> FunctionScorer:
         lane = lane_of(session, of)
         return not_measured(no_sound(of)) if lane is None else _ratio(lane, of)
 
-    return scorer(name=named("snr", of), unit="dB", version="1", params={"of": of})(measured)
+    own = name or named("snr", of)
+    return scorer(name=own, unit="dB", version="1", params={"of": of})(measured)
 
 
 def _ratio(lane: Lane, of: Role) -> Finding:

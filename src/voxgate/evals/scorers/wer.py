@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voxgate.evals.errors_in_words import REFERENCES, Reference, error_rate
 from voxgate.evals.protocols import Subject
-from voxgate.evals.reading import Role
+from voxgate.evals.reading import Role, known_role
 from voxgate.evals.returned import Finding
 from voxgate.evals.scoring import FunctionScorer, scorer
 from voxgate.evals.wording import VERSION
@@ -25,6 +25,6 @@ def wer(
     def measured(subject: Subject) -> Finding:
         return error_rate(subject, "words", of, against, heard=heard)
 
-    params = {"of": of, "against": against, "heard": heard, "normalisation": VERSION}
+    params = {"of": known_role(of), "against": against, "heard": heard, "normalisation": VERSION}
     own = name or ("wer" if of == "assistant" else "wer_user")
     return scorer(name=own, direction="min", unit="share", version="1", params=params)(measured)
