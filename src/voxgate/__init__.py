@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from voxgate.evals.scorers.echo import echo as echo
     from voxgate.evals.scorers.entity_accuracy import entity_accuracy as entity_accuracy
     from voxgate.evals.scorers.forbidden_tools import forbidden_tools as forbidden_tools
+    from voxgate.evals.scorers.input_transcript import input_transcript as input_transcript
     from voxgate.evals.scorers.judge import judge as judge
     from voxgate.evals.scorers.language import language as language
     from voxgate.evals.scorers.length import length as length
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from voxgate.evals.scorers.noise import noise as noise
     from voxgate.evals.scorers.response_status import response_status as response_status
     from voxgate.evals.scorers.said_expected import said_expected as said_expected
+    from voxgate.evals.scorers.said_versus_transcript import said_versus_transcript as said_versus_transcript
     from voxgate.evals.scorers.snr import snr as snr
     from voxgate.evals.scorers.tool_arguments import tool_arguments as tool_arguments
     from voxgate.evals.scorers.tool_called import tool_called as tool_called
@@ -53,6 +55,7 @@ _SCORERS: Final = (
     "echo",
     "entity_accuracy",
     "forbidden_tools",
+    "input_transcript",
     "judge",
     "language",
     "length",
@@ -63,6 +66,7 @@ _SCORERS: Final = (
     "noise",
     "response_status",
     "said_expected",
+    "said_versus_transcript",
     "snr",
     "tool_arguments",
     "tool_called",

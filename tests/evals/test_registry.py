@@ -21,9 +21,12 @@ from voxgate.evals import scorers
 from voxgate.evals.registry import ALIASES, ENTRIES, implied, make_scorer, needs, online_safe, read_scorer
 
 ASKED = {"rubric": "It is polite.", "model": "m", "base_url": "http://127.0.0.1:9/v1"}
+EARS = {"model": "m", "base_url": "http://127.0.0.1:9/v1"}
 PARAMETERS: dict[str, dict[str, Any]] = {
     "judge": ASKED,
     "audio_judge": ASKED,
+    "said_versus_transcript": EARS,
+    "input_transcript": EARS,
     "forbidden_tools": {"tools": ["refund"]},
     "metric": {"measure": "v2v"},
     "contains": {"phrases": "hello"},

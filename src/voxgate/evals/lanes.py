@@ -38,7 +38,9 @@ class Lane:
 
     def evidence(self, places: Iterable[tuple[float, float]]) -> tuple[Evidence, ...]:
         """Of places in ms of this lane, with the span of the line that each begins in."""
-        moved = [(start + self.start_ms, end + self.start_ms) for start, end in places]
+        last = len(self.samples) * 1000 / self.rate
+        within = ((min(start, last), min(end, last)) for start, end in places)
+        moved = [(start + self.start_ms, end + self.start_ms) for start, end in within]
         return tuple(Evidence(start, end, self._span_at(start)) for start, end in moved)
 
     def _span_at(self, ms: float) -> str | None:

@@ -65,6 +65,8 @@ ENTRIES: Final[dict[str, Entry]] = {
         _own("snr", "how far a side's voice stands above its background", "sound"),
         _own("dropouts", "how often a side's voice breaks up", "sound"),
         _own("echo", "how much of the assistant comes back through the user's microphone", "sound"),
+        _own("said_versus_transcript", "whether the assistant says what its transcript says", "network"),
+        _own("input_transcript", "whether the user's transcript is what the user said", "network"),
         _own("judge", "what a model that reads the call says of it", "network"),
         _own("audio_judge", "what a model that hears the call says of it", "network"),
     )
