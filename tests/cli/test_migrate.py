@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
 
+from tests.cli.conftest import RunIn
 from tests.postgres import Postgres
-from tests.running import none_left_running, start_voxgate
+from tests.running import start_voxgate
 from voxgate.store import newest_schema
 from voxgate.testing.provider import ScriptedProvider
 
@@ -22,30 +24,9 @@ NEWEST = newest_schema()
 Run = Callable[..., tuple[int, str]]
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_left_running() -> Iterator[None]:
-    with none_left_running():
-        yield
-
-
 @pytest.fixture
-def run(tmp_path: Path, new_postgres_url: str) -> Run:
-    def voxgate(*arguments: str) -> tuple[int, str]:
-        """Its exit code and its words."""
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("VOXGATE_")}
-        done = subprocess.run(
-            [sys.executable, "-m", "voxgate", *arguments],
-            env={**clean, "COLUMNS": "300", "VOXGATE_DATABASE_URL": new_postgres_url},
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=110,
-        )
-        return done.returncode, done.stdout
-
-    return voxgate
+def run(tmp_path: Path, new_postgres_url: str, run_in: RunIn) -> Run:
+    return functools.partial(run_in, tmp_path, VOXGATE_DATABASE_URL=new_postgres_url)
 
 
 def test_serve_says_which_command_brings_the_database_up(run: Run) -> None:
@@ -74,21 +55,15 @@ def test_an_older_schema_is_gone_back_to_and_brought_up_again(run: Run) -> None:
     assert f"needs version {NEWEST}. Upgrade it, with the same settings: voxgate migrate" in words
 
 
-def test_a_server_that_is_not_there_and_a_password_are_not_shown(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "voxgate.toml").write_text("")
-    for command in (["migrate"], ["serve", "--port", "0"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "voxgate", *command],
-            env={**os.environ, "VOXGATE_DATABASE_URL": "postgresql://me:planted@127.0.0.1:9/x"},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=110,
-        )
-        assert done.returncode == 2
-        assert "cannot be opened" in done.stderr
-        assert "planted" not in done.stderr + done.stdout
+@pytest.mark.parametrize("command", [["migrate"], ["serve", "--port", "0"]])
+def test_a_server_that_is_not_there_and_a_password_are_not_shown(
+    run_in: RunIn, tmp_path: Path, command: list[str]
+) -> None:
+    url = "postgresql://me:planted@127.0.0.1:9/x"
+    code, words = run_in(tmp_path, *command, VOXGATE_DATABASE_URL=url)
+    assert code == 2
+    assert "cannot be opened" in words
+    assert "planted" not in words
 
 
 def test_the_command_explains_itself(run: Run) -> None:
@@ -99,9 +74,11 @@ def test_the_command_explains_itself(run: Run) -> None:
 
 
 async def test_a_call_on_postgresql_is_served_and_recorded(
-    run: Run, tmp_path: Path, postgres: Postgres, new_postgres_url: str
+    tmp_path: Path, postgres: Postgres, new_postgres_url: str
 ) -> None:
-    run("migrate")
+    environ = {**os.environ, "VOXGATE_DATABASE_URL": new_postgres_url}
+    migrate = [sys.executable, "-m", "voxgate", "migrate"]
+    await asyncio.to_thread(subprocess.run, migrate, env=environ, cwd=tmp_path, check=True, timeout=110)
     async with ScriptedProvider() as provider:
         config = tmp_path / "voxgate.toml"
         config.write_text(

@@ -80,7 +80,7 @@ class Stream:
         self.requests = 0
         self._gateway = gateway
         self._stop = asyncio.Event()
-        self._tasks = [asyncio.create_task(self._call()) for _ in range(4)]
+        self._tasks = [asyncio.create_task(self._call()) for _ in range(2)]
         self._tasks.append(asyncio.create_task(self._request()))
 
     async def end(self) -> None:
@@ -98,7 +98,7 @@ class Stream:
             async with aiohttp.ClientSession() as http, http.get(f"{self._gateway.url}/readyz") as answer:
                 assert answer.status == 200
             self.requests += 1
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.03)
 
 
 async def test_a_rolling_restart_of_two_workers_loses_no_call_and_no_attempt(

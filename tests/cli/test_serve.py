@@ -10,16 +10,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
 
+from tests.cli.conftest import RunIn
 from tests.cli.paced import start_with
 from tests.cli.processes import children_of, command_of, runs
 from tests.running import Voxgate, none_left_running, start_voxgate
-from voxgate.cli.main import main
 from voxgate.testing.provider import ScriptedProvider
 
 pytestmark = pytest.mark.anyio
@@ -32,30 +32,6 @@ def run_serve(folder: Path, *flags: str, **environ: str) -> subprocess.Completed
     return subprocess.run(
         command, check=False, capture_output=True, text=True, cwd=folder, env=env, timeout=60
     )
-
-
-ServeHere = Callable[[], tuple[int | str | None, str]]
-
-
-@pytest.fixture
-def serve_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[ServeHere]:
-    """The same in this process, for starts that come to nothing: exit code and errors."""
-    for name in [name for name in os.environ if name.startswith("VOXGATE_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("COLUMNS", "300")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["voxgate", "serve"])
-
-    def serve() -> tuple[int | str | None, str]:
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code, capsys.readouterr().err
-
-    mask = os.umask(0o077)  # which it sets
-    yield serve
-    os.umask(mask)
 
 
 def test_a_taken_port_is_named_with_what_to_do(tmp_path: Path) -> None:
@@ -91,10 +67,10 @@ def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_configuration_names_the_key_and_the_line(
-    serve_here: ServeHere, tmp_path: Path, text: str, words: str
+    run_in: RunIn, tmp_path: Path, text: str, words: str
 ) -> None:
     (tmp_path / "voxgate.toml").write_text(text)
-    status, said = serve_here()
+    status, said = run_in(tmp_path, "serve")
     assert status == 2
     assert words in said
     assert "Traceback" not in said
