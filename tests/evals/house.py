@@ -113,6 +113,9 @@ class Watched:
         self.running -= 1
         self.done.append((result.case_id, result.trial))
 
+    def counted(self, done: int, errors: int, spent_usd: float) -> None:
+        """Nobody else works here."""
+
     def closed(self) -> None:
         self.is_closed = True
 

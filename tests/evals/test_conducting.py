@@ -319,3 +319,8 @@ def test_evals_of_a_file_are_collected_in_their_order() -> None:
         Eval("b", data=[1])
     Eval("c", data=[1])
     assert [evaluation.name for evaluation in made] == ["a", "b"]
+
+
+def test_a_gate_brings_the_scorer_that_it_needs() -> None:
+    evaluation = Eval("hello", data=[1], scores=[exact], gate={"v2v.p95": "<=1500", "exact.p50": ">=1"})
+    assert [one.name for one in evaluation.scorers] == ["exact", "v2v"]

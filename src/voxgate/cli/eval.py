@@ -5,8 +5,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from functools import partial
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Final
 
 import typer
@@ -14,6 +18,7 @@ from rich.console import Console
 
 from voxgate.cli.eval_reports import Targets, find, report_of, show
 from voxgate.cli.exits import exits, worst
+from voxgate.core.errors import InvalidRequest
 from voxgate.evals.conducting import House, Options, conduct, running_house
 from voxgate.evals.evaluation import Eval
 from voxgate.evals.files import load_evals
@@ -60,6 +65,9 @@ def run(
     concurrency: Annotated[int | None, typer.Option(min=1, help="How many cases run at once.")] = None,
     budget_usd: Annotated[float | None, typer.Option(min=0, help="Stop before it costs more.")] = None,
     max_sessions: Annotated[int | None, typer.Option(min=1, help="Stop after so many runs.")] = None,
+    queue: Annotated[
+        str | None, typer.Option(help="Have workers do it, through this PostgreSQL.", metavar="URL")
+    ] = None,
     html: Html = None,
     junit: Junit = None,
     markdown: MarkdownFile = None,
@@ -79,13 +87,15 @@ def run(
                 setattr(evaluation, name, value)
     targets = Targets({"html": html, "junit": junit, "markdown": markdown, "jsonl": jsonl})
     options = Options(resume=resume, baseline=False if no_baseline else baseline)
-    return _run_all(running_house(), evaluations, options, targets)
+    return _run_all(running_house(), evaluations, options, targets, queue)
 
 
-def _run_all(house: House, evaluations: list[Eval], options: Options, targets: Targets) -> int:
+def _run_all(
+    house: House, evaluations: list[Eval], options: Options, targets: Targets, queue: str | None = None
+) -> int:
     codes = []
     for evaluation in evaluations:
-        outcome = asyncio.run(conduct(evaluation, house, shown_progress(), options))
+        outcome = asyncio.run(_conducted(evaluation, house, options, queue))
         report = report_of(house, outcome)
         show(report)
         targets.write(report, several=len(evaluations) > 1)
@@ -94,6 +104,27 @@ def _run_all(house: House, evaluations: list[Eval], options: Options, targets: T
         if outcome.stopped == "interrupted":
             break
     return worst(codes)
+
+
+async def _conducted(evaluation: Eval, house: House, options: Options, queue: str | None) -> Outcome:
+    progress = shown_progress()
+    if queue is None:
+        return await conduct(evaluation, house, progress, options)
+    queues = _queues()
+    async with queues.opened(queue) as app:
+        typer.echo("Workers do it: voxgate eval worker --queue … FILE", err=True)
+        through = partial(queues.through_queue, app, name=evaluation.name, reporter=progress)
+        return await conduct(evaluation, house, progress, options, through)
+
+
+def _queues() -> ModuleType:
+    try:
+        # An extra of its own: voxgate[queue].
+        return import_module("voxgate.evals.queue")
+    except ImportError as error:
+        raise InvalidRequest(
+            f"A queue needs procrastinate: pip install 'voxgate[queue]' ({error})."
+        ) from error
 
 
 def _say_how_to_go_on(outcome: Outcome) -> None:
@@ -126,6 +157,32 @@ def score(
     targets = Targets({"html": html, "junit": junit, "markdown": markdown, "jsonl": jsonl})
     options = Options(baseline=False if no_baseline else baseline, scored_from=before["id"])
     return _run_all(house, [evaluation], options, targets)
+
+
+@app.command(epilog="Example:  voxgate eval worker evals/refunds.py --queue postgresql://voxgate@db/queue")
+@exits
+def worker(
+    files: Files,
+    queue: Annotated[str, typer.Option(help="The PostgreSQL that `run --queue` has.", metavar="URL")],
+    only: Only = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="How many cases at once.")] = 4,
+    dead_after: Annotated[
+        float, typer.Option(min=1, help="Seconds until a worker that is not heard of is dead.")
+    ] = 30.0,
+    wait: Annotated[bool, typer.Option(help="Stay when there is nothing to do.")] = True,
+) -> None:
+    """Work on the cases that others have handed out with `run --queue`, by the same files. Ends with
+    Ctrl-C."""
+    queues = _queues()
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)
+    works = queues.Worker(running_house(), load_evals(files, only or ()), concurrency, dead_after)
+
+    async def work() -> None:
+        async with queues.opened(queue) as app:
+            await works.work(app, wait=wait)
+
+    asyncio.run(work())
+    typer.echo(f"{works.done} cases done", err=True)
 
 
 @app.command(epilog="Example:  voxgate eval watch evals/refunds.py --only greeting")

@@ -17,7 +17,7 @@ from rich.markup import escape
 from voxgate.client.http import ApiError
 from voxgate.core.errors import VoxgateError
 from voxgate.evals.outcome import INFRASTRUCTURE, OK, WRONG
-from voxgate.evals.protocols import TaskError
+from voxgate.evals.protocols import InfrastructureError
 
 _SEVERITY: Final = (OK, 1, WRONG, INFRASTRUCTURE)
 _SERVER_ERROR: Final = 500
@@ -48,7 +48,7 @@ def code_of(error: VoxgateError) -> int:
     if isinstance(error, ApiError):
         refused = error.http_status is not None and error.http_status < _SERVER_ERROR
         return WRONG if refused else INFRASTRUCTURE
-    return INFRASTRUCTURE if isinstance(error, TaskError) else WRONG
+    return INFRASTRUCTURE if isinstance(error, InfrastructureError) else WRONG
 
 
 def worst(codes: Sequence[int]) -> int:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -22,7 +22,7 @@ from voxgate.evals.experiments import ApiExperiments, Experiments, Key
 from voxgate.evals.git import git_state, main_branch
 from voxgate.evals.model import Case, Json
 from voxgate.evals.outcome import Outcome, outcome_of
-from voxgate.evals.runner import Progress, Run
+from voxgate.evals.runner import Progress, Run, Stopped
 from voxgate.evals.sessions import ApiSessions
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ class Plan:
 
 class Reporter(Progress, Protocol):
     def planned(self, plan: Plan) -> None: ...
+
+    def counted(self, done: int, errors: int, spent_usd: float) -> None:
+        """Where others work: how far they are."""
+        ...
 
     def closed(self) -> None:
         """The run is over, one way or the other."""
@@ -81,8 +85,16 @@ class Options:
     scored_from: str | None = None
 
 
+Through = Callable[[Run], Awaitable[Stopped | None]]
+"""How the cases of a run get done: here, unless somebody else does them."""
+
+
 async def conduct(
-    evaluation: Eval, house: House, reporter: Reporter, options: Options | None = None
+    evaluation: Eval,
+    house: House,
+    reporter: Reporter,
+    options: Options | None = None,
+    through: Through = Run.run,
 ) -> Outcome:
     """InvalidRequest where it cannot be done as it is written; ApiError where Voxgate does not answer."""
     options = options or Options()
@@ -91,7 +103,7 @@ async def conduct(
     reporter.planned(prepared.plan(run.budget))
     try:
         with _interruptible(run):
-            stopped = await run.run()
+            stopped = await through(run)
     finally:
         reporter.closed()
     return await asyncio.to_thread(prepared.judge, evaluation, house, stopped)

@@ -13,10 +13,12 @@ from typing import Any, Literal
 from voxgate.core.errors import InvalidRequest
 from voxgate.evals.conducting import House, Options, conduct, running_house
 from voxgate.evals.data import as_data
-from voxgate.evals.gates import parse_gate
+from voxgate.evals.gates import Gate, parse_gate
 from voxgate.evals.model import Json
 from voxgate.evals.outcome import Outcome
 from voxgate.evals.progress import shown_progress
+from voxgate.evals.protocols import Scorer
+from voxgate.evals.registry import implied
 from voxgate.evals.scoring import collect
 from voxgate.evals.tasks import as_task
 
@@ -60,9 +62,9 @@ class Eval:
         self.name = name
         self.data = as_data(data)
         self.task = as_task(task)
-        self.scorers = collect(scores)
         self.trials = trials
         self.gate = parse_gate(gate)
+        self.scorers = _with_implied(collect(scores), self.gate)
         self.baseline = baseline
         self.max_concurrency = max_concurrency
         self.budget_usd = budget_usd
@@ -84,6 +86,16 @@ class Eval:
 
     async def run_async(self, *, options: Options | None = None, house: House | None = None) -> Outcome:
         return await conduct(self, house or running_house(), shown_progress(), options)
+
+
+def _with_implied(scorers: list[Scorer], gate: Gate) -> list[Scorer]:
+    """With those that the gate asks for and nobody gave: `{"v2v.p95": "<=1500"}` measures it."""
+    names = {one.name for one in scorers}
+    for condition in gate.conditions:
+        given = any(condition.key == name or condition.key.startswith(f"{name}.") for name in names)
+        if not given and (more := implied(condition.key)) is not None:
+            scorers, names = [*scorers, more], {*names, more.name}
+    return scorers
 
 
 @contextlib.contextmanager

@@ -94,6 +94,10 @@ class BarProgress:
         self._bar.update(self._task, advance=1, cost=f"${spent_usd:,.4f}{failed}")
         self._show()
 
+    def counted(self, done: int, errors: int, spent_usd: float) -> None:
+        failed = f" [red]{errors} failed[/red]" if errors else ""
+        self._bar.update(self._task, completed=done, cost=f"${spent_usd:,.4f}{failed}")
+
     def closed(self) -> None:
         self._bar.stop()
 
@@ -130,6 +134,14 @@ class PlainProgress:
             self._say(f"{result.case_id}: {result.error}")
         now = time.monotonic()
         if now - self._said >= self._every_seconds or self._done == self._total:
+            self._said = now
+            self._say(self._line(now, spent_usd))
+
+    def counted(self, done: int, errors: int, spent_usd: float) -> None:
+        self._fresh += max(0, done - self._done)
+        changed, self._done, self._errors = done > self._done, done, errors
+        now = time.monotonic()
+        if changed and (now - self._said >= self._every_seconds or done >= self._total):
             self._said = now
             self._say(self._line(now, spent_usd))
 

@@ -14,7 +14,11 @@ from voxgate.evals.model import Case, Json, Output, Score
 from voxgate.evals.session import Session
 
 
-class TaskError(VoxgateError):
+class InfrastructureError(VoxgateError):
+    """Something that an evaluation needs is away; whether what it looks at is good or bad is not known."""
+
+
+class TaskError(InfrastructureError):
     """The provider, the network or Voxgate failed a case, not the case itself. `retryable`: another try may
     go well; a refused key, say, will be refused again."""
 

@@ -74,14 +74,15 @@ class Run:
             task.cancel()
 
     async def _feed(self) -> None:
-        wanted = _pages(self._wanted())
+        wanted = _pages(self.wanted())
         while self.stopped is None and (page := await asyncio.to_thread(next, wanted, None)):
             for item in page:
                 await self._work.put(item)
         for _ in range(self.concurrency):
             await self._work.put(None)
 
-    def _wanted(self) -> Iterator[tuple[Case, int]]:
+    def wanted(self) -> Iterator[tuple[Case, int]]:
+        """What has no result yet."""
         for case in self.cases():
             for trial in range(self.trials):
                 if (case.id, trial) not in self.known:
