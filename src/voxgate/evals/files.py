@@ -1,4 +1,6 @@
-"""Files that evaluations are written in: Python, where each `Eval(...)` counts."""
+"""Files that evaluations are written in: Python, where each `Eval(...)` counts, and YAML, which says the same
+without code.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from pathlib import Path
 from voxgate.core.errors import InvalidRequest
 from voxgate.evals.evaluation import Eval, collecting
 from voxgate.evals.modules import load_module
+from voxgate.evals.yaml_files import evals_of_yaml
 
 
 def load_evals(paths: Iterable[Path], only: Iterable[str] = ()) -> list[Eval]:
@@ -27,8 +30,10 @@ def load_evals(paths: Iterable[Path], only: Iterable[str] = ()) -> list[Eval]:
 def load_file(path: Path) -> list[Eval]:
     if not path.is_file():
         raise InvalidRequest(f"There is no file {path}.")
+    if path.suffix in {".yaml", ".yml"}:
+        return evals_of_yaml(path)
     if path.suffix != ".py":
-        raise InvalidRequest(f"{path} is no Python (.py).")
+        raise InvalidRequest(f"{path} is neither Python (.py) nor YAML (.yaml).")
     with collecting() as made:
         load_module(path)
     if not made:
