@@ -106,7 +106,7 @@ def test_a_file_can_hold_several(folder: Path) -> None:
         ),
         ("name: x\ndata: [1]\nscores:\n  - own.py:none\n", "line 4: .*own.py has no 'none'"),
         ("name: x\ndata: [1]\ntask:\n  replay: {mood: turn}\n", "line 4: replay cannot take this"),
-        ("name: x\ndata: [1]\ntask:\n  replay:\n    mode: fast\n", "line 4: .*mode"),
+        ("name: x\ndata: [1]\ntask:\n  replay:\n    mode: fast\n", "line 5: .*mode"),
         ("name: x\ndata: nothing.csv\n", "line 2: There is no file"),
         ("name: x\ndata: [1]\ngate:\n  wer: good\n", "line 4: The gate 'wer' cannot be read"),
         ("evals:\n  - name: a\n    data: [1]\n  - name: b\n", "line 4: 'data' is a required property"),

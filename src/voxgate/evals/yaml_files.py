@@ -16,6 +16,7 @@ import yaml
 from voxgate.core.errors import InvalidRequest, VoxgateError
 from voxgate.evals.datasets import dataset, logs
 from voxgate.evals.evaluation import Eval
+from voxgate.evals.loading.opening import open_cases
 from voxgate.evals.modules import load_module
 from voxgate.evals.registry import read_scorer
 from voxgate.evals.replay import replay
@@ -152,14 +153,14 @@ def _built(file: _File, at: Place, make: Callable[[], Any]) -> Any:
 
 def _data(folder: Path, written: Any) -> Any:
     if isinstance(written, str):
-        return folder / written
+        return open_cases(folder / written)
     if isinstance(written, list):
         return written
     if "dataset" in written:
         return dataset(written["dataset"])
     if "logs" in written:
         return logs(written["logs"], limit=written.get("limit"))
-    return folder / written["file"] if "file" in written else written["cases"]
+    return open_cases(folder / written["file"]) if "file" in written else written["cases"]
 
 
 def _task(folder: Path, written: Any) -> Any:
