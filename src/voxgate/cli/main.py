@@ -12,6 +12,7 @@ from voxgate import __version__
 from voxgate.cli import (
     bench,
     credentials,
+    datasets,
     dev_cert,
     doctor,
     export,
@@ -41,6 +42,7 @@ app.command("replay", epilog=replay.EXAMPLES)(replay.replay_)
 app.command("dev-cert", epilog=dev_cert.EXAMPLES)(dev_cert.dev_cert)
 app.add_typer(credentials.app, name="credentials")
 app.add_typer(keys.app, name="keys")
+app.add_typer(datasets.app, name="datasets")
 sessions.app.command(epilog=export.EXAMPLES)(export.export)
 sessions.app.command("import", epilog=importing.EXAMPLES)(importing.import_)
 app.add_typer(sessions.app, name="sessions")
