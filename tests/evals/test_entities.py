@@ -31,6 +31,7 @@ from voxgate.evals.numerals import in_digits, ordinals_in_digits
         ("double five triple oh", "55 000"),
         ("double trouble", "double trouble"),
         ("ten twenty", "10 20"),
+        ("two thousand three thousand", "2000 3000"),
         ("zero", "0"),
         ("5 oh 3", "5 0 3"),
     ],

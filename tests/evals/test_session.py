@@ -160,6 +160,23 @@ def test_a_call_that_runs_has_what_there_is_so_far() -> None:
     assert session.turns[0].end_ms <= session.end_ms
 
 
+def test_times_that_lie_outside_of_the_call_are_brought_inside() -> None:
+    user = {
+        "id": "s1",
+        "type": "user",
+        "start_ms": -5,
+        "end_ms": 900,
+        "input": {"text": "Hi", "kind": "text"},
+    }
+    said = {"transcript": "Hello", "play_start_ms": 400}
+    answer = {"id": "s2", "type": "response", "start_ms": 300, "end_ms": None, "output": said}
+    answer["metrics"] = {"audio_heard_ms": 800, "audio_generated_ms": 800}
+    session = Session({"id": "x", "duration_ms": 500, "spans": [user, answer]})
+    assert [(line.start_ms, line.end_ms) for line in session.lines] == [(9, 500), (400, 500)]
+    assert session.lines[1].heard_until_ms == 500
+    assert (session.responses[0].start_ms, session.responses[0].end_ms) == (300, 500)
+
+
 def test_most_real_calls_have_words() -> None:
     assert sum(bool(session.lines) for session in snapshot_sessions()) >= 6
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.api.world import ADMIN_KEY, World
-from tests.jobs.recorded import Bench, begin, end, talk
+from tests.jobs.recorded import Bench, begin, end, say, talk
 from tests.traces.calls import pcm
 from voxgate.auth.keys import KeyRing
 from voxgate.auth.tokens import TokenBox
@@ -20,6 +20,7 @@ from voxgate.core.errors import NotFound
 from voxgate.evals.session import Session
 from voxgate.evals.sources import api_session
 from voxgate.evals.stored import stored_session
+from voxgate.recording.wirelog import SERVER
 
 TRACKS = ("user", "assistant", "heard", "mix")
 
@@ -48,6 +49,7 @@ def both(tmp_path: Path) -> Iterator[tuple[Session, Session, Bench]]:
     bench = Bench(tmp_path)
     log = begin(bench.writer(), "sess_1")
     talk(log, pcm(500), pcm(300))
+    say(log, SERVER, type="error", error={"type": "invalid_request_error", "message": "No."})
     end(log)
     bench.record_until("sess_1", "complete")
     keys = KeyRing(bench.store, ADMIN_KEY)
@@ -73,6 +75,7 @@ def test_the_store_and_the_api_show_the_same_call(both: tuple[Session, Session, 
         asked.status,
     )
     assert stored.status == "complete"
+    assert [one["message"] for one in asked.errors] == ["No."]
     assert list(stored.events()) == list(asked.events())
     assert next(iter(asked.events()))["msg"]["type"] == "gateway.opened"
     for track in TRACKS:

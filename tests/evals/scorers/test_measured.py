@@ -171,6 +171,8 @@ def test_responses_that_failed_count_against_and_interruptions_do_not() -> None:
     assert "incomplete (max_output_tokens)" in (score.explanation or "")
     assert score_of(response_status(interruptions=False), session).value == 0.25
     assert score_of(response_status(["completed", "incomplete"]), session).value == 0.75
+    withheld = responses(("cancelled", because("cancelled", "content_filter")))
+    assert score_of(response_status(), withheld).value == 0
     assert score_of(response_status(), session_of(Call().session().close(9))).value is None
 
 

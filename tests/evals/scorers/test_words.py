@@ -89,6 +89,7 @@ def test_a_pattern_that_takes_forever_is_given_up(monkeypatch: pytest.MonkeyPatc
         ("It is cloudy in Paris.", 8 / 5, [STORY]),
         ("It is really cloudy in Paris. One day a robot lived in a box", 2 / 14, [ANSWER, STORY]),
         ("cloudy", 12, [ANSWER, STORY]),
+        ("It is cloudy in Paris. One day a model lived in a box full of toys", 3 / 16, [STORY]),
     ],
 )
 def test_the_word_error_rate_is_known(expected: str, rate: float, where: Any) -> None:
