@@ -9,15 +9,8 @@ from tests.conftest import REPOSITORY
 from voxgate.core.asked import AskedModel
 from voxgate.core.prices import PriceSettings
 from voxgate.core.projects import ProjectSettings
-from voxgate.core.settings import (
-    ExportSettings,
-    LimitSettings,
-    OtlpSettings,
-    ProviderSettings,
-    RouteSettings,
-    Settings,
-    load_settings,
-)
+from voxgate.core.settings import ExportSettings, LimitSettings, OtlpSettings, Settings, load_settings
+from voxgate.core.upstreams import ProviderSettings, RouteSettings
 from voxgate.providers.local.settings import LocalSettings
 from voxgate.store.fields import ALIASES, FIELDS, Kind
 from voxgate.store.filter_parser import parse

@@ -38,7 +38,8 @@ from voxgate.auth.web import WebSignIn
 from voxgate.core.errors import MethodNotAllowed, NotFound, RequestError, VoxgateError
 from voxgate.core.ids import new_id
 from voxgate.core.prices import PriceTable
-from voxgate.core.settings import ProviderSettings, Settings
+from voxgate.core.settings import Settings
+from voxgate.core.upstreams import ProviderSettings
 from voxgate.gateway.admission import Admission
 from voxgate.gateway.answers import error_response
 from voxgate.gateway.app import Endpoints
@@ -50,11 +51,15 @@ from voxgate.gateway.forwarded import ForwardedHeaders, Proxies
 from voxgate.gateway.leases import Leases
 from voxgate.gateway.limits import CallLimits, most_calls
 from voxgate.gateway.metrics import Metrics
+from voxgate.gateway.requests.endpoints import ENDPOINTS, PASS_THROUGH
+from voxgate.gateway.requests.flow import Parts, Requests
+from voxgate.gateway.requests.sending import Sender
 from voxgate.gateway.scoreboard import Place, Scoreboard
 from voxgate.gateway.serving import GatewayServer
 from voxgate.gateway.spending import Spending
 from voxgate.gateway.upgrade import Gateway
 from voxgate.providers.routes import Router
+from voxgate.providers.targets import Targets
 from voxgate.recording.spool import Spool
 from voxgate.store import Kept, Store, open_blobs
 
@@ -123,12 +128,14 @@ def build_worker(
     callers = Callers(gatekeeper, sign_in)
     endpoints = Endpoints(store, callers, Minter(store, tokens), router, prices, calls, place.text)
     dialler = Dialler(metrics)
+    admission, places, sender = Admission(gatekeeper), Places(settings.projects), Sender(metrics)
     gateway = Gateway(
-        admission=Admission(gatekeeper),
-        places=Places(settings.projects),
+        admission=admission,
+        places=places,
         proxies=proxies,
         router=router,
         dialler=dialler,
+        sender=sender,
         spool=spool,
         calls=calls,
         limits=CallLimits(settings.limits, calls, leases, spending),
@@ -150,7 +157,23 @@ def build_worker(
         transcribing=Transcribing(settings.transcription_of_projects, router.transcribers),
         house=House(settings, sources or {}, router, dialler.health),
     )
-    app = ForwardedHeaders(CrossOrigin(_compose(endpoints, api), settings.cors_origins), proxies)
+    requests = Requests(
+        Parts(
+            admission=admission,
+            places=places,
+            proxies=proxies,
+            targets=Targets(router),
+            sender=sender,
+            spool=spool,
+            calls=calls,
+            leases=leases,
+            spending=spending,
+            largest_body_bytes=settings.largest_message_bytes,
+            body_seconds=settings.limits.handshake_seconds,
+        )
+    )
+    app = _compose(endpoints, requests, api)
+    app = ForwardedHeaders(CrossOrigin(app, settings.cors_origins), proxies)
     return Worker(settings, store, gateway, app, place, revoked, last_signal)
 
 
@@ -184,7 +207,7 @@ def _count_recording(metrics: Metrics, spool: Spool) -> None:
     metrics.shared_gauge("voxgate_recording_unfinished_bytes", "Their size.", lambda: spool.bytes_on_disk)
 
 
-def _compose(endpoints: Endpoints, api: ASGIApp) -> ASGIApp:
+def _compose(endpoints: Endpoints, requests: Requests, api: ASGIApp) -> ASGIApp:
     """`/api` to the control plane; `/v1` and the probes to the data plane; everything else is the web app."""
     webapp = resources.files("voxgate") / "webapp"
     pages = WebApp(Path(str(webapp)))
@@ -195,7 +218,15 @@ def _compose(endpoints: Endpoints, api: ASGIApp) -> ASGIApp:
     )
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        under_api = scope["type"] == "http" and scope["path"].split("/")[1:2] == ["api"]
+        is_http = scope["type"] == "http"
+        endpoint = ENDPOINTS.get(scope["path"]) if is_http and scope["method"] == "POST" else None
+        if endpoint is not None:
+            await requests.serve(endpoint, scope, receive, send)
+            return
+        if is_http and scope["path"].startswith(PASS_THROUGH):
+            await requests.pass_through(scope, receive, send)
+            return
+        under_api = is_http and scope["path"].split("/")[1:2] == ["api"]
         await (api if under_api else main)(scope, receive, send)
 
     return dispatch

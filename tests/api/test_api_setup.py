@@ -14,7 +14,8 @@ from tests.api.world import World
 from voxgate.api.access import House
 from voxgate.auth.credentials import CredentialRequest
 from voxgate.core.clock import now_utc
-from voxgate.core.settings import ProviderSettings, load_settings, sources_of
+from voxgate.core.settings import load_settings, sources_of
+from voxgate.core.upstreams import ProviderSettings
 from voxgate.providers.health import Health
 from voxgate.providers.routes import Router
 

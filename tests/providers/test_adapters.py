@@ -9,7 +9,8 @@ import pytest
 
 from voxgate.core.errors import InvalidModel, SettingsError, UpstreamRefused
 from voxgate.core.kinds import Kind, kind_of_url
-from voxgate.core.settings import ProviderSettings, Settings, load_settings
+from voxgate.core.settings import Settings, load_settings
+from voxgate.core.upstreams import ProviderSettings
 from voxgate.providers.adapters import ADAPTERS, facts_of
 from voxgate.providers.routes import Router, Upstream
 from voxgate.realtime.dialects import Dialect
@@ -106,7 +107,7 @@ def test_a_kind_that_is_written_counts() -> None:
     [
         (
             ['base_url = "http://x"', 'kind = "azur"'],
-            "line 3: providers.p.kind: Input should be 'openai', 'azure', 'azure_voice_live', 'xai' or ",
+            "line 3: providers.p.kind: Input should be 'openai', 'azure', 'azure_voice_live', 'xai', 'anthropic'",
         ),
         (
             ['base_url = "http://x"', 'kind = "azure_voice_live"'],

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from voxgate.core.settings import ProviderSettings, Settings
+from voxgate.core.settings import Settings
+from voxgate.core.upstreams import ProviderSettings
 from voxgate.providers.openai import ALIASES, REALTIME_MODELS, RETIRED_MODELS, TRANSCRIPTION
 from voxgate.providers.routes import Router
 

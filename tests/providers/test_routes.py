@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from voxgate.core.errors import Forbidden, InvalidModel, UpstreamRefused
-from voxgate.core.settings import ProviderSettings, Settings
+from voxgate.core.settings import Settings
+from voxgate.core.upstreams import ProviderSettings
 from voxgate.providers.routes import Router
 
 HOUSE = {"base_url": "http://house:9000/v1"}

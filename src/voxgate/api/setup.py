@@ -13,8 +13,9 @@ from voxgate.api.setup_shapes import CheckRequest, ProviderCheck, Providers, Rul
 from voxgate.auth.credentials import CredentialRequest
 from voxgate.core.errors import NotFound
 from voxgate.core.projects import ProjectSettings
-from voxgate.core.settings import LOCAL, ProviderSettings
+from voxgate.core.settings import LOCAL
 from voxgate.core.settings_shown import shown_settings, without_secrets
+from voxgate.core.upstreams import ProviderSettings
 from voxgate.providers.adapters import facts_of
 from voxgate.providers.health import Health
 from voxgate.providers.routes import key_variable
@@ -106,6 +107,12 @@ def _house(control: Control) -> House:
     return control.house
 
 
+def _dialect(settings: ProviderSettings) -> str | None:
+    """None where it has no Realtime API."""
+    form = facts_of(settings).form
+    return form("", settings.api_version).dialect.value if form is not None else None
+
+
 def _provider(house: House, name: str, health: Health) -> dict[str, Any]:
     settings, router_ = house.router.providers[name], house.router
     models = router_.models_at(name)
@@ -114,7 +121,7 @@ def _provider(house: House, name: str, health: Health) -> dict[str, Any]:
         "name": name,
         "kind": "embedded" if name == LOCAL else settings.kind.value,
         "base_url": None if name == LOCAL else without_secrets(settings.base_url),
-        "dialect": settings.dialect or facts_of(settings).form("", settings.api_version).dialect.value,
+        "dialect": settings.dialect or _dialect(settings),
         "api_version": settings.api_version,
         "has_key": router_.has_key(name),
         "key_from": None if name == LOCAL else _key_from(settings),

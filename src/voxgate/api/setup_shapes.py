@@ -24,7 +24,7 @@ class Provider(BaseModel):
     name: str
     kind: str
     base_url: str | None = Field(description="Null for the embedded provider, which is in the box.")
-    dialect: str
+    dialect: str | None = Field(description="Of its Realtime API; null where it has none.")
     api_version: str | None
     has_key: bool = Field(description="Also where it needs none.")
     key_from: str | None = Field(

@@ -19,7 +19,8 @@ from typing import Any, Final
 
 from voxgate.cli.processes import end_with_parent, receive_orders, say_ready
 from voxgate.core.scheduling import be_nice, take_short_slices
-from voxgate.core.settings import ProviderSettings, Settings
+from voxgate.core.settings import Settings
+from voxgate.core.upstreams import ProviderSettings
 
 _MOST_FILES: Final = 1 << 16
 _RECORDER_NICENESS: Final = 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
@@ -12,13 +13,31 @@ class Kind(StrEnum):
     AZURE = "azure"
     AZURE_VOICE_LIVE = "azure_voice_live"
     XAI = "xai"
+    ANTHROPIC = "anthropic"
+    GEMINI = "gemini"
+    MISTRAL = "mistral"
+    GROQ = "groq"
+    OPENROUTER = "openrouter"
+    OLLAMA = "ollama"
     COMPATIBLE = "compatible"
 
 
-FILE_TRANSCRIBERS: Final = frozenset({Kind.OPENAI, Kind.AZURE, Kind.COMPATIBLE})
+HOMES: Final[Mapping[Kind, str]] = {
+    Kind.OPENAI: "https://api.openai.com/v1",
+    Kind.XAI: "https://api.x.ai/v1",
+    Kind.ANTHROPIC: "https://api.anthropic.com/v1",
+    Kind.GEMINI: "https://generativelanguage.googleapis.com/v1beta/openai",
+    Kind.MISTRAL: "https://api.mistral.ai/v1",
+    Kind.GROQ: "https://api.groq.com/openai/v1",
+    Kind.OPENROUTER: "https://openrouter.ai/api/v1",
+    Kind.OLLAMA: "http://127.0.0.1:11434/v1",
+}
+"""Where those are that have one place for everybody: their `base_url` need not be written."""
+
+FILE_TRANSCRIBERS: Final = frozenset({Kind.OPENAI, Kind.AZURE, Kind.GROQ, Kind.COMPATIBLE})
 """Those that have OpenAI's `POST /audio/transcriptions`."""
 
-_HOSTS: Final = {"api.openai.com": Kind.OPENAI, "api.x.ai": Kind.XAI}
+_HOSTS: Final = {urlsplit(home).hostname: kind for kind, home in HOMES.items() if kind is not Kind.OLLAMA}
 _AZURE_OPENAI_HOSTS: Final = (".openai.azure.com", ".openai.azure.us")
 _AZURE_HOSTS: Final = (
     ".services.ai.azure.com",
@@ -46,7 +65,7 @@ def check_options(kind: Kind, base_url: str, api_version: str | None) -> None:
     """ValueError, with the option first, for one that the kind lacks or does not know."""
     if kind is Kind.AZURE_VOICE_LIVE and api_version is None:
         raise ValueError('api_version: is missing; Azure Voice Live needs one, such as "2025-10-01"')
-    if kind in (Kind.OPENAI, Kind.XAI) and api_version is not None:
+    if kind in HOMES and api_version is not None:
         raise ValueError(f'api_version: a provider of kind "{kind}" has none')
     if kind is Kind.AZURE and api_version is None and urlsplit(base_url).path.rstrip("/").endswith("/openai"):
         raise ValueError(

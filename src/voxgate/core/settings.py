@@ -26,10 +26,11 @@ from pydantic import (
 
 from voxgate.core.asked import AskedModel, variables
 from voxgate.core.errors import SettingsError
-from voxgate.core.kinds import FILE_TRANSCRIBERS, Kind, check_options, kind_of_url
+from voxgate.core.kinds import FILE_TRANSCRIBERS
 from voxgate.core.networks import network_text
 from voxgate.core.prices import PriceSettings
 from voxgate.core.projects import Days, OriginPattern, ProjectSettings, TranscriptionSettings
+from voxgate.core.upstreams import HTTP_URL, OneModel, ProviderSettings, RouteSettings
 
 CONFIG_NAME: Final = "voxgate.toml"
 ENV_PREFIX: Final = "VOXGATE_"
@@ -48,72 +49,11 @@ def _split(value: Any) -> Any:
 NetworkText = Annotated[str, AfterValidator(network_text)]
 
 
-_HTTP_URL: Final = r"^https?://[^\s/?#]+[^\s?#]*$"
 _BLOBS_URL: Final = r"^(s3://[a-z0-9][a-z0-9._-]+(/[\w.-]+)*/?|file:///\S*[^\s/])$"
-
-
-def _no_pattern(name: str) -> str:
-    if any(sign in name for sign in "*?["):
-        raise ValueError(f"{name!r} is a pattern; write the name of one model")
-    return name
-
-
-_OneModel = Annotated[str, AfterValidator(_no_pattern)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ProviderSettings(_Section):
-    """One upstream: where it is and where its key comes from."""
-
-    base_url: Annotated[str, Field(pattern=_HTTP_URL)]
-    kind: Kind = Kind.COMPATIBLE
-    """Whose it is; if it is not written, the one that the URL means."""
-    api_version: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = None
-    """Azure's; sent in the URL."""
-    dialect: Literal["ga", "beta"] | None = None
-    """What it speaks; None: what its kind speaks."""
-    models: dict[Annotated[str, Field(min_length=1)], _OneModel] = Field(default_factory=dict)
-    """Names or patterns of models, and what this provider calls each: Azure's deployments."""
-    api_key_env: str | None = None
-    api_key: SecretStr | None = None
-    accepts_client_keys: bool = False
-    """Whether a caller's own `sk-…` key may be sent to this provider."""
-    connect_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
-    rest_seconds: Annotated[float, Field(ge=0, le=3600)] = 10.0
-    """How long it is tried after the others of a route when it could not be dialled; 0 never rests it."""
-    query_parameters: list[str] = Field(default_factory=list)
-    """Parameters of the client's URL that go on to it beside those of the Realtime API."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _find_kind(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or "kind" in values or not isinstance(values.get("base_url"), str):
-            return values
-        kind = kind_of_url(values["base_url"])
-        if kind is None:
-            raise ValueError('kind: is missing; this host can mean "azure" and "azure_voice_live"')
-        return {**values, "kind": kind}
-
-    @model_validator(mode="after")
-    def _check_options(self) -> ProviderSettings:
-        check_options(self.kind, self.base_url, self.api_version)
-        return self
-
-    def name_of(self, model: str) -> str:
-        """What this provider calls a model: by its own name first, then by the first pattern that fits."""
-        known = (name for pattern, name in self.models.items() if fnmatchcase(model, pattern))
-        return self.models.get(model) or next(known, model)
-
-
-class RouteSettings(_Section):
-    """Which providers serve the models that match a pattern, in the order of trying."""
-
-    model: Annotated[str, Field(min_length=1)]
-    providers: Annotated[list[str], Field(min_length=1)]
-    upstream_model: str | None = None
 
 
 class LimitSettings(_Section):
@@ -192,7 +132,7 @@ class Settings(_Section):
     blobs_url: Annotated[str, Field(pattern=_BLOBS_URL)] | None = None
     """Where blobs are, if not in the data folder: `s3://bucket/prefix`, or `file:///folder` that machines
     share."""
-    blobs_endpoint: Annotated[str, Field(pattern=_HTTP_URL)] | None = None
+    blobs_endpoint: Annotated[str, Field(pattern=HTTP_URL)] | None = None
     """Of an S3-compatible store; None: Amazon's."""
     blobs_region: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = None
     takeover_seconds: Annotated[float, Field(ge=8, le=86_400)] = 60.0
@@ -220,7 +160,7 @@ class Settings(_Section):
     """The pages whose scripts may read the answers of `/v1` over HTTP."""
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     routes: list[RouteSettings] = Field(default_factory=list)
-    aliases: dict[Annotated[str, Field(min_length=1)], _OneModel] = Field(default_factory=dict)
+    aliases: dict[Annotated[str, Field(min_length=1)], OneModel] = Field(default_factory=dict)
     """Names or patterns of models that clients ask for, and the model that serves each; an empty text leaves
     them as they are. They come before those that are shipped."""
     projects: dict[str, ProjectSettings] = Field(default_factory=dict)
@@ -320,6 +260,8 @@ class Settings(_Section):
     def provider_keys(self, environ: Mapping[str, str]) -> list[str]:
         """Those that are known by themselves, for whoever must not write them down."""
         found = [environ.get(provider.api_key_env or "", "") for provider in self.providers.values()]
+        more = [name for provider in self.providers.values() for name in provider.api_keys_env]
+        found += [environ.get(name, "") for name in more]
         own = (provider.api_key for provider in self.providers.values())
         return [key for key in [*found, *(key.get_secret_value() for key in own if key)] if key]
 

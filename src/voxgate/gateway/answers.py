@@ -11,6 +11,8 @@ from starlette.responses import Response
 
 from voxgate.core.errors import BodyTooLarge, InvalidRequest, VoxgateError
 
+SESSION_HEADER: Final = "x-voxgate-session-id"
+"""Says under which id a call or a request is recorded."""
 _LARGEST_BODY: Final = 64 << 10
 
 Endpoint = Callable[[Request], Awaitable[Response]]

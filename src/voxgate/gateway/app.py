@@ -22,6 +22,7 @@ from voxgate.gateway.callers import Callers
 from voxgate.gateway.calls import Calls
 from voxgate.gateway.client_secrets import SECRET_PATHS, ClientSecrets
 from voxgate.gateway.policies.budget import check_prices
+from voxgate.gateway.requests.endpoints import ENDPOINTS
 from voxgate.gateway.spending import used
 from voxgate.providers.routes import Router
 from voxgate.store import Store
@@ -117,7 +118,8 @@ class Endpoints:
         )
 
     async def nothing_here(self, request: Request) -> Response:
-        if request.url.path in {"/v1/credentials", "/v1/models", *_REALTIME, *SECRET_PATHS}:
+        known = {"/v1/credentials", "/v1/models", *_REALTIME, *SECRET_PATHS, *ENDPOINTS}
+        if request.url.path in known:
             raise MethodNotAllowed(f"{request.url.path} does not take {request.method}.")
         raise NotFound(f"There is no endpoint {request.method} {request.url.path} on this gateway.")
 

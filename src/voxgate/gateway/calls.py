@@ -21,6 +21,9 @@ class Calls:
         self._running: dict[str, Call] = {}
         self._empty = asyncio.Event()
         self._empty.set()
+        self._requests = 0
+        self._no_requests = asyncio.Event()
+        self._no_requests.set()
         self._openings: set[asyncio.Task[None]] = set()
         self._leaving: list[asyncio.Transport] = []
         """Clients that were told to go while draining: the process must not end before they have read it."""
@@ -37,6 +40,8 @@ class Calls:
         self._told: set[str] = set()
         """Those that the gateway ends now: their last bytes may take a moment."""
         metrics.gauge("voxgate_calls_running", "Calls that this worker relays now.", lambda: self.running)
+        metrics.gauge("voxgate_requests_running", "Requests that are being answered.", lambda: self._requests)
+        self._answered = metrics.counter("voxgate_requests_total", "Requests that are no calls.")
         metrics.gauge("voxgate_relay_compiled", "Whether the relay's compiled part was built.", is_compiled)
         metrics.gauge("voxgate_draining", "Whether this worker takes no new calls.", lambda: self.draining)
         self._messages = _Relayed(self, lambda leg: leg.follower.messages)
@@ -64,6 +69,17 @@ class Calls:
         self._openings.add(task)
         task.add_done_callback(self._openings.discard)
         return task
+
+    def request_began(self) -> None:
+        """One that is no call: a drain waits for it too."""
+        self._answered.add()
+        self._requests += 1
+        self._no_requests.clear()
+
+    def request_ended(self) -> None:
+        self._requests -= 1
+        if not self._requests:
+            self._no_requests.set()
 
     def check_open(self) -> None:
         """Draining when no new call may start."""
@@ -136,7 +152,9 @@ class Calls:
         for task in list(self._openings):
             task.cancel()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._empty.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+                await self._no_requests.wait()
 
     async def close_rest(self, seconds: float) -> None:
         """Closes what still runs with 1001 and waits until the clients have read it, `seconds` at most."""

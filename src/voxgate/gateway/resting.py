@@ -11,10 +11,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
-from voxgate.providers.routes import Upstream
 
+class Place(Protocol):
+    """What may rest."""
+
+    @property
+    def provider(self) -> str: ...
+
+
+P = TypeVar("P", bound=Place)
 _MOST_DOUBLINGS: Final = 3
 
 
@@ -38,7 +45,7 @@ class Rests:
     def __contains__(self, provider: str) -> bool:
         return provider in self._rests
 
-    def order(self, upstreams: Sequence[Upstream]) -> list[Upstream]:
+    def order(self, upstreams: Sequence[P]) -> list[P]:
         """All of them, those that rest at the end: a call never fails without a try."""
         return sorted(upstreams, key=lambda upstream: upstream.provider in self._rests)
 

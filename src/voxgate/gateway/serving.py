@@ -128,6 +128,7 @@ class GatewayServer(uvicorn.Server):
         for task in self._beside:
             task.cancel()
         await super().shutdown(sockets)
+        await self._gateway.sender.close()
         await asyncio.to_thread(self._gateway.leases.stop)
         await asyncio.to_thread(self._gateway.spending.stop)
 

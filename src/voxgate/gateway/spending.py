@@ -18,11 +18,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 from voxgate.auth.credentials import Grant
-from voxgate.core.errors import LimitUnknown, NoUseLeft
+from voxgate.core.errors import LimitUnknown, NoUseLeft, PriceUnknown
 from voxgate.core.prices import PriceTable
 from voxgate.gateway.account import Account
 from voxgate.gateway.policies.budget import Budget, check_prices
 from voxgate.store import Spent, Store
+from voxgate.traces.costs import cost_of
+from voxgate.traces.usage import as_realtime, flat_usage
 
 _WAIT_SECONDS: Final = 2.0
 _SHORT_WAIT_SECONDS: Final = 0.2
@@ -56,6 +58,32 @@ class Spending:
         have."""
         if grant.max_cost_usd is not None:
             check_prices(self.prices, map(self.prices.listed, models))
+
+    def check_request_price(self, grant: Grant, models: Iterable[Sequence[str]]) -> None:
+        """The same for a request that is no call: a model that does not speak needs no price for that."""
+        if grant.max_cost_usd is None:
+            return
+        for names in models:
+            price = self.prices.of(self.prices.listed(names))
+            if price is None or price.text_input is None:
+                raise PriceUnknown(
+                    f"The price of the model {names[0][:200]!a} is not known, so no budget in dollars can be "
+                    "kept. Set it in [prices] of voxgate.toml, or use max_tokens.",
+                    param="max_cost_usd",
+                )
+
+    def charge(self, session_id: str, usage: Mapping[str, Any] | None, priced_as: Sequence[str]) -> None:
+        """What a request used, by the provider's own words. Without them it counts as something whose price
+        is not known."""
+        grant = self._held.get(session_id)
+        account = self._accounts.get(grant.id) if grant else None
+        if account is None:
+            return
+        counted = as_realtime(dict(usage or {}))
+        usd = cost_of(counted, self.prices.of(self.prices.listed(priced_as))).usd if usage else None
+        flat = flat_usage(counted) if usage else None
+        tokens = (flat or {}).get("total_tokens", 0)
+        account.add(tokens=tokens, nano_usd=(usd or 0) * 1e9, unpriced=int(usd is None))
 
     async def take(self, session_id: str, grant: Grant) -> None:
         """One use. NoUseLeft, BudgetSpent, or LimitUnknown when nobody can say."""

@@ -22,6 +22,7 @@ from voxgate.core.errors import InvalidRequest, MissingModel, NotFound, RequestE
 from voxgate.core.ids import new_id
 from voxgate.core.networks import Address
 from voxgate.gateway.admission import Admission
+from voxgate.gateway.answers import SESSION_HEADER
 from voxgate.gateway.calls import Calls, stopping
 from voxgate.gateway.dial import Dialled, Dialler
 from voxgate.gateway.farewell import say_farewell
@@ -30,6 +31,7 @@ from voxgate.gateway.leases import Leases
 from voxgate.gateway.limits import CallLimits
 from voxgate.gateway.mediation import mediate
 from voxgate.gateway.relay import Call
+from voxgate.gateway.requests.sending import Sender
 from voxgate.gateway.sockets import take_over
 from voxgate.gateway.spending import Spending
 from voxgate.providers.openai import TRANSCRIPTION
@@ -45,7 +47,6 @@ REALTIME_PATHS: Final = frozenset(
 )
 _OTHER_APIS: Final = ("/v1/realtime/translations", "/openai/v1/realtime/translations", "/v1/live/")
 """Whose clients are told so in the way that they understand."""
-SESSION_HEADER: Final = "x-voxgate-session-id"
 _MOST_EARLY_BYTES: Final = 256 << 10
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ class Gateway:
     proxies: Proxies
     router: Router
     dialler: Dialler
+    sender: Sender
+    """Of requests that are no calls."""
     spool: Spool
     calls: Calls
     limits: CallLimits

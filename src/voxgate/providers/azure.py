@@ -2,7 +2,7 @@
 
     …/openai/v1/realtime?model=DEPLOYMENT                              GA
     …/openai/realtime?api-version=VERSION&deployment=DEPLOYMENT        beta, deprecated in April 2026
-    …/openai/v1/audio/transcriptions, …/openai/deployments/DEPLOYMENT/audio/transcriptions?api-version=VERSION
+    …/openai/v1/ENDPOINT, …/openai/deployments/DEPLOYMENT/ENDPOINT?api-version=VERSION
 
 Source: request heads of the official SDKs and a recorded call of the first form, July 2026; for the last
 line the vendor's documents, untried.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from voxgate.providers.facts import Facts, Form, api_key, files_below
+from voxgate.providers.facts import Facts, Form, api_key, rest_below
 from voxgate.realtime.dialects import Dialect
 
 
@@ -27,12 +27,17 @@ def form(base: str, api_version: str | None) -> Form:
     return Form(f"{root}/openai/realtime", "deployment", version, Dialect.BETA)
 
 
+def rest(base: str, api_version: str | None, model: str, endpoint: str) -> Form:
+    """In the same two forms."""
+    if form(base, api_version).dialect is Dialect.GA:
+        return rest_below(f"{base.removesuffix('/openai/v1')}/openai/v1", api_version, model, endpoint)
+    root = base.removesuffix("/openai")
+    return rest_below(f"{root}/openai/deployments/{quote(model)}", api_version, model, endpoint)
+
+
 def files(base: str, api_version: str | None, model: str) -> Form:
     """Where speech in files is transcribed, in the same two forms."""
-    if form(base, api_version).dialect is Dialect.GA:
-        return files_below(f"{base.removesuffix('/openai/v1')}/openai/v1", api_version, model)
-    root = base.removesuffix("/openai")
-    return files_below(f"{root}/openai/deployments/{quote(model)}", api_version, model)
+    return rest(base, api_version, model, "audio/transcriptions")
 
 
 def models_path(base: str) -> str:
@@ -41,5 +46,10 @@ def models_path(base: str) -> str:
 
 
 FACTS = Facts(
-    form=form, files=files, models_path=models_path, key=api_key, key_variable="AZURE_OPENAI_API_KEY"
+    form=form,
+    rest=rest,
+    files=files,
+    models_path=models_path,
+    key=api_key,
+    key_variable="AZURE_OPENAI_API_KEY",
 )

@@ -20,6 +20,7 @@ def form(base: str, api_version: str | None) -> Form:
 
 FACTS = Facts(
     form=form,
+    rest=None,
     models_path=lambda _: None,
     key=api_key,
     key_variable="AZURE_VOICELIVE_API_KEY",

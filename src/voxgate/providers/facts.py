@@ -36,6 +36,12 @@ def files_below(base: str, api_version: str | None, model: str) -> Form:
     return Form(f"{base}/audio/transcriptions", parameters=parameters)
 
 
+def rest_below(base: str, api_version: str | None, model: str, endpoint: str) -> Form:
+    """OpenAI's form of every endpoint but Realtime."""
+    parameters = (("api-version", api_version),) if api_version else ()
+    return Form(f"{base}/{endpoint}", parameters=parameters)
+
+
 def models_below(base: str) -> str | None:
     return f"{base}/models"
 
@@ -53,8 +59,14 @@ BETA_HEADER: Final[Header] = ("OpenAI-Beta", BETA_VALUE)
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    form: Callable[[str, str | None], Form]
-    """From the path of `base_url`, without a slash at its end, and `api_version`."""
+    form: Callable[[str, str | None], Form] | None
+    """Of `…/realtime`, from the path of `base_url`, without a slash at its end, and `api_version`; None: it
+    has no Realtime API."""
+    rest: Callable[[str, str | None, str, str], Form] | None = rest_below
+    """Of another endpoint such as `chat/completions`, from the same, the model and the endpoint; None: it has
+    no others."""
+    headers: tuple[Header, ...] = ()
+    """What it is sent beside the key unless the client says otherwise."""
     models_path: Callable[[str], str | None] = models_below
     """Of its list of models, from the path of `base_url`; None where it has none."""
     key: Callable[[str], Header] = bearer

@@ -9,7 +9,8 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from voxgate.core.errors import Forbidden, InvalidModel, UpstreamRefused
-from voxgate.core.settings import LOCAL, REPLAY, ProviderSettings, RouteSettings, Settings
+from voxgate.core.settings import LOCAL, REPLAY, Settings
+from voxgate.core.upstreams import ProviderSettings, RouteSettings
 from voxgate.providers.adapters import facts_of
 from voxgate.providers.facts import Form
 from voxgate.providers.openai import ALIASES, RETIRED_MODELS, TRANSCRIPTION
@@ -103,6 +104,11 @@ class Router:
         """All that calls can go to, by name; `local` where it runs."""
         return self._providers
 
+    @property
+    def has_routes(self) -> bool:
+        """Whether the settings have any."""
+        return bool(self._settings.routes)
+
     def aliases(self) -> dict[str, str]:
         """Names or patterns that clients ask for, and the live model of each."""
         return {name: live for name, live in self._aliases.items() if live}
@@ -120,7 +126,7 @@ class Router:
         with its live name. Patterns stand for the models that are known."""
         asked = [model for route in self._settings.routes_in_force for model in self._names(route)]
         asked = [LOCAL] if name == LOCAL else asked
-        found = [(model, self._resolve(model)) for model in dict.fromkeys(asked)]
+        found = [(model, self.resolve(model)) for model in dict.fromkeys(asked)]
         return [(model, live) for model, (route, live) in found if route and name in route.providers]
 
     def upstreams(
@@ -135,7 +141,7 @@ class Router:
         may replay; None: all. InvalidModel when no route serves it, Forbidden when a
         provider's own key was given and no provider of the route takes such keys, UpstreamRefused when no
         provider of the route has a key."""
-        route, upstream_model = self._resolve(model)
+        route, upstream_model = self.resolve(model)
         if route is None:
             raise self._no_route(model)
         query, found = list(query), list[Upstream]()
@@ -147,10 +153,13 @@ class Router:
                 continue
             if provider_key is not None and not provider.accepts_client_keys:
                 continue
+            if facts_of(provider).form is None:
+                missing.append(f"{name} has no Realtime API")
+                continue
             if _intends_transcription(query) and not facts_of(provider).transcribes:
                 missing.append(f"{name} has no transcription sessions")
                 continue
-            key = provider_key or self._key_of(provider)
+            key = provider_key or next(iter(self.keys_of(name)), None)
             if key is None:
                 missing.append(f"{name} has no key (set {key_variable(provider)})")
                 continue
@@ -170,7 +179,7 @@ class Router:
 
     def check_model(self, model: str, param: str) -> None:
         """InvalidModel, with the field that named it, unless this is one model that a route serves."""
-        if _is_pattern(model) or self._resolve(model)[0] is None:
+        if _is_pattern(model) or self.resolve(model)[0] is None:
             raise self._no_route(model, param)
 
     def transcribers(self, model: str) -> list[Transcriber]:
@@ -204,7 +213,7 @@ class Router:
 
     def served_by(self, models: Iterable[str]) -> list[str]:
         """The names by which providers know these models; patterns are left out."""
-        return [self._resolve(model)[1] for model in models if not _is_pattern(model)]
+        return [self.resolve(model)[1] for model in models if not _is_pattern(model)]
 
     def models(self, *, aliases: bool = True) -> list[dict[str, Any]]:
         """What a caller can ask for now, for `GET /v1/models` (OpenAI's list items): the embedded provider's
@@ -219,7 +228,7 @@ class Router:
         return [entry for name in dict.fromkeys(names) if (entry := self._entry(name))]
 
     def _entry(self, name: str) -> dict[str, Any] | None:
-        route, live = self._resolve(name)
+        route, live = self.resolve(name)
         provider = next((each for each in route.providers if self._is_usable(each)), None) if route else None
         if provider is None:
             return None
@@ -235,7 +244,7 @@ class Router:
         known = [name for each in providers for name in (*each.models, *facts_of(each).models)]
         return [name for name in known if not _is_pattern(name) and fnmatchcase(name, route.model)]
 
-    def _resolve(self, model: str) -> tuple[RouteSettings | None, str]:
+    def resolve(self, model: str) -> tuple[RouteSettings | None, str]:
         """The route of a model, and the name by which the route's providers know it. An alias counts unless
         the model's own route says otherwise: by `upstream_model`, or by naming no more than the alias."""
         route, alias = self._settings.route_for(model), self._alias_of(model)
@@ -251,10 +260,17 @@ class Router:
 
     def has_key(self, name: str) -> bool:
         """Also where none is needed."""
-        return self._key_of(self._providers[name]) is not None
+        return bool(self.keys_of(name))
 
     def _is_usable(self, name: str) -> bool:
         return name in self._providers and self.has_key(name)
+
+    def keys_of(self, name: str) -> list[str]:
+        """All of them, `[""]` where none is needed; none where one is missing."""
+        provider = self._providers[name]
+        more = [found for each in provider.api_keys_env if (found := self._environ.get(each))]
+        first = self._key_of(provider)
+        return [*([first] if first is not None and (first or not more) else []), *more]
 
     def _key_of(self, provider: ProviderSettings) -> str | None:
         if provider.api_key is not None:
@@ -286,6 +302,7 @@ def _upstream(
     headers: Sequence[tuple[str, str]],
 ) -> Upstream:
     facts, base = facts_of(provider), urlsplit(provider.base_url)
+    assert facts.form is not None  # see `Router.upstreams`
     form = facts.form(base.path.rstrip("/"), provider.api_version)
     dialect = Dialect(provider.dialect) if provider.dialect else form.dialect
     unnamed = _is_transcription(query) and name != LOCAL

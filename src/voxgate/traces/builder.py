@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from voxgate.traces.conversation import Conversation
 from voxgate.traces.events import CLIENT, GATEWAY, SERVER, Event, Json, obj
+from voxgate.traces.exchange import Exchange
 from voxgate.traces.growth import Growth, State, whole_trace
 from voxgate.traces.model import Trace
 from voxgate.traces.responses import Responses
@@ -36,6 +37,8 @@ class TraceBuilder:
         self._state: State = self.session, self.conversation, self.responses, self.layout
         self._growth = Growth(self._state)
         self._handlers = self._wire()
+        self._exchange: Exchange | None = None
+        """Where the log is of a request that was no call."""
 
     @property
     def closed(self) -> bool:
@@ -45,8 +48,18 @@ class TraceBuilder:
     def feed(self, event: Event) -> list[AudioChunk]:
         """Takes the next event; gives the audio it carries, for whoever keeps the tracks."""
         self.session.see(event)
+        if self._exchange is not None:
+            for told in self._exchange.translate(event):
+                self._handle(told)
+            return []
         if event.sound is not None and event.dir == CLIENT:
             return self.layout.user_sound(event)  # nobody else wants to know
+        chunks = self._handle(event)
+        if event.dir == GATEWAY and self.session.opened.get("transport") == "http":
+            self._exchange = Exchange(self.session.opened)
+        return chunks
+
+    def _handle(self, event: Event) -> list[AudioChunk]:
         chunks = self.layout.feed(event)
         if event.msg is not None:
             handlers = self._handlers.get((event.dir, event.type))

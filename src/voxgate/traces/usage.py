@@ -40,6 +40,45 @@ def flat_usage(usage: Json) -> Json | None:
     return found or None
 
 
+def as_realtime(usage: Json) -> Json:
+    """The usage of another API in the form of a Realtime response's, so that it is counted and priced alike:
+    OpenAI's chat, responses and embeddings, Anthropic's messages. What is not said to be sound or a picture
+    is text. Anthropic counts what comes from the cache beside the input and not in it."""
+    if "input_token_details" in usage or "seconds" in usage:
+        return usage
+    given = _first(usage, "prompt_tokens_details", "input_tokens_details")
+    made = _first(usage, "completion_tokens_details", "output_tokens_details")
+    cached = number(usage, "cache_read_input_tokens")
+    written = number(usage, "cache_creation_input_tokens") or 0
+    tokens_in = number(usage, "prompt_tokens") or number(usage, "input_tokens") or 0
+    tokens_out = number(usage, "completion_tokens") or number(usage, "output_tokens") or 0
+    tokens_in += (cached or 0) + written
+    cached = cached or number(given, "cached_tokens") or 0
+    heard, seen = number(given, "audio_tokens") or 0, number(given, "image_tokens") or 0
+    spoken = number(made, "audio_tokens") or 0
+    return {
+        "input_tokens": tokens_in,
+        "output_tokens": tokens_out,
+        "total_tokens": tokens_in + tokens_out,
+        "input_token_details": {
+            "text_tokens": max(tokens_in - heard - seen - written, 0),
+            "audio_tokens": heard,
+            "image_tokens": seen,
+            "cached_tokens": cached,
+            "cached_tokens_details": {"text_tokens": cached},
+        },
+        "output_token_details": {
+            "text_tokens": max(tokens_out - spoken, 0),
+            "audio_tokens": spoken,
+            "reasoning_tokens": number(made, "reasoning_tokens") or 0,
+        },
+    }
+
+
+def _first(usage: Json, *names: str) -> Json:
+    return next((found for name in names if (found := obj(usage, name))), {})
+
+
 def add_usage(total: Json, usage: Json | None) -> None:
     for name, value in (usage or {}).items():
         total[name] = total.get(name, 0) + value

@@ -581,7 +581,8 @@ export interface Provider {
   kind: string;
   /** Null for the embedded provider, which is in the box. */
   base_url: string | null;
-  dialect: string;
+  /** Of its Realtime API; null where it has none. */
+  dialect: string | null;
   api_version: string | null;
   /** Also where it needs none. */
   has_key: boolean;

@@ -1,0 +1,193 @@
+"""Requests that were no calls are traces of one turn: the same spans, usage and cost, whatever the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voxgate.traces import Trace, build_trace
+from voxgate.traces.events import Event
+
+PRICE = {"text_input": 2.0, "text_cached_input": 0.5, "text_output": 8.0}
+ASKED = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Hi."},
+    {"role": "assistant", "content": "Hello."},
+    {"role": "user", "content": [{"type": "text", "text": "Where is A1?"}, {"type": "image_url"}]},
+]
+Body = dict[str, Any]
+
+
+def trace(
+    endpoint: str, body: Body, *said: Body, status: int = 200, code: int = 1000, side: str = "provider"
+) -> Trace:
+    opened = {"type": "gateway.opened", "session_id": "sess_1", "transport": "http", "endpoint": endpoint}
+    events = [
+        Event(0, "gateway", {**opened, "model": body.get("model"), "project": "p"}),
+        Event(1_000_000, "client", body),
+        Event(2_000_000, "gateway", {"type": "gateway.dialled", "provider": "openai", "ms": 1.0}),
+        Event(2_000_000, "gateway", {"type": "gateway.prices", "model": "m", "price": PRICE}),
+        Event(2_000_000, "gateway", {"type": "gateway.answered_http", "status": status}),
+        *(Event((3 + number) * 1_000_000, "server", one) for number, one in enumerate(said)),
+        Event(90_000_000, "gateway", {"type": "gateway.closed", "code": code, "reason": "", "side": side}),
+    ]
+    return build_trace(events, session_id="sess_1")
+
+
+def of_type(found: Trace, kind: str) -> list[Any]:
+    return [span for span in found.spans if span.type == kind]
+
+
+def chunk(usage: Body | None = None, finish: str | None = None, **delta: Any) -> Body:
+    choices = [{"index": 0, "delta": delta, "finish_reason": finish}] if delta or finish else []
+    return {"object": "chat.completion.chunk", "choices": choices, "usage": usage}
+
+
+CHAT_USED = {"prompt_tokens": 1000, "completion_tokens": 100, "prompt_tokens_details": {"cached_tokens": 400}}
+CALL = {"index": 0, "id": "call_1", "function": {"name": "find", "arguments": ""}}
+CHAT_STREAM = [
+    chunk(role="assistant", content=""),
+    chunk(content="It is "),
+    chunk(content="here."),
+    chunk(tool_calls=[CALL]),
+    chunk(tool_calls=[{"index": 0, "function": {"arguments": '{"id": '}}]),
+    chunk(tool_calls=[{"index": 0, "function": {"arguments": '"A1"}'}}], finish="tool_calls"),
+    chunk(
+        usage={
+            "prompt_tokens": 1000,
+            "completion_tokens": 100,
+            "prompt_tokens_details": {"cached_tokens": 400},
+        }
+    ),
+]
+WHOLE_CHAT = {
+    "object": "chat.completion",
+    "choices": [{
+        "finish_reason": "tool_calls",
+        "message": {
+            "content": "It is here.",
+            "tool_calls": [{"id": "call_1", "function": {"name": "find", "arguments": '{"id": "A1"}'}}],
+        },
+    }],
+    "usage": CHAT_USED,
+}  # fmt: skip
+USED = {"input_tokens": 1000, "output_tokens": 100, "input_tokens_details": {"cached_tokens": 400}}
+FUNCTION = {"type": "function_call", "call_id": "call_1", "name": "find", "arguments": '{"id": "A1"}'}
+WORDS = {"type": "message", "content": [{"type": "output_text", "text": "It is here."}]}
+WHOLE_RESPONSE = {"object": "response", "status": "completed", "output": [WORDS, FUNCTION], "usage": USED}
+RESPONSE_STREAM = [
+    {"type": "response.created", "response": {"object": "response", "id": "resp_1"}},
+    {"type": "response.output_text.delta", "output_index": 0, "delta": "It is "},
+    {"type": "response.output_text.delta", "output_index": 0, "delta": "here."},
+    {"type": "response.output_item.added", "output_index": 1, "item": {**FUNCTION, "arguments": ""}},
+    {"type": "response.function_call_arguments.delta", "output_index": 1, "delta": '{"id": "A1"}'},
+    {"type": "response.completed", "response": {**WHOLE_RESPONSE}},
+]
+CLAUDE_USED = {"input_tokens": 600, "cache_read_input_tokens": 400}
+TOOL = {"type": "tool_use", "id": "call_1", "name": "find", "input": {"id": "A1"}}
+WHOLE_MESSAGE = {
+    "type": "message",
+    "content": [{"type": "text", "text": "It is here."}, TOOL],
+    "stop_reason": "tool_use",
+    "usage": {**CLAUDE_USED, "output_tokens": 100},
+}
+MESSAGE_STREAM = [
+    {"type": "message_start", "message": {"usage": {**CLAUDE_USED, "output_tokens": 1}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "It is "}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "here."}},
+    {"type": "content_block_start", "index": 1, "content_block": {**TOOL, "input": {}}},
+    {
+        "type": "content_block_delta",
+        "index": 1,
+        "delta": {"type": "input_json_delta", "partial_json": '{"id": "A1"}'},
+    },
+    {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 100}},
+    {"type": "message_stop"},
+]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "said"),
+    [
+        ("chat/completions", [WHOLE_CHAT]),
+        ("chat/completions", CHAT_STREAM),
+        ("responses", [WHOLE_RESPONSE]),
+        ("responses", RESPONSE_STREAM),
+        ("messages", [WHOLE_MESSAGE]),
+        ("messages", MESSAGE_STREAM),
+    ],
+)
+def test_whichever_api_it_was_the_trace_says_the_same(endpoint: str, said: list[Body]) -> None:
+    asked = {"input": ASKED} if endpoint == "responses" else {"messages": ASKED}
+    found = trace(endpoint, {"model": "m", "temperature": 0, **asked}, *said)
+    [user], [response], [tool] = (of_type(found, kind) for kind in ("user", "response", "tool"))
+    assert (found.summary["status"], found.summary["turns"], found.summary["title"]) == (
+        "complete",
+        1,
+        "Where is A1?",
+    )
+    assert user.input["text"] == "Where is A1?"
+    assert (response.status, response.output["text"]) == ("completed", "It is here.")
+    assert (tool.name, tool.input["arguments"], tool.parent_id) == ("find", {"id": "A1"}, response.id)
+    assert found.spans[0].input["instructions"] == "Be brief."
+    assert [one["text"] for one in found.spans[0].input["history"]] == ["Be brief.", "Hi.", "Hello."]
+    assert (response.usage["input_tokens"], response.usage["output_tokens"]) == (1000, 100)
+    assert response.usage["cached_tokens"] == 400
+    assert found.summary["cost_usd"] == pytest.approx((600 * 2 + 400 * 0.5 + 100 * 8) / 1e6)
+
+
+def test_the_first_words_are_timed() -> None:
+    [response] = of_type(trace("chat/completions", {"messages": ASKED}, *CHAT_STREAM), "response")
+    assert response.metrics["ttft_text"] == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(
+    "body", [{"error": {"message": "no such model", "code": "x"}}, {"error": "no such model"}]
+)
+def test_what_the_provider_refuses_is_a_failure_in_its_words(body: Body) -> None:
+    found = trace("chat/completions", {"messages": ASKED}, body, status=404, code=404)
+    [response] = of_type(found, "response")
+    assert (response.status, response.error["message"]) == ("failed", "no such model")
+    assert found.summary["status"] == "failed"
+
+
+def test_an_answer_that_was_cut_off_is_incomplete_and_one_that_nobody_waited_for_cancelled() -> None:
+    for code, side, status in ((1011, "gateway", "incomplete"), (499, "client", "cancelled")):
+        found = trace("chat/completions", {"messages": ASKED}, *CHAT_STREAM[:2], code=code, side=side)
+        [response] = of_type(found, "response")
+        assert (response.status, response.output["text"]) == (status, "It is ")
+
+
+def test_a_transcription_has_its_words() -> None:
+    [response] = of_type(trace("audio/transcriptions", {"model": "w"}, {"text": "Hello there."}), "response")
+    assert (response.status, response.output["text"]) == ("completed", "Hello there.")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "choices", "delta", "content", "usage", "error", "output", "item", "index", "role"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+bodies = st.dictionaries(
+    st.sampled_from(["messages", "input", "model", "system", "prompt"]), json_values, max_size=3
+)
+fields = ["type", "choices", "usage", "error", "object", "output", "delta", "content", "item", "index"]
+answers = st.lists(st.dictionaries(st.sampled_from(fields), json_values), max_size=4)
+
+
+@given(st.sampled_from(["chat/completions", "responses", "messages", "embeddings"]), bodies, answers)
+def test_no_body_and_no_answer_stops_the_builder(endpoint: str, body: Body, said: list[Body]) -> None:
+    assert trace(endpoint, body, *said).spans[0].type == "session"
