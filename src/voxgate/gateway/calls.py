@@ -152,9 +152,11 @@ class Calls:
         for task in list(self._openings):
             task.cancel()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._empty.wait()
-                await self._no_requests.wait()
+            await asyncio.wait_for(self._all_over(), seconds)
+
+    async def _all_over(self) -> None:
+        await self._empty.wait()
+        await self._no_requests.wait()
 
     async def close_rest(self, seconds: float) -> None:
         """Closes what still runs with 1001 and waits until the clients have read it, `seconds` at most."""

@@ -108,7 +108,7 @@ export function ProviderCard({ provider, mayCheck }: { provider: Provider; mayCh
         <dd className={provider.has_key ? "" : "bad"}>{keyWords(provider)}</dd>
         <dt>Speaks</dt>
         <dd>
-          {provider.dialect === "ga" ? "GA" : provider.dialect}
+          {provider.dialect === "ga" ? "GA" : (provider.dialect ?? "requests only")}
           {provider.api_version && ` · ${provider.api_version}`}
         </dd>
         <dt>Models</dt>
