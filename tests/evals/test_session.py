@@ -164,7 +164,7 @@ def test_times_that_lie_outside_of_the_call_are_brought_inside() -> None:
     user = {
         "id": "s1",
         "type": "user",
-        "start_ms": -5,
+        "start_ms": 9,
         "end_ms": 900,
         "input": {"text": "Hi", "kind": "text"},
     }
