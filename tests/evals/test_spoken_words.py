@@ -18,6 +18,11 @@ from voxgate.evals.spoken_words import spoken_words
         (["at 5:30", "at five thirty"], ["at", "530"]),
         (["555-0123", "five five five zero one two three", "5550123"], ["5550123"]),
         (["$42", "42 dollars", "forty-two dollars"], ["42", "dollars"]),
+        (
+            ["$42.50.", "$42.50", "forty two dollars and fifty cents", "42 dollars 50 cents"],
+            ["42", "dollars", "50", "cents"],
+        ),
+        (["$5 and a man", "five dollars and a man"], ["5", "dollars", "and", "a", "man"]),
         (["50%", "fifty percent", "50 percent"], ["50", "percent"]),
         (["Mr. Jones", "mister Jones"], ["mr", "jones"]),
         (["one and two", "1 and 2"], ["1", "and", "2"]),

@@ -15,7 +15,8 @@ from voxgate.evals.wording import words
 VERSION: Final = "1"
 """Grows when the same text would become other words."""
 _SIGNS: Final = (
-    (re.compile(r"([$€£])\s?(\d[\d.,]*(?: (?:hundred|thousand|million|billion))*)"), r"\2 \1"),
+    (re.compile(r"([$€£])\s?(\d+(?:[.,]\d+)*(?: (?:hundred|thousand|million|billion))*)"), r"\2 \1"),
+    (re.compile(r"(\d[\d,]*)\.(\d\d) ([$€£])"), r"\1 \3 \2 cents"),
     (re.compile(r"%"), " percent "),
     (re.compile(r"\$"), " dollars "),
     (re.compile(r"€"), " euros "),
@@ -26,6 +27,7 @@ _SIGNS: Final = (
     (re.compile(r"\bdoctor\b", re.IGNORECASE), "Dr"),
 )
 _SCALES: Final = {"hundred": 100, "thousand": 1000, "million": 1_000_000, "billion": 1_000_000_000}
+_MONEY: Final = frozenset({"dollar", "dollars", "euro", "euros", "pound", "pounds"})
 _DIGITS: Final = re.compile(r"\d[\d.,:]*")
 
 
@@ -35,12 +37,20 @@ def spoken_words(text: str) -> list[str]:
     for sign, spoken in _SIGNS:
         text = sign.sub(spoken, text)
     said = in_digits(ordinals_in_digits(_with_one(words(text))))
-    return list(_joined(list(_scaled(said))))
+    return list(_joined(list(_scaled(_without_and(said)))))
 
 
 def _with_one(said: Sequence[str]) -> list[str]:
     """`a hundred` is one hundred."""
     return ["one" if word == "a" and then in _SCALES else word for word, then in pairwise([*said, ""])]
+
+
+def _without_and(said: Sequence[str]) -> list[str]:
+    """`five dollars and ten cents` is said as `five dollars ten cents` is."""
+    around = zip(["", *said], said, [*said[1:], ""], strict=False)
+    return [
+        word for before, word, then in around if word != "and" or before not in _MONEY or not then.isdigit()
+    ]
 
 
 def _scaled(said: Sequence[str]) -> Iterator[str]:
