@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from voxgate.evals.datasets import dataset as dataset
     from voxgate.evals.datasets import logs as logs
     from voxgate.evals.evaluation import Eval as Eval
+    from voxgate.evals.grading import scenario_graders as scenario_graders
     from voxgate.evals.loading.opening import open_cases as open_cases
     from voxgate.evals.replay.task import replay as replay
     from voxgate.evals.scorers.audio_judge import audio_judge as audio_judge
@@ -82,6 +83,7 @@ _PUBLIC: Final = {
     "logs": "voxgate.evals.datasets",
     "open_cases": "voxgate.evals.loading.opening",
     "replay": "voxgate.evals.replay.task",
+    "scenario_graders": "voxgate.evals.grading",
     "scorer": "voxgate.evals.scoring",
     **{name: f"voxgate.evals.scorers.{name}" for name in _SCORERS},
 }
