@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from tests.evals.replay.conftest import Stage
 from tests.evals.replay.standin import Call, Reply, speech
 from tests.evals.replay.test_context import RECORDED, recorded_events
+from voxgate.core.prices import PriceTable
+from voxgate.evals.datasets import dataset
 from voxgate.evals.model import Case, Input
 from voxgate.evals.protocols import TaskError, Trial
 from voxgate.evals.replay import replay
@@ -188,3 +191,43 @@ async def test_every_turn_of_the_recordings_of_live_services_is_replayed(
             assert (output.text or "").startswith("Answer"), name
             replayed += 1
     assert replayed >= len(RECORDED)
+
+
+async def test_the_turns_of_a_data_set_are_replayed_from_its_own_copies(stage: Stage) -> None:
+    session_id = await stage.record(speech(200), "Two", speech(300))
+    made = await stage.voxgate.request("POST", "/api/datasets", json={"name": "turns", "project": "default"})
+    chosen = {"sessions": [session_id], "turns": "each", "expected": "said"}
+    await stage.voxgate.request("POST", f"/api/datasets/{made['id']}/from-sessions", json=chosen)
+    cases = await asyncio.to_thread(lambda: list(dataset("turns", project="default")))
+    await stage.voxgate.request("DELETE", f"/api/sessions/{session_id}")
+
+    task = replay()
+    said = [(await task.run(case, TRIAL)).text for case in cases]
+
+    assert said == ["Answer 1.", "Answer 2.", "Answer 3."]
+    assert [case.expected.transcript for case in cases] == said
+    assert [len(sound) for sound in stage.standin.calls[-1].committed] == [300 * 48]
+
+
+def test_what_a_case_is_likely_to_cost_follows_from_what_its_turn_used() -> None:
+    log = Path(__file__).parent / "none.jsonl"
+    unknown = Case("a", Input("turn", recording=str(log), turn=0))
+    assert replay(model="gpt-realtime-2").estimate_usd(unknown) is None
+    text = Case("b", Input("text", text="Hello" * 100))
+    known = replay(model="gpt-realtime-2").estimate_usd(text)
+    assert known is not None
+    assert 0 < known < 0.05
+    assert replay(model="no-such").estimate_usd(text) is None
+
+
+async def test_the_cost_of_a_recorded_turn_is_estimated_at_the_price_of_the_new_model(stage: Stage) -> None:
+    session_id = await stage.record(speech(200), speech(300))
+    case = turn_case(session_id, 1)
+    known = await asyncio.to_thread(replay(model="gpt-realtime-2").estimate_usd, case)
+    price = PriceTable().of("gpt-realtime-2")
+    assert price is not None
+    assert price.text_input is not None
+    each = (price.text_input, price.audio_input, price.text_output, price.audio_output)
+    tokens = (10, 10, 5, 5)
+    total = sum(count * (dollars or 0) for count, dollars in zip(tokens, each, strict=True))
+    assert known == pytest.approx(total / 1e6)
