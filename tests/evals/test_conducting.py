@@ -16,7 +16,7 @@ from voxgate.core.errors import InvalidRequest
 from voxgate.evals.casework import trial_seed
 from voxgate.evals.conducting import House, Options, conduct
 from voxgate.evals.evaluation import Eval, collecting
-from voxgate.evals.model import Case, Json, Output
+from voxgate.evals.model import Case, Json, Output, Score
 from voxgate.evals.outcome import Outcome
 from voxgate.evals.protocols import TaskError, Trial
 from voxgate.evals.scoring import scorer
@@ -198,6 +198,23 @@ def test_the_budget_ends_a_run_before_it_is_overdrawn() -> None:
     again, _ = run(evaluation, house, resume=outcome.id)
     assert again.stopped == "budget"
     assert sum(task.ran.values()) == 5
+
+
+def test_what_judges_cost_counts_too() -> None:
+    @scorer
+    def dear(output: str) -> Score:
+        return Score("dear", 1.0, params={"cost_usd": 0.25, "votes": 3})
+
+    house = new_house()
+    outcome, _ = run(
+        Eval("hello", data=cases(20), task=Priced(), scores=[dear, exact], budget_usd=1.0), house
+    )
+    assert outcome.stopped == "budget"
+    costs = [result.cost_usd for result in kept(house).results(outcome.id)]
+    assert costs
+    assert costs == pytest.approx([0.35] * len(costs))
+    free, _ = run(Eval("greeting", data=cases(2), task=greeting, scores=[dear]), house)
+    assert [result.cost_usd for result in kept(house).results(free.id)] == [0.25, 0.25]
 
 
 def test_a_budget_of_sessions_counts_runs() -> None:

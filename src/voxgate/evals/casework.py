@@ -16,7 +16,7 @@ from voxgate.core.clock import iso_utc, now_utc
 from voxgate.core.errors import VoxgateError
 from voxgate.evals.model import Case, Output, Result, Score
 from voxgate.evals.protocols import Scorer, Subject, Task, TaskError, Trial
-from voxgate.evals.scoring import score_subject
+from voxgate.evals.scoring import score_subject, spent_on
 from voxgate.evals.session import Session
 
 FIRST_WAIT_SECONDS: Final = 1.0
@@ -73,7 +73,7 @@ class Casework:
             error=error,
             started_at=started_at,
             duration_ms=round((time.monotonic() - started) * 1000, 3),
-            cost_usd=None if output is None else output.cost_usd,
+            cost_usd=_cost(output, scores),
         )
 
     async def _tried(
@@ -106,6 +106,12 @@ def completed(output: Output, session: Session) -> Output:
     if output.text is None and output.value is None and not output.tool_calls:
         output = replace(output, text=part.said("assistant"), tool_calls=tuple(part.tool_calls))
     return output
+
+
+def _cost(output: Output | None, scores: Sequence[Score]) -> float | None:
+    """Of the case and of those who were asked to judge it; None where neither is known."""
+    made, judged = None if output is None else output.cost_usd, spent_on(scores)
+    return judged or None if made is None else made + judged
 
 
 def _wait_seconds(attempt: int, seed: int) -> float:

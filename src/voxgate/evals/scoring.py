@@ -268,6 +268,12 @@ async def run_scorer(one: Scorer, subject: Subject, timeout_seconds: float = TIM
         return [_failed(one, f"{type(error).__name__}: {error}")]
 
 
+def spent_on(scores: Iterable[Score]) -> float:
+    """US dollars that models were paid for scores, as far as that is known: `cost_usd` in `params`."""
+    costs = (score.params.get("cost_usd") for score in scores)
+    return sum(cost for cost in costs if isinstance(cost, int | float) and not isinstance(cost, bool))
+
+
 def _failed(one: Scorer, reason: str) -> Score:
     said = one.describe()
     return Score(

@@ -63,8 +63,8 @@ def _compared(line: Line, of: Role, heard: Heard) -> Compared:
 
 
 async def difference_in_words(session: Session, of: Role, ears: Ears, manner: Manner) -> list[Score]:
-    """Two scores: the word error rate over all lines, and `NAME.entities`, the share of numbers and names
-    that are the same."""
+    """Two scores: the word error rate over all lines, with what it cost, and `NAME.entities`, the share of
+    numbers and names that are the same."""
     found, failed, lines = await heard_lines(session, of, ears)
     params = {**manner.params, "cost_usd": _sum([one.cost_usd for one in found])}
     if failed:
@@ -72,9 +72,9 @@ async def difference_in_words(session: Session, of: Role, ears: Ears, manner: Ma
     reason = _why_none(found, failed, lines, of)
     entities = {"name": f"{manner.name}.entities", "unit": "share", "direction": "max"}
     if reason is not None:
-        missing = {"n": 0, "reason_missing": reason, "params": params}
-        return [manner.score(None, **missing), manner.score(None, **entities, **missing)]
-    return [_errors(found, manner, params), _entities(found, manner, params, entities)]
+        missing: Json = {"n": 0, "reason_missing": reason}
+        return [manner.score(None, **missing, params=params), manner.score(None, **entities, **missing)]
+    return [_errors(found, manner, params), _entities(found, manner, entities)]
 
 
 def _why_none(found: Sequence[HeardLine], failed: Sequence[str], lines: int, of: Role) -> str | None:
@@ -100,18 +100,17 @@ def _errors(found: Sequence[HeardLine], manner: Manner, params: Json) -> Score:
     )
 
 
-def _entities(found: Sequence[HeardLine], manner: Manner, params: Json, more: Json) -> Score:
+def _entities(found: Sequence[HeardLine], manner: Manner, more: Json) -> Score:
     count = sum(one.compared.entities for one in found)
     if not count:
         reason = "there is no number and no name in it"
-        return manner.score(None, n=0, reason_missing=reason, params=params, **more)
+        return manner.score(None, n=0, reason_missing=reason, **more)
     wrong = [(one, block) for one in found for block in one.compared.wrong_entities]
     return manner.score(
         1 - len(wrong) / count,
         n=count,
         evidence=tuple(one.evidence(block) for one, block in wrong),
         explanation=_told([block for _, block in wrong]) or "all numbers and names are the same",
-        params=params,
         **more,
     )
 
