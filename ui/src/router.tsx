@@ -6,6 +6,7 @@ import {
   lazyRouteComponent,
   redirect,
 } from "@tanstack/react-router";
+import { EXPERIMENT_STATUSES, type ExperimentStatus } from "./api/experiment-status";
 import { meQuery } from "./api/queries";
 import { Shell } from "./components/Shell";
 import { pagesOf } from "./lib/pages";
@@ -38,6 +39,41 @@ export interface SessionSearch {
   t?: number;
 }
 
+export interface DatasetSearch {
+  /** Left out: the newest. */
+  version?: number;
+  case?: string;
+}
+
+export interface ExperimentsSearch {
+  /** Its id. */
+  dataset?: string;
+  status?: ExperimentStatus;
+  name?: string;
+}
+
+const CHANGES = ["regressed", "improved", "same", "errors", "missing"] as const;
+export type ShownCases = (typeof CHANGES)[number];
+
+export interface ExperimentSearch {
+  case?: string;
+  /** From 0. */
+  trial?: number;
+  /** By which it is sorted. */
+  score?: string;
+  show?: ShownCases;
+}
+
+export interface CompareSearch extends Omit<ExperimentSearch, "trial"> {
+  /** Ids of experiments. */
+  before?: string;
+  after?: string;
+}
+
+const whole = (value: unknown) =>
+  Number.isInteger(Number(value)) && value !== undefined && value !== "" && Number(value) >= 0
+    ? Number(value)
+    : undefined;
 const text = (value: unknown) => (typeof value === "string" && value ? value : undefined);
 
 function oneOf<T extends string>(value: unknown, possible: readonly T[]): T | undefined {
@@ -119,6 +155,65 @@ const providers = createRoute({
   component: lazyRouteComponent(() => import("./pages/ProvidersPage"), "ProvidersPage"),
 });
 
+const datasets = createRoute({
+  getParentRoute: () => root,
+  path: "/datasets",
+  component: lazyRouteComponent(() => import("./pages/DatasetsPage"), "DatasetsPage"),
+});
+
+const dataset = createRoute({
+  getParentRoute: () => root,
+  path: "/datasets/$id",
+  component: lazyRouteComponent(() => import("./pages/DatasetPage"), "DatasetPage"),
+  validateSearch: (search): DatasetSearch =>
+    given<DatasetSearch>({ version: whole(search.version), case: text(search.case) }),
+});
+
+const experiments = createRoute({
+  getParentRoute: () => root,
+  path: "/experiments",
+  component: lazyRouteComponent(() => import("./pages/ExperimentsPage"), "ExperimentsPage"),
+  validateSearch: (search): ExperimentsSearch =>
+    given<ExperimentsSearch>({
+      dataset: text(search.dataset),
+      status: oneOf(search.status, EXPERIMENT_STATUSES),
+      name: text(search.name),
+    }),
+});
+
+const experiment = createRoute({
+  getParentRoute: () => root,
+  path: "/experiments/$id",
+  component: lazyRouteComponent(() => import("./pages/ExperimentPage"), "ExperimentPage"),
+  validateSearch: (search): ExperimentSearch =>
+    given<ExperimentSearch>({
+      case: text(search.case),
+      trial: whole(search.trial),
+      score: text(search.score),
+      show: oneOf(search.show, CHANGES),
+    }),
+});
+
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: "/compare",
+  component: lazyRouteComponent(() => import("./pages/ComparePage"), "ComparePage"),
+  validateSearch: (search): CompareSearch =>
+    given<CompareSearch>({
+      before: text(search.before),
+      after: text(search.after),
+      case: text(search.case),
+      score: text(search.score),
+      show: oneOf(search.show, CHANGES),
+    }),
+});
+
+const rules = createRoute({
+  getParentRoute: () => root,
+  path: "/rules",
+  component: lazyRouteComponent(() => import("./pages/RulesPage"), "RulesPage"),
+});
+
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
@@ -131,6 +226,12 @@ export const router = createRouter({
     session,
     overview,
     playground,
+    datasets,
+    dataset,
+    experiments,
+    experiment,
+    compare,
+    rules,
     credentials,
     keys,
     providers,

@@ -23,7 +23,13 @@ export function Sound({ url, name, lengthMs }: Props) {
   };
   return (
     <span className="sound row" data-testid="sound">
-      <button type="button" className="button icon" aria-label={`Play ${name}`} title={`Play ${name}`} onClick={play}>
+      <button
+        type="button"
+        className="button icon"
+        aria-label={`Play ${name}`}
+        title={`Play ${name}`}
+        onClick={play}
+      >
         <Icon name="play" />
       </button>
       <span>{name}</span>

@@ -6,10 +6,16 @@ const made = (more: Partial<Case>): Case => ({ id: "case_1", input: { kind: "tex
 
 test("a case says what goes in and what is expected", () => {
   expect(inputText(made({}))).toBe("Hi");
-  expect(inputText(made({ input: { kind: "turn", turn: 2, recording: "b" } }))).toBe("Turn 3 of a recorded call");
+  expect(inputText(made({ input: { kind: "turn", turn: 2, recording: "b" } }))).toBe(
+    "Turn 3 of a recorded call",
+  );
   const clips = [{ content_type: "audio/wav", blob: "b", duration_ms: 2500 }];
   expect(inputText(made({ input: { kind: "audio", clips } }))).toBe("2.5 s of sound");
-  const expected = { transcript: "Done.", tool_calls: [{ name: "refund", arguments: { id: 7 } }], value: null };
+  const expected = {
+    transcript: "Done.",
+    tool_calls: [{ name: "refund", arguments: { id: 7 } }],
+    value: null,
+  };
   expect(expectedText(made({ expected }))).toBe('refund({"id":7}) · “Done.”');
   expect(expectedText(made({ expected: { tool_calls: [] } }))).toBe("no tool call");
 });

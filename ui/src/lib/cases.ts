@@ -91,7 +91,11 @@ function readValue(text: string): unknown {
 export function readDraft(draft: ExpectedDraft): { expected: Case["expected"]; wrong: string } {
   const { calls, wrong } = readCalls(draft.calls);
   return {
-    expected: { transcript: draft.transcript.trim() || null, tool_calls: calls, value: readValue(draft.value) },
+    expected: {
+      transcript: draft.transcript.trim() || null,
+      tool_calls: calls,
+      value: readValue(draft.value),
+    },
     wrong,
   };
 }

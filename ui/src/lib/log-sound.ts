@@ -80,7 +80,10 @@ export class LogSound {
   }
 
   private begin({ item_id, audio_start_ms }: Record<string, unknown>): void {
-    const said = { fromMs: typeof audio_start_ms === "number" ? audio_start_ms : this.nowMs, toMs: this.nowMs };
+    const said = {
+      fromMs: typeof audio_start_ms === "number" ? audio_start_ms : this.nowMs,
+      toMs: this.nowMs,
+    };
     this.speech.set(String(item_id), said);
     this.turns.push(said);
   }

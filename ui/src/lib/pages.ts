@@ -4,7 +4,17 @@ import type { Me } from "../api/types";
 export type Role = Me["role"];
 
 interface PageLink {
-  to: "/" | "/overview" | "/playground" | "/credentials" | "/keys" | "/providers" | "/settings";
+  to:
+    | "/"
+    | "/overview"
+    | "/datasets"
+    | "/experiments"
+    | "/rules"
+    | "/playground"
+    | "/credentials"
+    | "/keys"
+    | "/providers"
+    | "/settings";
   label: string;
   roles: readonly Role[];
   /** The second of two keys: `g s`. */
@@ -14,6 +24,9 @@ interface PageLink {
 export const PAGES: readonly PageLink[] = [
   { to: "/", label: "Sessions", roles: ["admin", "read"], key: "s" },
   { to: "/overview", label: "Overview", roles: ["admin", "read"], key: "o" },
+  { to: "/datasets", label: "Data sets", roles: ["admin", "read"], key: "d" },
+  { to: "/experiments", label: "Experiments", roles: ["admin", "read"], key: "e" },
+  { to: "/rules", label: "Rules", roles: ["admin", "read"], key: "u" },
   { to: "/playground", label: "Playground", roles: ["admin", "mint"], key: "p" },
   { to: "/credentials", label: "Credentials", roles: ["admin", "mint", "read"], key: "c" },
   { to: "/keys", label: "API keys", roles: ["admin"], key: "k" },

@@ -5,10 +5,10 @@ import { useCallback, useState } from "react";
 import { casesQuery, datasetQuery, useDeleteDataset } from "../api/evaluations";
 import type { Case, Dataset } from "../api/schema";
 import { Button } from "../components/Button";
+import { Dialog } from "../components/Dialog";
 import { CaseDetail } from "../components/datasets/CaseDetail";
 import { CaseList } from "../components/datasets/CaseList";
 import { Versions } from "../components/datasets/Versions";
-import { Dialog } from "../components/Dialog";
 import { EmptyState } from "../components/EmptyState";
 import { Moment } from "../components/Moment";
 import { Problem } from "../components/Problem";
@@ -38,8 +38,8 @@ function Delete({ dataset }: { dataset: Dataset }) {
       {asking && (
         <Dialog title={`Delete “${dataset.name}”?`} onClose={() => setAsking(false)} actions={actions}>
           <p className="muted">
-            All versions and its copies of recorded calls are removed. Experiments that ran over it stay, without
-            their cases. This cannot be undone.
+            All versions and its copies of recorded calls are removed. Experiments that ran over it stay,
+            without their cases. This cannot be undone.
           </p>
           {remove.error && <Problem error={remove.error} />}
         </Dialog>

@@ -66,7 +66,12 @@ export function CaseList({ cases, selected, onSelect, hasMore, onMore }: Props) 
         {rows.map(({ index, key, start }) => {
           const one = cases[index];
           return one ? (
-            <li key={key} style={{ transform: `translateY(${start}px)` }} aria-setsize={hasMore ? -1 : cases.length} aria-posinset={index + 1}>
+            <li
+              key={key}
+              style={{ transform: `translateY(${start}px)` }}
+              aria-setsize={hasMore ? -1 : cases.length}
+              aria-posinset={index + 1}
+            >
               <Row one={one} current={one.id === selected} onSelect={() => onSelect(one.id)} />
             </li>
           ) : null;

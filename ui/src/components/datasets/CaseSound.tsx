@@ -63,7 +63,11 @@ function clipsOf(spans: Span[], turn: Span | undefined): { url: string; name: st
 export function CaseSound({ datasetId, one }: { datasetId: string | null; one: Case }) {
   const { input, session_id: sessionId, span_id: spanId } = one;
   const recorded = input.kind === "turn" || input.kind === "session";
-  const session = useQuery({ ...sessionQuery(sessionId ?? ""), enabled: recorded && !!sessionId, retry: false });
+  const session = useQuery({
+    ...sessionQuery(sessionId ?? ""),
+    enabled: recorded && !!sessionId,
+    retry: false,
+  });
   const spans = session.data?.spans ?? [];
   const turns = spans.filter((span) => span.type === "turn");
   const turn = spans.find((span) => span.id === spanId) ?? turns[input.turn ?? -1];

@@ -1,0 +1,186 @@
+"""The pages of data sets, experiments, comparisons and rules in a real Chromium."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.clients.conftest import Voice
+from tests.e2e.axe import violations
+from tests.e2e.calls import support_call
+from tests.e2e.conftest import OpenPage
+from tests.e2e.evaluating import SCRIPT, Evaluated, evaluate
+from tests.e2e.pictures import picture
+from tests.e2e.test_session_page import imported
+from tests.running import Voxgate
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.local, pytest.mark.timeout(240)]
+SLOW_MS = 60_000
+PLACE = "() => window.__sounds.at(-1)?.currentTime"
+
+
+@pytest.fixture(scope="module")
+def log(voice: Voice) -> bytes:
+    return support_call(voice)
+
+
+_made: list[tuple[Evaluated, dict[str, Any]]] = []
+
+
+async def evaluated(voxgate: Voxgate, log: bytes) -> tuple[Evaluated, dict[str, Any]]:
+    """Once for the module; with the trace of the call that the second experiment made."""
+    if not _made:
+        before, after = await imported(voxgate, log), await imported(voxgate, log)
+        _made.append((await evaluate(voxgate, before, after), after))
+    return _made[0]
+
+
+async def open_at(page: Page, voxgate: Voxgate, address: str) -> None:
+    await page.goto(f"{voxgate.url}{address}#key={voxgate.key}")
+
+
+async def test_a_case_is_heard_changed_and_kept_in_the_version_before(
+    voxgate: Voxgate, open_page: OpenPage, log: bytes
+) -> None:
+    made, _ = await evaluated(voxgate, log)
+    async with open_page(width=1280) as page:
+        await open_at(page, voxgate, "/datasets")
+        await expect(page.get_by_test_id("dataset-row").first).to_be_visible(timeout=SLOW_MS)
+        assert await violations(page) == []
+        await picture(page, "datasets")
+        await page.get_by_role("link", name="refunds").first.click()
+        rows = page.get_by_test_id("case-row")
+        await expect(rows).to_have_count(len(made.cases), timeout=SLOW_MS)
+        await page.keyboard.press("j")
+        detail = page.get_by_test_id("case-detail")
+        await detail.get_by_role("button", name="Play what is said").click(timeout=SLOW_MS)
+        await page.wait_for_function(f"() => ({PLACE})() > 0.3", timeout=SLOW_MS)
+        await page.keyboard.press("j")
+        await expect(detail.get_by_test_id("expected-calls")).to_have_value(
+            '[\n  {\n    "name": "refund_order",\n    "arguments": null\n  }\n]', timeout=SLOW_MS
+        )
+        await detail.get_by_test_id("expected-calls").fill('[{"tool": 1}]')
+        await expect(detail.get_by_test_id("save-case")).to_be_disabled()
+        await expect(detail.get_by_role("alert")).to_contain_text("name")
+        await detail.get_by_test_id("expected-calls").fill('[{"name": "refund", "arguments": {"id": 7}}]')
+        assert await violations(page) == []
+        await picture(page, "dataset")
+        await detail.get_by_test_id("save-case").click()
+        await expect(page.get_by_test_id("shown-version")).to_contain_text("3", timeout=SLOW_MS)
+        await expect(rows.nth(1)).to_contain_text('refund({"id":7})')
+        await page.get_by_test_id("version").nth(1).click()
+        await expect(rows.nth(1)).to_contain_text("refund_order(…)", timeout=SLOW_MS)
+        await expect(detail.get_by_test_id("save-case")).to_have_count(0)
+        assert SCRIPT in await page.get_by_test_id("case-row").nth(6).inner_text()
+        assert await page.title() != "owned"
+    stored = await voxgate.request("GET", f"/api/datasets/{made.dataset}/cases/case_1")
+    assert stored["expected"]["tool_calls"] == [{"name": "refund", "arguments": {"id": 7}}]
+
+
+async def test_two_experiments_are_compared_by_number_and_by_ear(
+    voxgate: Voxgate, open_page: OpenPage, log: bytes
+) -> None:
+    made, trace = await evaluated(voxgate, log)
+    turn = next(span for span in trace["spans"] if span["type"] == "turn")
+    async with open_page(width=1440) as page:
+        await open_at(page, voxgate, f"/experiments?dataset={made.dataset}")
+        boxes = page.get_by_test_id("experiment-row").get_by_role("checkbox")
+        for at in range(2):
+            await boxes.nth(at).check(timeout=SLOW_MS)
+        assert await violations(page) == []
+        await picture(page, "experiments")
+        await page.get_by_test_id("compare").click()
+        await expect(page.get_by_test_id("change-wer")).to_contain_text("regressed", timeout=SLOW_MS)
+        await expect(page.get_by_test_id("change-v2v_p95")).to_contain_text("no change shown")
+        rows = page.get_by_test_id("result-row")
+        await expect(rows.first).to_have_attribute("data-id", "case_0")
+        await page.get_by_test_id("case-show").select_option("regressed")
+        await expect(rows).to_have_count(len(made.cases), timeout=SLOW_MS)
+        await page.keyboard.press("j")
+        await page.get_by_test_id("evidence").first.click(timeout=SLOW_MS)
+        at = (turn["start_ms"] + 400) / 1000
+        await page.wait_for_function(f"() => ({PLACE})() > {at} && ({PLACE})() < {at + 5}", timeout=SLOW_MS)
+        await page.get_by_test_id("switch-ear").click()
+        playing = "() => window.__sounds.filter((one) => !one.paused).map((one) => one.src)"
+        sounds = await page.evaluate(playing)
+        assert len(sounds) == 1
+        assert trace["id"] not in sounds[0]
+        await page.evaluate("window.__sounds.forEach((one) => one.pause())")
+        assert await violations(page) == []
+        await picture(page, "compare")
+        assert await page.title() != "owned"
+
+
+async def test_an_experiment_shows_its_worst_cases_its_errors_and_what_is_missing(
+    voxgate: Voxgate, open_page: OpenPage, log: bytes
+) -> None:
+    made, _ = await evaluated(voxgate, log)
+    async with open_page(width=1280, scheme="light") as page:
+        await open_at(page, voxgate, f"/experiments/{made.after}")
+        await page.get_by_test_id("score-resolved").click(timeout=SLOW_MS)
+        rows = page.get_by_test_id("result-row")
+        await expect(page.get_by_test_id("score-resolved")).to_contain_text("missing")
+        await expect(page.get_by_test_id("score-wer")).to_contain_text("regressed", timeout=SLOW_MS)
+        await page.get_by_test_id("case-show").select_option("missing")
+        await expect(rows).to_have_count(1)
+        await page.get_by_test_id("case-show").select_option("errors")
+        await expect(rows).to_contain_text(["1 failed"])
+        await page.get_by_test_id("case-show").select_option("")
+        await page.get_by_test_id("case-words").fill("number 4")
+        await expect(rows).to_have_count(1)
+        await page.get_by_test_id("case-words").fill("")
+        await page.keyboard.press("Escape")
+        await rows.first.get_by_role("button").click()
+        await expect(page.get_by_test_id("result-scores")).to_contain_text("2 of 9 words differ")
+        assert await violations(page) == []
+        await picture(page, "experiment-light")
+
+
+async def test_a_rule_is_made_changed_and_switched_off(voxgate: Voxgate, open_page: OpenPage) -> None:
+    async with open_page(width=1280) as page:
+        await open_at(page, voxgate, "/rules")
+        await expect(page.get_by_test_id("empty")).to_contain_text("A rule is", timeout=SLOW_MS)
+        await page.get_by_test_id("new-rule").click()
+        await page.get_by_test_id("rule-name").fill("Refunds")
+        await page.get_by_test_id("rule-filter").fill("tag:")
+        await page.get_by_test_id("scorer-name").fill("wer")
+        await page.get_by_test_id("rule-alerts").check()
+        await page.get_by_test_id("rule-threshold").fill("0.3")
+        await page.get_by_test_id("rule-webhook").fill("https://hooks.example/voxgate")
+        assert await violations(page) == []
+        await picture(page, "rule")
+        await page.get_by_test_id("save-rule").click()
+        await expect(page.get_by_role("alert")).to_be_visible(timeout=SLOW_MS)
+        await page.get_by_test_id("rule-filter").fill("tag:refund")
+        await page.get_by_test_id("save-rule").click()
+        await expect(page.get_by_test_id("rule-row")).to_contain_text("tag:refund", timeout=SLOW_MS)
+        await page.get_by_test_id("rule-enabled").uncheck()
+        await expect(page.get_by_test_id("rule-enabled")).not_to_be_checked()
+        assert await violations(page) == []
+        await picture(page, "rules")
+    rules = (await voxgate.request("GET", "/api/rules"))["items"]
+    assert [(one["filter"], one["enabled"], one["alert"]["threshold"]) for one in rules] == [
+        ("tag:refund", False, 0.3)
+    ]
+
+
+async def test_pages_of_evaluations_fit_a_phone(voxgate: Voxgate, open_page: OpenPage, log: bytes) -> None:
+    made, _ = await evaluated(voxgate, log)
+    addresses = {
+        "datasets": "/datasets",
+        "dataset": f"/datasets/{made.dataset}?case=case_0",
+        "experiments": "/experiments",
+        "experiment": f"/experiments/{made.after}?score=wer&case=case_0",
+        "compare": f"/compare?before={made.before}&after={made.after}&case=case_0",
+        "rules": "/rules",
+    }
+    async with open_page(width=390, height=844) as page:
+        for name, address in addresses.items():
+            await open_at(page, voxgate, address)
+            await expect(page.locator("h1")).to_be_visible(timeout=SLOW_MS)
+            await expect(page.locator("[aria-busy=true]")).to_have_count(0, timeout=SLOW_MS)
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 390, name
+            await picture(page, f"{name}-phone")
+        assert await violations(page) == []

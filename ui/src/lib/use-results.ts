@@ -1,0 +1,19 @@
+/** An experiment with its cases and results, as rows; results come while it runs. */
+import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { experimentCasesQuery, experimentQuery, resultsQuery } from "../api/evaluations";
+import { rowsOf } from "./experiment";
+
+export function useResults(id: string | undefined) {
+  const known = { enabled: !!id };
+  const experiment = useQuery({ ...experimentQuery(id ?? ""), ...known });
+  const running = experiment.data?.status === "running";
+  const results = useQuery({ ...resultsQuery(id ?? "", running), ...known });
+  // Of a data set that is gone there are none: the results are there all the same.
+  const cases = useQuery({ ...experimentCasesQuery(id ?? ""), ...known, retry: false });
+  const rows = useMemo(
+    () => (results.data && !cases.isPending ? rowsOf(cases.data ?? [], results.data) : null),
+    [results.data, cases.data, cases.isPending],
+  );
+  return { experiment, rows, error: experiment.error ?? results.error };
+}

@@ -1,0 +1,166 @@
+/** Rules of online scoring: which calls are scored by what as soon as they are over. */
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { rulesQuery, useRules } from "../api/evaluations";
+import type { Rule } from "../api/schema";
+import { Button } from "../components/Button";
+import { Dialog } from "../components/Dialog";
+import { EmptyState } from "../components/EmptyState";
+import { Problem } from "../components/Problem";
+import { RuleDialog } from "../components/rules/RuleDialog";
+import { ScrollX } from "../components/ScrollX";
+import { Skeleton } from "../components/Skeleton";
+import { TableHead } from "../components/TableHead";
+import { percent } from "../lib/format";
+import { useIsAdmin } from "../lib/me";
+import { usePageTitle } from "../lib/page-title";
+import { toast, toastError } from "../lib/toasts";
+import "../styles/evaluations.css";
+
+const HEADINGS = ["Name", "Calls", "Share", "Scorers", "Alert", "On", ""];
+
+function Alert({ rule }: { rule: Rule }) {
+  const { alert } = rule;
+  if (!alert) return <span className="muted">none</span>;
+  return (
+    <span title={alert.webhook}>
+      {alert.score} {alert.direction === "max" ? "below" : "above"} {alert.threshold}
+      <small className="muted block">mean of {alert.window} calls</small>
+    </span>
+  );
+}
+
+type Asked = { what: "edit" | "delete"; rule: Rule } | { what: "new" } | null;
+
+function Row({ rule, ask }: { rule: Rule; ask: (asked: Asked) => void }) {
+  const isAdmin = useIsAdmin();
+  const { edit } = useRules();
+  const toggle = () => edit.mutate({ id: rule.id, enabled: !rule.enabled }, { onError: toastError });
+  const search = { ...(rule.project && { project: rule.project }), ...(rule.filter && { q: rule.filter }) };
+  return (
+    <tr data-testid="rule-row">
+      <td>
+        <strong>{rule.name}</strong>
+        <small className="muted block">{rule.project ?? "all projects"}</small>
+      </td>
+      <td>
+        <Link to="/" search={search}>
+          {rule.filter ? <code>{rule.filter}</code> : "all"}
+        </Link>
+      </td>
+      <td className="figure">{percent(rule.sampling_rate)}</td>
+      <td>
+        {rule.scorers.map((one) => (
+          <span className="tag" key={one.name} title={JSON.stringify(one.params)}>
+            {one.name}
+          </span>
+        ))}
+      </td>
+      <td>
+        <Alert rule={rule} />
+      </td>
+      <td>
+        <input
+          type="checkbox"
+          aria-label={`${rule.name} is on`}
+          checked={rule.enabled}
+          disabled={!isAdmin || edit.isPending}
+          data-testid="rule-enabled"
+          onChange={toggle}
+        />
+      </td>
+      <td className="row-actions">
+        {isAdmin && (
+          <>
+            <Button
+              kind="quiet"
+              aria-label={`Change ${rule.name}`}
+              onClick={() => ask({ what: "edit", rule })}
+            >
+              Change
+            </Button>
+            <Button aria-label={`Delete ${rule.name}`} onClick={() => ask({ what: "delete", rule })}>
+              Delete
+            </Button>
+          </>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+function DeleteRule({ rule, onClose }: { rule: Rule; onClose: () => void }) {
+  const { take } = useRules();
+  const confirm = () =>
+    take.mutate(rule.id, {
+      onSuccess: () => {
+        toast(`“${rule.name}” is deleted.`);
+        onClose();
+      },
+    });
+  const actions = (
+    <>
+      <Button onClick={onClose}>Keep it</Button>
+      <Button kind="danger" data-testid="confirm-delete" disabled={take.isPending} onClick={confirm}>
+        Delete
+      </Button>
+    </>
+  );
+  return (
+    <Dialog title={`Delete “${rule.name}”?`} onClose={onClose} actions={actions}>
+      <p className="muted">The scores that it has made stay.</p>
+      {take.error && <Problem error={take.error} />}
+    </Dialog>
+  );
+}
+
+export function RulesPage() {
+  usePageTitle("Rules");
+  const list = useQuery(rulesQuery);
+  const isAdmin = useIsAdmin();
+  const [asked, setAsked] = useState<Asked>(null);
+  const close = () => setAsked(null);
+  const rules = list.data?.items ?? [];
+  return (
+    <main id="main" className="page stack">
+      <div className="page-head">
+        <h1>Rules</h1>
+        <span className="muted">Calls that are scored by themselves as soon as they are over</span>
+        <span className="grow" />
+        {isAdmin && (
+          <Button kind="primary" icon="plus" data-testid="new-rule" onClick={() => setAsked({ what: "new" })}>
+            New rule
+          </Button>
+        )}
+      </div>
+      {list.error && <Problem error={list.error} retry={() => void list.refetch()} />}
+      {list.isPending && <Skeleton name="Rules" lines={3} height={36} />}
+      {list.data && rules.length === 0 && (
+        <EmptyState
+          title="Hear of a bad day before your users tell you"
+          command={`curl -X POST ${window.location.origin}/api/rules -H "x-api-key: $VOXGATE_API_KEY" \\\n  -H "content-type: application/json" \\\n  -d '{"name": "Refunds", "filter": "tag:refund", "sampling_rate": 0.2, "scorers": [{"name": "silence"}]}'`}
+        >
+          A rule is a filter, a share of the calls and scorers. What they find stands on the page of each
+          call, in its list and in charts; a webhook is told when the mean of the last calls crosses a
+          threshold.
+        </EmptyState>
+      )}
+      {rules.length > 0 && (
+        <ScrollX name="Rules, scrolling" panel>
+          <table className="table rules" aria-label="Rules">
+            <TableHead headings={HEADINGS} />
+            <tbody>
+              {rules.map((rule) => (
+                <Row key={rule.id} rule={rule} ask={setAsked} />
+              ))}
+            </tbody>
+          </table>
+        </ScrollX>
+      )}
+      {asked?.what === "new" && <RuleDialog rule={null} onClose={close} />}
+      {asked?.what === "edit" && <RuleDialog rule={asked.rule} onClose={close} />}
+      {asked?.what === "delete" && <DeleteRule rule={asked.rule} onClose={close} />}
+    </main>
+  );
+}
