@@ -26,13 +26,18 @@ def log(voice: Voice) -> bytes:
     return support_call(voice)
 
 
+def another(log: bytes, name: bytes) -> bytes:
+    """The same log again would be the same session."""
+    return log.replace(b"Be brief.", b"Be brief, " + name + b".")
+
+
 _made: list[tuple[Evaluated, dict[str, Any]]] = []
 
 
 async def evaluated(voxgate: Voxgate, log: bytes) -> tuple[Evaluated, dict[str, Any]]:
     """Once for the module; with the trace of the call that the second experiment made."""
     if not _made:
-        before, after = await imported(voxgate, log), await imported(voxgate, log)
+        before, after = [await imported(voxgate, another(log, name)) for name in (b"before", b"after")]
         _made.append((await evaluate(voxgate, before, after), after))
     return _made[0]
 
@@ -77,6 +82,38 @@ async def test_a_case_is_heard_changed_and_kept_in_the_version_before(
         assert await page.title() != "owned"
     stored = await voxgate.request("GET", f"/api/datasets/{made.dataset}/cases/case_1")
     assert stored["expected"]["tool_calls"] == [{"name": "refund", "arguments": {"id": 7}}]
+
+
+async def test_a_turn_becomes_a_case_with_what_a_person_expected_and_outlives_its_call(
+    voxgate: Voxgate, open_page: OpenPage, log: bytes
+) -> None:
+    trace = await imported(voxgate, another(log, b"a turn"))
+    user = [span for span in trace["spans"] if span["type"] == "user"][1]
+    path = f"/api/sessions/{trace['id']}"
+    score = {"name": "expected", "span_id": user["id"], "details": {"expected": "Your refund is on its way."}}
+    await voxgate.request("POST", f"{path}/scores", json=score)
+    async with open_page(width=1440, expected="404 (Not Found)") as page:
+        await open_at(page, voxgate, f"/sessions/{trace['id']}")
+        await page.get_by_test_id("span-user").nth(1).click(timeout=SLOW_MS)
+        await page.get_by_test_id("span-detail").get_by_test_id("save-as-case").click()
+        await expect(page.get_by_test_id("expected-corrected")).to_be_checked(timeout=SLOW_MS)
+        await page.get_by_test_id("pick-dataset").select_option("")
+        await page.get_by_test_id("dataset-name").fill(f"heard {trace['id'][-6:]}")
+        assert await violations(page) == []
+        await picture(page, "save-as-case")
+        await page.get_by_test_id("add-cases").click()
+        await page.get_by_test_id("open-dataset").click(timeout=SLOW_MS)
+        row = page.get_by_test_id("case-row")
+        await expect(row).to_contain_text("Your refund is on its way.", timeout=SLOW_MS)
+        await row.click()
+        detail = page.get_by_test_id("case-detail")
+        await expect(detail.get_by_test_id("sound").first).to_be_visible(timeout=SLOW_MS)
+        await voxgate.request("DELETE", path)
+        await page.reload()
+        await detail.get_by_test_id("sound").get_by_role("button").first.click(timeout=SLOW_MS)
+        await page.wait_for_function(f"() => ({PLACE})() > 0.2", timeout=SLOW_MS)
+        loud = "() => { const one = window.__sounds.at(-1); return !one.error && one.duration > 0.5; }"
+        assert await page.evaluate(loud)
 
 
 async def test_two_experiments_are_compared_by_number_and_by_ear(
@@ -128,7 +165,7 @@ async def test_an_experiment_shows_its_worst_cases_its_errors_and_what_is_missin
         await page.get_by_test_id("case-show").select_option("errors")
         await expect(rows).to_contain_text(["1 failed"])
         await page.get_by_test_id("case-show").select_option("")
-        await page.get_by_test_id("case-words").fill("number 4")
+        await page.get_by_test_id("case-words").fill("INVOICE look")
         await expect(rows).to_have_count(1)
         await page.get_by_test_id("case-words").fill("")
         await page.keyboard.press("Escape")
@@ -139,7 +176,7 @@ async def test_an_experiment_shows_its_worst_cases_its_errors_and_what_is_missin
 
 
 async def test_a_rule_is_made_changed_and_switched_off(voxgate: Voxgate, open_page: OpenPage) -> None:
-    async with open_page(width=1280) as page:
+    async with open_page(width=1280, expected="400 (Bad Request)") as page:
         await open_at(page, voxgate, "/rules")
         await expect(page.get_by_test_id("empty")).to_contain_text("A rule is", timeout=SLOW_MS)
         await page.get_by_test_id("new-rule").click()
@@ -156,7 +193,7 @@ async def test_a_rule_is_made_changed_and_switched_off(voxgate: Voxgate, open_pa
         await page.get_by_test_id("rule-filter").fill("tag:refund")
         await page.get_by_test_id("save-rule").click()
         await expect(page.get_by_test_id("rule-row")).to_contain_text("tag:refund", timeout=SLOW_MS)
-        await page.get_by_test_id("rule-enabled").uncheck()
+        await page.get_by_test_id("rule-enabled").click()
         await expect(page.get_by_test_id("rule-enabled")).not_to_be_checked()
         assert await violations(page) == []
         await picture(page, "rules")

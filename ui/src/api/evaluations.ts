@@ -11,7 +11,9 @@ import type {
   Case,
   CaseDeleted,
   CasePage,
+  CasesFromSessions,
   CasesSaved,
+  Comparison,
   Dataset,
   DatasetPage,
   DatasetVersion,
@@ -19,7 +21,6 @@ import type {
   ExperimentCasePage,
   ExperimentPage,
   NewRule,
-  Result,
   ResultPage,
   Rule,
 } from "./schema";
@@ -202,46 +203,6 @@ export function useDeleteExperiment(id: string) {
   });
 }
 
-/** What `evals/comparing.py` says of two experiments. */
-export interface Comparison {
-  before: string;
-  after: string;
-  confidence: number;
-  method: string;
-  scores: ScoreComparison[];
-  only_before: string[];
-  only_after: string[];
-  only_in_one: string[];
-}
-
-export type Change = "improved" | "regressed" | "same";
-
-export interface ScoreComparison {
-  name: string;
-  direction: "max" | "min";
-  unit: string | null;
-  before: number | null;
-  after: number | null;
-  delta: number | null;
-  interval: [low: number, high: number] | null;
-  adjusted_p: number | null;
-  verdict: Change;
-  note: string | null;
-  paired: number;
-  improved: number;
-  regressed: number;
-  same: number;
-  pairs: Pair[];
-}
-
-export interface Pair {
-  case_id: string;
-  before: number;
-  after: number;
-  delta: number;
-  change: Change;
-}
-
 export const comparisonQuery = (before: string, after: string) =>
   queryOptions({
     queryKey: ["comparison", before, after],
@@ -268,4 +229,37 @@ export function useRules() {
   return { add, edit, take };
 }
 
-export type { Result };
+export interface FromSessions {
+  sessions?: readonly string[];
+  q?: string | undefined;
+  project?: string | undefined;
+  turns: "session" | "each" | readonly string[];
+  expected: "said" | "none";
+  tags: readonly string[];
+}
+
+/** Cases of recorded calls; with `corrected` that is what the one case expects to be said. */
+export function useAddFromSessions() {
+  const onSuccess = useInvalidateDatasets();
+  return useMutation({
+    mutationFn: async (asked: { dataset: string; parts: FromSessions[]; corrected: string | null }) => {
+      const { dataset, parts, corrected } = asked;
+      const sum = { made: 0, known: 0, skipped: 0, ids: [] as string[] };
+      for (const part of parts) {
+        const answer = await post<CasesFromSessions>(`${named("datasets", dataset)}/from-sessions`, part);
+        sum.made += answer.ids.length - answer.known.length;
+        sum.known += answer.known.length;
+        sum.skipped += answer.skipped.length;
+        sum.ids.push(...answer.ids);
+      }
+      for (const id of corrected === null ? [] : sum.ids) {
+        const path = named("datasets", dataset, "cases", id);
+        const { id: _, ...body } = await get<Case>(path);
+        const expected = { ...body.expected, transcript: corrected };
+        await put<CasesSaved>(path, { ...body, expected });
+      }
+      return sum;
+    },
+    onSuccess,
+  });
+}

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import type { Pair } from "../api/evaluations";
-import type { Case, Result } from "../api/schema";
+import type { Case, CasePair, Result } from "../api/schema";
 import { bins, change, rowsOf, scoreValue, shownRows } from "./experiment";
 
 const one = (id: string): Case => ({ id, input: { kind: "text", text: `says ${id}` } });
@@ -42,7 +41,7 @@ test("the worst comes first, by a score that is to be small too, and what has no
 });
 
 test("beside another run the most regressed comes first", () => {
-  const pair = (case_id: string, delta: number): [string, Pair] => [
+  const pair = (case_id: string, delta: number): [string, CasePair] => [
     case_id,
     { case_id, before: 0, after: delta, delta, change: delta > 0 ? "regressed" : "improved" },
   ];

@@ -1,6 +1,5 @@
 /** The results of an experiment, case by case: trials together, scores as means over them, sorted and filtered. */
-import type { Comparison, Pair, ScoreComparison } from "../api/evaluations";
-import type { Case, Experiment, Result } from "../api/schema";
+import type { Case, CasePair, Comparison, Experiment, Result, ScoreCompared } from "../api/schema";
 import type { ShownCases } from "../router";
 import { expectedText, inputText } from "./cases";
 import { millis } from "./format";
@@ -52,7 +51,7 @@ export function scoreNames(experiment: Experiment): string[] {
 }
 
 export const pairsOf = (comparison: Comparison | undefined, name: string | undefined) =>
-  new Map<string, Pair>(
+  new Map<string, CasePair>(
     comparison?.scores.find((one) => one.name === name)?.pairs.map((pair) => [pair.case_id, pair]) ?? [],
   );
 
@@ -62,11 +61,11 @@ interface Wanted {
   direction: "max" | "min";
   show: ShownCases | undefined;
   words: string;
-  pairs: ReadonlyMap<string, Pair>;
+  pairs: ReadonlyMap<string, CasePair>;
 }
 
 /** For the better: negative is worse. */
-export const gainOf = (pair: Pair | undefined, direction: "max" | "min") =>
+export const gainOf = (pair: CasePair | undefined, direction: "max" | "min") =>
   pair ? (direction === "max" ? pair.delta : -pair.delta) : null;
 
 function isShown(row: CaseRow, { show, pairs, score }: Wanted): boolean {
@@ -150,7 +149,7 @@ export function planned({ cases, trials }: Experiment): number | null {
   return cases === null ? null : cases * trials;
 }
 
-export const VERDICTS: Record<ScoreComparison["verdict"], string> = {
+export const VERDICTS: Record<ScoreCompared["verdict"], string> = {
   regressed: "regressed",
   improved: "improved",
   same: "no change shown",

@@ -2,8 +2,8 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
-import { type Comparison, comparisonQuery, experimentsQuery } from "../api/evaluations";
-import type { Experiment } from "../api/schema";
+import { comparisonQuery, experimentsQuery } from "../api/evaluations";
+import type { Comparison, Experiment } from "../api/schema";
 import { Button } from "../components/Button";
 import { CaseFilter } from "../components/experiments/CaseFilter";
 import { CaseTable } from "../components/experiments/CaseTable";

@@ -17,6 +17,9 @@ import { plural } from "../lib/format";
 import { useKeys } from "../lib/keys";
 import { useIsAdmin } from "../lib/me";
 import { usePageTitle } from "../lib/page-title";
+import "../styles/session.css";
+import "../styles/session-parts.css";
+import "../styles/transport.css";
 import "../styles/evaluations.css";
 
 function Delete({ dataset }: { dataset: Dataset }) {

@@ -15,6 +15,9 @@ import { TableHead } from "../components/TableHead";
 import { count } from "../lib/format";
 import { useIsAdmin } from "../lib/me";
 import { usePageTitle } from "../lib/page-title";
+import "../styles/session.css";
+import "../styles/session-parts.css";
+import "../styles/transport.css";
 import "../styles/evaluations.css";
 
 const HEADINGS = ["Name", "Project", "Cases", "Version", "Changed", "Made by"];
@@ -70,7 +73,7 @@ export function DatasetsPage() {
       {rows.length > 0 && (
         <ScrollX name="Data sets, scrolling" panel>
           <table className="table" aria-label="Data sets">
-            <TableHead headings={HEADINGS} />
+            <TableHead headings={HEADINGS} figures={["Cases", "Version"]} />
             <tbody>
               {rows.map((row) => (
                 <Row key={row.id} row={row} />

@@ -197,7 +197,7 @@ export function ExperimentsPage() {
       {rows.length > 0 && (
         <ScrollX name="Experiments, scrolling" panel>
           <table className="table experiments" aria-label="Experiments">
-            <TableHead headings={HEADINGS} />
+            <TableHead headings={HEADINGS} figures={["Cost"]} />
             <tbody>
               {rows.map((row) => (
                 <Row

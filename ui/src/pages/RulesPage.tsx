@@ -16,6 +16,7 @@ import { percent } from "../lib/format";
 import { useIsAdmin } from "../lib/me";
 import { usePageTitle } from "../lib/page-title";
 import { toast, toastError } from "../lib/toasts";
+import "../styles/manage.css";
 import "../styles/evaluations.css";
 
 const HEADINGS = ["Name", "Calls", "Share", "Scorers", "Alert", "On", ""];
@@ -64,7 +65,7 @@ function Row({ rule, ask }: { rule: Rule; ask: (asked: Asked) => void }) {
         <input
           type="checkbox"
           aria-label={`${rule.name} is on`}
-          checked={rule.enabled}
+          checked={edit.isPending ? (edit.variables.enabled ?? rule.enabled) : rule.enabled}
           disabled={!isAdmin || edit.isPending}
           data-testid="rule-enabled"
           onChange={toggle}
@@ -149,7 +150,7 @@ export function RulesPage() {
       {rules.length > 0 && (
         <ScrollX name="Rules, scrolling" panel>
           <table className="table rules" aria-label="Rules">
-            <TableHead headings={HEADINGS} />
+            <TableHead headings={HEADINGS} figures={["Share"]} />
             <tbody>
               {rules.map((rule) => (
                 <Row key={rule.id} rule={rule} ask={setAsked} />

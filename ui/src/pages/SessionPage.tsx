@@ -2,6 +2,7 @@
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { SessionDetail, Span } from "../api/types";
+import { correctionOf, SaveAsCase, turnOf } from "../components/datasets/SaveAsCase";
 import { Problem } from "../components/Problem";
 import { CallPanel } from "../components/session/CallPanel";
 import { Config } from "../components/session/Config";
@@ -157,6 +158,20 @@ function Said({ session, player, selected, choose }: ViewsProps) {
   );
 }
 
+function SaveTurn({ session, span }: { session: SessionDetail; span: Span }) {
+  const turn = turnOf(session.spans, span);
+  if (!turn || session.status === "live") return null;
+  return (
+    <SaveAsCase
+      id={session.id}
+      project={session.project}
+      turn={turn.id}
+      corrected={correctionOf(session, turn)}
+      label="Save the turn as a case"
+    />
+  );
+}
+
 function ConversationView(props: ViewsProps) {
   const { session, lengthMs, selected, choose, clear } = props;
   return (
@@ -173,7 +188,14 @@ function ConversationView(props: ViewsProps) {
           <h2>Spans</h2>
         </div>
         <SpanTree spans={session.spans} lengthMs={lengthMs} selected={selected} onSelect={choose} />
-        {selected && <SpanDetail sessionId={session.id} span={selected} onClose={clear} />}
+        {selected && (
+          <SpanDetail
+            sessionId={session.id}
+            span={selected}
+            onClose={clear}
+            actions={<SaveTurn session={session} span={selected} />}
+          />
+        )}
       </section>
     </div>
   );

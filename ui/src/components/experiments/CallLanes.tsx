@@ -1,7 +1,7 @@
 /** The call of a result on one clock: its lanes about the turn that is scored, with the evidence of its scores. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type ReactNode, useEffect, useMemo, useState } from "react";
+import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { ApiError } from "../../api/client";
 import { sessionQuery } from "../../api/queries";
 import type { Result } from "../../api/schema";
@@ -86,12 +86,14 @@ function Lanes({ session, turnSpanId, scores, name, onReady }: Props & { session
     [session, scores, lengthMs],
   );
   const startMs = turn?.start_ms ?? 0;
+  const tell = useRef(onReady);
+  tell.current = onReady;
   useEffect(() => {
     if (!player) return;
     player.seek(startMs);
-    onReady({ player, startMs });
-    return () => onReady(null);
-  }, [player, startMs, onReady]);
+    tell.current({ player, startMs });
+    return () => tell.current(null);
+  }, [player, startMs]);
   if (!player) return <Skeleton name={name} height={180} />;
   return (
     <div className="call-lanes" data-testid={`lanes-${name}`}>
@@ -109,6 +111,7 @@ function Lanes({ session, turnSpanId, scores, name, onReady }: Props & { session
         </Link>
       </div>
       <Timeline
+        name={`${name}, over time`}
         clock={player}
         view={view}
         lengthMs={lengthMs}

@@ -1,8 +1,7 @@
 /** The cases of an experiment with what they scored: only rows in sight are drawn. */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef } from "react";
-import type { Comparison } from "../../api/evaluations";
-import type { Experiment } from "../../api/schema";
+import type { Comparison, Experiment } from "../../api/schema";
 import { inputText } from "../../lib/cases";
 import { type CaseRow, change, pairsOf, scoreNames, scoreValue } from "../../lib/experiment";
 

@@ -1,6 +1,5 @@
 /** What an experiment came to: each score with its error, how it is spread, and how it changed. */
-import type { Comparison } from "../../api/evaluations";
-import type { Experiment } from "../../api/schema";
+import type { Comparison, Experiment } from "../../api/schema";
 import { type Bin, bins, type CaseRow, change, scoreNames, scoreValue, VERDICTS } from "../../lib/experiment";
 import { count, plural } from "../../lib/format";
 

@@ -1,5 +1,5 @@
 /** How each score changed between two experiments: the difference with its interval, and how many cases went which way. */
-import type { Comparison, ScoreComparison } from "../../api/evaluations";
+import type { Comparison, ScoreCompared } from "../../api/schema";
 import { change, scoreValue, VERDICTS } from "../../lib/experiment";
 import { percent } from "../../lib/format";
 import { ScrollX } from "../ScrollX";
@@ -8,7 +8,7 @@ import { TableHead } from "../TableHead";
 const HEADINGS = ["Score", "Before", "After", "Change", "95 % interval", "Verdict", "Cases"];
 
 /** The interval as a bar around no change. */
-function IntervalBar({ one }: { one: ScoreComparison }) {
+function IntervalBar({ one }: { one: ScoreCompared }) {
   if (!one.interval || one.delta === null) return <span className="muted">–</span>;
   const [low, high] = one.interval;
   const reach = Math.max(Math.abs(low), Math.abs(high), Math.abs(one.delta)) || 1;
@@ -26,7 +26,7 @@ function IntervalBar({ one }: { one: ScoreComparison }) {
   );
 }
 
-function CaseCounts({ one }: { one: ScoreComparison }) {
+function CaseCounts({ one }: { one: ScoreCompared }) {
   const all = Math.max(1, one.paired);
   const parts = (["regressed", "same", "improved"] as const).map((name) => [name, one[name]] as const);
   const said = `${one.regressed} regressed, ${one.same} same, ${one.improved} improved`;
@@ -57,7 +57,7 @@ export function ScoreChanges({ comparison, chosen, onChoose }: Props) {
   return (
     <ScrollX name="Scores, scrolling" panel>
       <table className="table score-changes" aria-label="Scores">
-        <TableHead headings={headings} />
+        <TableHead headings={headings} figures={["Before", "After", "Change"]} />
         <tbody>
           {comparison.scores.map((one) => (
             <tr

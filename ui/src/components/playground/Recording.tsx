@@ -4,18 +4,22 @@ import { Link } from "@tanstack/react-router";
 import { findByCredential } from "../../api/queries";
 import { useMe } from "../../lib/me";
 import type { CallSnapshot } from "../../realtime/call";
+import { SaveAsCase } from "../datasets/SaveAsCase";
 
 const LOOK_EVERY_MS = 700;
 
 export function Recording({ snapshot, suffix }: { snapshot: CallSnapshot; suffix: string }) {
   const mayRead = ["admin", "read"].includes(useMe()?.role ?? "");
   const id = snapshot.credentialId;
+  const ended = snapshot.phase === "ended";
   const begun = snapshot.startedAt !== null;
   const found = useQuery({
     queryKey: ["by-credential", id],
     queryFn: async () => (id ? ((await findByCredential(id)).items[0] ?? null) : null),
     enabled: begun && id !== null && mayRead,
-    refetchInterval: (query) => (query.state.data ? false : LOOK_EVERY_MS),
+    // After its end until it is over for the server too: then it can be made a case.
+    refetchInterval: (query) =>
+      !query.state.data || (ended && query.state.data.status === "live") ? LOOK_EVERY_MS : false,
   });
   if (!begun) return null;
   if (!mayRead) return <span className="muted">recorded; your key may not read it</span>;
@@ -26,8 +30,7 @@ export function Recording({ snapshot, suffix }: { snapshot: CallSnapshot; suffix
       </span>
     );
   }
-  const ended = snapshot.phase === "ended";
-  return (
+  const link = (
     <Link
       to="/sessions/$id"
       params={{ id: found.data.id }}
@@ -37,5 +40,13 @@ export function Recording({ snapshot, suffix }: { snapshot: CallSnapshot; suffix
     >
       {ended ? "Open the recording" : "Watch it live (new tab)"}
     </Link>
+  );
+  return (
+    <>
+      {link}
+      {ended && found.data.status !== "live" && (
+        <SaveAsCase id={found.data.id} project={found.data.project} />
+      )}
+    </>
   );
 }

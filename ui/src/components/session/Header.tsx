@@ -11,6 +11,7 @@ import { usePlayerTime } from "../../lib/use-player";
 import { Button } from "../Button";
 import { CopyButton } from "../Copy";
 import { Dialog } from "../Dialog";
+import { correctionOf, SaveAsCase } from "../datasets/SaveAsCase";
 import { Icon } from "../Icon";
 import { Menu } from "../Menu";
 import { Moment } from "../Moment";
@@ -233,6 +234,13 @@ export function Header({ session, player }: { session: SessionDetail; player: Pl
       <div className="actions">
         <CopyLink session={session} player={player} />
         <Downloads session={session} />
+        {!live && (
+          <SaveAsCase
+            id={session.id}
+            project={session.project}
+            corrected={correctionOf(session, undefined)}
+          />
+        )}
         {mayChange && (live ? <EndCall id={session.id} /> : <Delete session={session} />)}
       </div>
       <div className="pills">

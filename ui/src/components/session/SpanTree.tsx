@@ -1,5 +1,14 @@
 /** All spans as a tree with a waterfall beside it; a span's detail opens below. */
-import { type CSSProperties, type KeyboardEvent, memo, useEffect, useMemo, useRef, useState } from "react";
+import {
+  type CSSProperties,
+  type KeyboardEvent,
+  memo,
+  type ReactNode,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import type { Span } from "../../api/types";
 import { clock, cost, duration, millis } from "../../lib/format";
 import {
@@ -189,11 +198,13 @@ function MetricRows({ metrics }: { metrics: unknown }) {
 
 interface DetailProps {
   sessionId: string;
+  /** What can be done with the span. */
+  actions?: ReactNode;
   span: Span;
   onClose: () => void;
 }
 
-export function SpanDetail({ sessionId, span, onClose }: DetailProps) {
+export function SpanDetail({ sessionId, actions, span, onClose }: DetailProps) {
   const cut = interruptionOf(span);
   const error = errorText(span.error);
   return (
@@ -202,6 +213,7 @@ export function SpanDetail({ sessionId, span, onClose }: DetailProps) {
         <h2 className="grow">
           {span.type} · {span.name}
         </h2>
+        {actions}
         <button type="button" className="button quiet small" onClick={onClose}>
           Close
         </button>

@@ -37,6 +37,8 @@ export interface TimelineProps {
   onLoop: (loop: Stretch | null) => void;
   onChoose: (block: Block) => void;
   live?: boolean;
+  /** Where there are several. */
+  name?: string;
   /** Beside the names of the user and of the assistant. */
   controls?: { user?: ReactNode; assistant?: ReactNode };
 }
@@ -161,7 +163,7 @@ const Lanes = memo(function Lanes(props: LanesAreaProps) {
 });
 
 export function Timeline(props: TimelineProps) {
-  const { clock, view, lengthMs, peaks, revision, marks, loop } = props;
+  const { clock, view, lengthMs, peaks, revision, marks, loop, name = "The call over time" } = props;
   const [measure, { width }] = useSize();
   const [element, setElement] = useState<HTMLDivElement | null>(null);
   const shown = useSyncExternalStore(view.subscribe, view.get);
@@ -169,7 +171,7 @@ export function Timeline(props: TimelineProps) {
   useWheel(element, view);
   const pan = useDragging((byPx) => view.pan((-byPx / Math.max(1, width)) * (shown.toMs - shown.fromMs)));
   return (
-    <section className="timeline" aria-label="The call over time" data-testid="timeline">
+    <section className="timeline" aria-label={name} data-testid="timeline">
       <LaneNames marks={marks} controls={props.controls ?? {}} />
       <div className="time-area" ref={setElement}>
         <div className="ruler" ref={measure} aria-hidden="true" title="Drag to move the view" {...pan}>

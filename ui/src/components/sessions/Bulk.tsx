@@ -10,6 +10,7 @@ import { useIsAdmin } from "../../lib/me";
 import { type Target, until } from "../../lib/targets";
 import { toastError } from "../../lib/toasts";
 import { Button } from "../Button";
+import { AddToDataset } from "../datasets/AddToDataset";
 import { DeleteDialog } from "./DeleteDialog";
 import { ExportMenu } from "./ExportMenu";
 import { TagDialog } from "./TagDialog";
@@ -30,7 +31,7 @@ interface Props {
   onClear: () => void;
 }
 
-type Asked = "tags" | "delete" | null;
+type Asked = "tags" | "delete" | "dataset" | null;
 
 export function Bulk({ selected, filter, allLoaded, onClear }: Props) {
   const isAdmin = useIsAdmin();
@@ -57,6 +58,11 @@ export function Bulk({ selected, filter, allLoaded, onClear }: Props) {
         </Button>
       )}
       {isAdmin && (
+        <Button icon="bookmark" data-testid="bulk-dataset" onClick={() => setDialog("dataset")}>
+          Add to data set…
+        </Button>
+      )}
+      {isAdmin && (
         <Button icon="tag" data-testid="bulk-tags" onClick={() => setDialog("tags")}>
           Tags…
         </Button>
@@ -71,6 +77,9 @@ export function Bulk({ selected, filter, allLoaded, onClear }: Props) {
       <Button kind="quiet" onClick={onClear}>
         Clear the selection
       </Button>
+      {dialog === "dataset" && (
+        <AddToDataset target={target} project={filter.project || selected[0]?.project} onClose={close} />
+      )}
       {dialog === "tags" && <TagDialog target={target} tags={tags} onClose={close} />}
       {dialog === "delete" && <DeleteDialog target={target} onClose={close} onDone={onClear} />}
     </section>
