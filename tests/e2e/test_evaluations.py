@@ -145,6 +145,7 @@ async def test_two_experiments_are_compared_by_number_and_by_ear(
         assert len(sounds) == 1
         assert trace["id"] not in sounds[0]
         await page.evaluate("window.__sounds.forEach((one) => one.pause())")
+        await page.evaluate("window.scrollTo(0, 0)")
         assert await violations(page) == []
         await picture(page, "compare")
         assert await page.title() != "owned"

@@ -101,7 +101,7 @@ interface KeysProps {
 
 function NoCases({ dataset }: { dataset: Dataset }) {
   return (
-    <EmptyState title="No cases yet" command={`voxgate datasets import cases.csv --name ${dataset.name}`}>
+    <EmptyState title="No cases yet" command={`voxgate datasets import "${dataset.name}" cases.csv`}>
       Select calls in <Link to="/">Sessions</Link> and choose <em>Add to data set</em>, or save one from the
       page of a call or from the Playground. Files come by the command line.
     </EmptyState>

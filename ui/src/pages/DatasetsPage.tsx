@@ -64,7 +64,7 @@ export function DatasetsPage() {
       {list.error && <Problem error={list.error} retry={() => void list.refetch()} />}
       {list.isPending && <Skeleton name="Data sets" lines={4} height={32} />}
       {list.data && rows.length === 0 && (
-        <EmptyState title="From calls to tests" command="voxgate datasets import cases.csv --name refunds">
+        <EmptyState title="From calls to tests" command="voxgate datasets import refunds cases.csv">
           A data set is a list of cases: what is said to the assistant, and what ought to come of it. Select
           calls in <Link to="/">Sessions</Link> and choose <em>Add to data set</em>, or bring a file along
           (CSV, JSON lines, a folder of sound). Then an experiment runs any model, prompt or voice over it.
