@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -94,14 +94,20 @@ async def test_an_unknown_model_is_refused_by_name(voxgate: Voxgate) -> None:
     await still_up(voxgate)
 
 
-async def test_a_provider_without_a_key_is_a_failed_call_that_says_what_to_set(tmp_path: Path) -> None:
-    own = start_voxgate(tmp_path, environ={"OPENAI_API_KEY": ""})
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Voxgate]:
+    """Without a key for OpenAI. Its provider may be killed: it comes back."""
+    running = start_voxgate(tmp_path_factory.mktemp("own"), environ={"OPENAI_API_KEY": ""})
+    yield running
+    assert running.stop() == 0
+
+
+async def test_a_provider_without_a_key_is_a_failed_call_that_says_what_to_set(own: Voxgate) -> None:
     async with calling(own, model="gpt-realtime") as (socket, session_id):
         assert "OPENAI_API_KEY" in (await event(socket, "error"))["error"]["message"]
         await socket.wait_closed()
         assert socket.close_code == 1011
     assert (await own.finished_session(session_id))["status"] == "failed"
-    assert own.stop() == 0
 
 
 async def test_an_expired_credential_is_refused_and_its_attempt_is_kept(voxgate: Voxgate) -> None:
@@ -158,8 +164,7 @@ async def test_a_client_that_vanishes_leaves_a_whole_trace(voxgate: Voxgate) -> 
     assert [span["type"] for span in trace["spans"]].count("response") == 1
 
 
-async def test_a_provider_that_dies_mid_answer_is_told_and_recorded(tmp_path: Path) -> None:
-    own = start_voxgate(tmp_path)
+async def test_a_provider_that_dies_mid_answer_is_told_and_recorded(own: Voxgate) -> None:
     async with calling(own) as (socket, session_id):
         await _ask(socket, "Tell me something long, please, about the weather and everything else")
         await event(socket, "response.output_audio.delta")
@@ -175,7 +180,6 @@ async def test_a_provider_that_dies_mid_answer_is_told_and_recorded(tmp_path: Pa
     assert trace["tracks"]["assistant"]["bytes"] > 0
     async with asyncio.timeout(60):  # the provider is started again
         await still_up(own)
-    assert own.stop() == 0
 
 
 async def _ask(socket: ClientConnection, text: str) -> None:

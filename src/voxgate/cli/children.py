@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
+from voxgate.cli.loading import loading
 from voxgate.cli.processes import end_with_parent, receive_orders, say_ready
 from voxgate.core.scheduling import be_nice, take_short_slices
 from voxgate.core.settings import Settings
@@ -49,8 +50,9 @@ def main() -> None:
 
 
 def _run_worker(orders: dict[str, Any]) -> None:
-    from voxgate.gateway.scoreboard import Scoreboard  # noqa: PLC0415
-    from voxgate.server import build_worker, retire_process, serve_worker  # noqa: PLC0415
+    with loading():
+        from voxgate.gateway.scoreboard import Scoreboard  # noqa: PLC0415
+        from voxgate.server import build_worker, retire_process, serve_worker  # noqa: PLC0415
 
     _raise_file_limit()
     take_short_slices()
@@ -68,9 +70,10 @@ def _run_worker(orders: dict[str, Any]) -> None:
 
 
 def _run_recorder(orders: dict[str, Any]) -> None:
-    from voxgate.export.outbox import Outbox  # noqa: PLC0415
-    from voxgate.jobs.process import run_recorder  # noqa: PLC0415
-    from voxgate.jobs.shares import Share  # noqa: PLC0415
+    with loading():
+        from voxgate.export.outbox import Outbox  # noqa: PLC0415
+        from voxgate.jobs.process import run_recorder  # noqa: PLC0415
+        from voxgate.jobs.shares import Share  # noqa: PLC0415
 
     be_nice(_RECORDER_NICENESS)
     take_short_slices()
@@ -88,7 +91,8 @@ def _run_recorder(orders: dict[str, Any]) -> None:
 
 
 def _run_exporter(orders: dict[str, Any]) -> None:
-    from voxgate.cli.exporting import run_exporter  # noqa: PLC0415
+    with loading():
+        from voxgate.cli.exporting import run_exporter  # noqa: PLC0415
 
     be_nice(_EXPORTER_NICENESS)
     take_short_slices()
@@ -98,8 +102,9 @@ def _run_exporter(orders: dict[str, Any]) -> None:
 
 
 def _run_local(orders: dict[str, Any]) -> None:
-    from voxgate.providers.local.server import serve_local  # noqa: PLC0415
-    from voxgate.providers.local.settings import LocalSettings  # noqa: PLC0415
+    with loading():
+        from voxgate.providers.local.server import serve_local  # noqa: PLC0415
+        from voxgate.providers.local.settings import LocalSettings  # noqa: PLC0415
 
     settings = LocalSettings.model_validate(orders["settings"]["local"])
     sock = socket.socket(fileno=orders["descriptor"])

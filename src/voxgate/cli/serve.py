@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
+from voxgate.cli.loading import loading
 from voxgate.core.settings import load_settings, sources_of
 
 EXAMPLES: Final = (
@@ -49,7 +50,8 @@ def serve(
         "tls_key": tls_key,
         "drain_seconds": drain_seconds,
     }
-    from voxgate.cli.startup import start  # noqa: PLC0415 - see above
+    with loading():
+        from voxgate.cli.startup import start  # noqa: PLC0415 - see above
 
     start(
         lambda: load_settings(flags, os.environ, config),
