@@ -118,10 +118,11 @@ def start_voxgate(
 
 def _collect(process: subprocess.Popen[str], lines: list[str], say_started: Callable[[], None]) -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        lines.append(line)
-        if "Stop with Ctrl-C" in line:
-            say_started()
+    with process.stdout as output:
+        for line in output:
+            lines.append(line)
+            if "Stop with Ctrl-C" in line:
+                say_started()
 
 
 @contextlib.contextmanager
