@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
@@ -18,7 +19,16 @@ from tests.evals.sessions import snapshot_sessions
 from tests.evals.subjects import subject_of
 from voxgate.core.errors import InvalidRequest
 from voxgate.evals import scorers
-from voxgate.evals.registry import ALIASES, ENTRIES, implied, make_scorer, needs, online_safe, read_scorer
+from voxgate.evals.registry import (
+    ALIASES,
+    ENTRIES,
+    implied,
+    make_rule_scorer,
+    make_scorer,
+    needs,
+    online_safe,
+    read_scorer,
+)
 
 ASKED = {"rubric": "It is polite.", "model": "m", "base_url": "http://127.0.0.1:9/v1"}
 EARS = {"model": "m", "base_url": "http://127.0.0.1:9/v1"}
@@ -37,7 +47,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 
 def test_every_scorer_of_the_package_is_known_by_name() -> None:
     modules = {one.name for one in iter_modules(scorers.__path__)}
-    assert {entry.module.rpartition(".")[2] for entry in ENTRIES.values()} == modules
+    named = {entry.module.rpartition(".")[2] for entry in ENTRIES.values() if ".scorers." in entry.module}
+    assert named == modules
 
 
 @pytest.mark.parametrize("name", [*ENTRIES, *ALIASES])
@@ -118,6 +129,24 @@ def test_a_gate_implies_the_scorer_that_it_asks_of(key: str, name: str | None) -
     assert (found.name if found else None) == name
 
 
+@pytest.mark.parametrize("name", [name for name, entry in ENTRIES.items() if entry.needs == "network"])
+def test_a_rule_names_no_files_secrets_or_addresses(name: str) -> None:
+    prompt = inspect.signature(ENTRIES[name].load()).parameters.get("prompt")
+    kept = {"base_url", "api_key_env"}
+    if prompt is None or "Path" in str(prompt.annotation):
+        kept.add("prompt")
+    for parameter in kept:
+        with pytest.raises(InvalidRequest, match=f"cannot have {parameter}"):
+            make_rule_scorer(name, {parameter: "/etc/passwd"})
+
+
+def test_a_rule_has_the_other_scorers_and_parameters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert make_rule_scorer("wer", {"of": "user"}).name == "wer_user"
+    monkeypatch.chdir(tmp_path)  # no settings
+    with pytest.raises(InvalidRequest, match="'judge' cannot be made"):
+        make_rule_scorer("judge", {"rubric": "It is polite."})
+
+
 def test_those_that_look_at_the_trace_alone_are_safe_online() -> None:
     safe = online_safe()
     assert {"wer", "metric", "turn_taking", "language"} <= set(safe)
@@ -163,8 +192,9 @@ def test_every_scorer_is_documented_with_its_parameters() -> None:
     for name, entry in ENTRIES.items():
         told, _, rest = rows[name].partition(" | ")
         told += rows["judge"] if told.startswith("as `judge`") else ""
-        parameters = set(inspect.signature(entry.load()).parameters)
-        assert "name" in parameters, name
-        parameters.remove("name")
+        signature = inspect.signature(entry.load()).parameters
+        parameters = {one.name for one in signature.values() if one.kind is not one.VAR_KEYWORD}
+        assert "name" in parameters or name == "scenario_graders", name
+        parameters.discard("name")
         assert {one for one in parameters if f"`{one}`" not in told} == set(), name
         assert len(rest.strip(" |").split(" | ")) == 3, name

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, Literal
 
-from voxgate.core.errors import InvalidRequest
+from voxgate.core.errors import InvalidRequest, SettingsError
 from voxgate.evals.measures import find_measure
 from voxgate.evals.protocols import Scorer
 
@@ -69,6 +69,7 @@ ENTRIES: Final[dict[str, Entry]] = {
         _own("input_transcript", "whether the user's transcript is what the user said", "network"),
         _own("judge", "what a model that reads the call says of it", "network"),
         _own("audio_judge", "what a model that hears the call says of it", "network"),
+        Entry("scenario_graders", "voxgate.evals.grading", "what a scenario's own graders say", "network"),
     )
 }
 ALIASES: Final = {"tool_call": "tool_called", "tool_call_args": "tool_arguments"}
@@ -107,6 +108,33 @@ def _made(entry: Entry, params: dict[str, Any]) -> Scorer:
         raise InvalidRequest(
             f"The scorer {entry.name!r} cannot be made: {error}", param=entry.name
         ) from error
+
+
+_ADDRESSES: Final = frozenset({"base_url", "api_key_env"})
+_OF_THE_MACHINE: Final = {
+    "judge": _ADDRESSES | {"prompt"},
+    "audio_judge": _ADDRESSES | {"prompt"},
+    "scenario_graders": _ADDRESSES | {"prompt"},
+    "said_versus_transcript": _ADDRESSES,
+    "input_transcript": _ADDRESSES,
+}
+"""Parameters that name files, secrets and addresses: for whoever runs a program here, not for the API."""
+
+
+def make_rule_scorer(name: str, params: Mapping[str, Any] | None = None) -> Scorer:
+    """As `make_scorer`, for what came over the API: whom a scorer asks is the settings' matter, so that no
+    key of the API reads the machine's files or has its secrets sent anywhere. InvalidRequest also where the
+    settings name nobody to ask."""
+    kept = sorted(_OF_THE_MACHINE.get(name, frozenset()) & set(params or {}))
+    if kept:
+        raise InvalidRequest(
+            f"A rule's {name!r} cannot have {', '.join(kept)}: that is for the server's settings to say.",
+            param=kept[0],
+        )
+    try:
+        return make_scorer(name, params)
+    except SettingsError as error:
+        raise InvalidRequest(f"The scorer {name!r} cannot be made: {error.message}", param=name) from error
 
 
 def read_scorer(written: Any) -> Scorer:

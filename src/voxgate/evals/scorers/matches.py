@@ -42,7 +42,7 @@ def matches(
         try:
             found = [one for one in said if compiled.search(one.text, timeout=_SECONDS)]
         except TimeoutError:
-            return not_measured(f"the pattern took longer than {_SECONDS:g} s")
+            return not_measured(f"the pattern was given up after {_SECONDS:g} s")
         share = len(found) / len(said)
         value = {"any": float(bool(found)), "all": share, "none": 1 - share}[lines]
         shown = [one for one in said if one not in found] if lines == "all" else found
