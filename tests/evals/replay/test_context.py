@@ -160,6 +160,16 @@ def test_what_no_client_can_create_is_left_out_and_counted() -> None:
     assert (known.items, known.left_out) == ([], {"mcp_list_tools": 1})
 
 
+def test_a_result_whose_call_was_deleted_is_left_out() -> None:
+    deleted = ("server", {"type": "conversation.item.deleted", "item_id": "item_call_1"})
+    log = [*user("Look", "u1"), *tool("r1", "call_1", "found"), deleted, *user("More", "u2")]
+    call = read_call(events_of([*log, *answer("r2", "a2", "Done.")]))
+    known = rebuild(call, call.turns[1].context, sounding)
+    assert ([item["type"] for item in known.items], known.left_out) == (
+        ["message"], {"function_call_output": 1},
+    )  # fmt: skip
+
+
 # Every log there is
 
 

@@ -84,6 +84,7 @@ async def test_turns_are_found_again_by_turn_detection_and_other_settings_of_it_
 
     assert same.metadata["diverged"] == []
     assert stage.standin.calls[-2].session["audio"]["input"]["turn_detection"]["type"] == "server_vad"
+    assert "response.create" not in stage.standin.calls[-2].types()
     assert {"turn": 1, "what": "turns", "then": 1, "now": 2} in other.metadata["diverged"]
 
 
