@@ -90,7 +90,7 @@ def create_experiment(body: NewExperiment, key: Admin, control: Controlled) -> d
 @router.get("/{experiment_id}", response_model=Experiment)
 def get_experiment(experiment_id: str, key: Reader, control: Controlled) -> dict[str, Any]:
     """Of a running one the scores are those of its results so far."""
-    return experiment_shape(find_experiment(control, key, experiment_id))
+    return experiment_shape(find_experiment(control, key, experiment_id, with_summary=True))
 
 
 @router.patch("/{experiment_id}", response_model=Experiment)

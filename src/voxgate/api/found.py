@@ -16,9 +16,11 @@ def find_dataset(control: Control, key: ApiKey, dataset_id: str) -> dict[str, An
     return row
 
 
-def find_experiment(control: Control, key: ApiKey, experiment_id: str) -> dict[str, Any]:
-    """With its `summary`."""
-    row = control.store.get_experiment(experiment_id)
+def find_experiment(
+    control: Control, key: ApiKey, experiment_id: str, *, with_summary: bool = False
+) -> dict[str, Any]:
+    """With its `summary` where that is asked for: counting it may take a while."""
+    row = control.store.get_experiment(experiment_id, with_summary=with_summary)
     if row is None or key.project not in (None, row["project"]):
         raise NotFound(f"There is no experiment {experiment_id!r}.", param="experiment_id")
     return row

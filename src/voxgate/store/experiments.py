@@ -34,9 +34,10 @@ class ExperimentRows:
         assert saved is not None
         return saved
 
-    def get_experiment(self, experiment_id: str) -> dict[str, Any] | None:
+    def get_experiment(self, experiment_id: str, *, with_summary: bool = True) -> dict[str, Any] | None:
+        """Of a running one the summary is counted anew, which takes a while where there is much."""
         with self._database.reading() as connection:
-            return _read(connection, experiment_id)
+            return _read(connection, experiment_id, with_summary=with_summary)
 
     def list_experiments(
         self, *, limit: int = 50, cursor: str | None = None, **wanted: str | None
@@ -102,9 +103,12 @@ class ExperimentRows:
         return [row.body for row in rows[:limit]], next_cursor
 
 
-def _read(connection: Connection, experiment_id: str) -> dict[str, Any] | None:
-    row = connection.execute(select(experiments).where(experiments.c.id == experiment_id)).one_or_none()
-    return None if row is None else _with_summary(connection, to_dict(row))
+def _read(connection: Connection, experiment_id: str, *, with_summary: bool = True) -> dict[str, Any] | None:
+    found = connection.execute(select(experiments).where(experiments.c.id == experiment_id)).one_or_none()
+    if found is None:
+        return None
+    row = to_dict(found)
+    return _with_summary(connection, row) if with_summary else row
 
 
 def _with_summary(connection: Connection, row: dict[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, or_, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
+from voxgate.core.clock import now_utc
 from voxgate.store.cursors import decode_cursor, encode_cursor
 from voxgate.store.database import Database
 from voxgate.store.schema import experiments, result_scores, results
@@ -144,31 +146,37 @@ def _key(row: Mapping[str, Any]) -> Key:
 def _save(connection: Connection, experiment_id: str, row: Mapping[str, Any]) -> bool:
     """False if it was there."""
     key = {"experiment_id": experiment_id, "case_id": row["case_id"], "trial": row["trial"]}
-    output = row.get("output") or {}
     values = {
         "error": row.get("error"),
         "cost_usd": row.get("cost_usd"),
-        "session_id": output.get("session_id"),
+        "session_id": (row.get("output") or {}).get("session_id"),
         "body": dict(row),
+        "stored_at": now_utc(),
     }
-    if connection.execute(_first_one(connection.dialect.name, key | values)).first() is None:
+    if connection.execute(_first_one(connection.dialect.name), key | values).first() is None:
         return False
-    of_result = [result_scores.c[name] == value for name, value in key.items()]
-    connection.execute(delete(result_scores).where(*of_result))
+    connection.execute(_SCORES_OF, {f"of_{name}": value for name, value in key.items()})
     scores = [
         {**key, "place": place, **{name: score.get(name) for name in ("name", "value", "unit")}}
         | {"direction": score.get("direction") or "max"}
         for place, score in enumerate(row.get("scores") or ())
     ]
     if scores:
-        connection.execute(result_scores.insert(), scores)
+        connection.execute(_NEW_SCORES, scores)
     return True
 
 
-def _first_one(dialect: str, values: Mapping[str, Any]) -> ReturningInsert[Any]:
+_SCORES_OF: Final = delete(result_scores).where(
+    *(result_scores.c[name] == bindparam(f"of_{name}") for name in _KEYS)
+)
+_NEW_SCORES: Final = result_scores.insert()
+
+
+@functools.cache  # building it takes longer than executing it
+def _first_one(dialect: str) -> ReturningInsert[Any]:
     """Answers a row if it was stored."""
-    insert = (postgresql if dialect == "postgresql" else sqlite).insert(results).values(values)
-    new = {name: insert.excluded[name] for name in values if name not in _KEYS}
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(results)
+    new = {column.name: insert.excluded[column.name] for column in results.c if column.name not in _KEYS}
     unless_known = insert.on_conflict_do_update(
         index_elements=_KEYS, set_=new, where=results.c.error.is_not(None)
     )
