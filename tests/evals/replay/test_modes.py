@@ -88,6 +88,20 @@ async def test_turns_are_found_again_by_turn_detection_and_other_settings_of_it_
     assert {"turn": 1, "what": "turns", "then": 1, "now": 2} in other.metadata["diverged"]
 
 
+async def test_at_real_pace_a_turn_begins_when_the_answer_before_it_has_been_heard(stage: Stage) -> None:
+    stage.standin.think = lambda call: Reply("Yes.", sound_ms=600)
+    session_id = await stage.record(speech(200), speech(200))
+
+    output = await replay(mode="session", pace="real").run(call_case(session_id), TRIAL)
+
+    trace = await stage.voxgate.finished_session(output.session_id or "")
+    answers = [span for span in trace["spans"] if span["type"] == "response"]
+    users = [span for span in trace["spans"] if span["type"] == "user"]
+    assert users[1]["start_ms"] >= answers[0]["output"]["play_start_ms"] + 600
+    assert not any(answer["output"]["interrupted"] for answer in answers)
+    assert trace["metrics"]["v2v_p50"] is not None
+
+
 # Timing
 
 
