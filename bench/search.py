@@ -22,6 +22,7 @@ from bench.machine import description
 from voxgate.core.clock import iso_utc
 from voxgate.store import Store
 from voxgate.store.fields import METRICS
+from voxgate.store.schema import scores as scores_table
 from voxgate.store.schema import sessions as sessions_table
 from voxgate.store.search import save_search
 
@@ -61,6 +62,9 @@ FILTERS: Final = {
     "a word of every call, and nothing else fits": "w0 duration>9h",
     "words or a measure": "(w0 or w15000) (duration>9h or tag:nothing)",
     "words of the user": "user_said:w1 -assistant_said:w1",
+    "a score that most have": "score.tone>0.8",
+    "a score that nobody has": "score.other<1",
+    "without a score": "not has:score.tone",
 }
 
 
@@ -107,6 +111,8 @@ def _fill(store: Store, count: int) -> None:
                 row = _session(rng, number, start)
                 said = [rng.choices(words, weights, k=_SPOKEN // 4) for _ in range(4)]
                 connection.execute(sessions_table.insert().values(row))
+                if rng.random() < 0.8:
+                    connection.execute(scores_table.insert().values(_score(rng, row)))
                 save_search(connection, {**row, "errors": len(row["data"]["errors"])}, _spans(rng, said))
 
 
@@ -133,6 +139,16 @@ def _session(rng: random.Random, number: int, start: datetime) -> dict[str, Any]
     }
 
 
+def _score(rng: random.Random, row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": f"score_{row['id']}",
+        "session_id": row["id"],
+        "name": "tone",
+        "value": rng.random(),
+        "source": "judge",
+    }
+
+
 def _spans(rng: random.Random, said: list[list[str]]) -> list[dict[str, Any]]:
     shown = [{"transcript": " ".join(words)} for words in said]
     speakers = (("user", "input"), ("response", "output")) * 2
@@ -148,7 +164,7 @@ def _measured(store: Store, rounds: int) -> Iterator[Row]:
         return lambda: len(store.list_sessions(q=q, **how)[0])
 
     lists = {name: (q, pages(q)) for name, q in FILTERS.items()}
-    for sort in ("duration", "v2v_p95"):
+    for sort in ("duration", "v2v_p95", "score.tone"):
         lists[f"all, by {sort}"] = (f"sort={sort}", pages("", sort=sort))
     lists["a word of every call, by cost"] = ("w0 sort=cost", pages("w0", sort="cost"))
     lists["500 at once, with excerpts"] = ("w0 limit=500", pages("w0", limit=500))

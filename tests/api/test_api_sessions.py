@@ -400,6 +400,10 @@ ROUTES = {
     ("get", "/api/rules/{rule_id}"),
     ("patch", "/api/rules/{rule_id}"),
     ("delete", "/api/rules/{rule_id}"),
+    ("get", "/api/agreement"),
+    ("post", "/api/rules/{rule_id}/run"),
+    ("get", "/api/rules/{rule_id}/runs"),
+    ("delete", "/api/rules/{rule_id}/runs/{run_id}"),
 }
 
 

@@ -131,6 +131,10 @@ API: dict[tuple[str, str], tuple[set[str], Any]] = {
     ("GET", "/api/rules/{rule_id}"): ({ADMIN, READ}, None),
     ("PATCH", "/api/rules/{rule_id}"): ({ADMIN}, {}),
     ("DELETE", "/api/rules/{rule_id}"): ({ADMIN}, None),
+    ("GET", "/api/agreement"): ({ADMIN, READ}, None),
+    ("POST", "/api/rules/{rule_id}/run"): ({ADMIN}, {}),
+    ("GET", "/api/rules/{rule_id}/runs"): ({ADMIN, READ}, None),
+    ("DELETE", "/api/rules/{rule_id}/runs/{run_id}"): ({ADMIN}, None),
 }
 
 

@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from voxgate import __version__
 from voxgate.api import (
     account,
+    agreement,
     bulk,
     comparing,
     dataset_blobs,
@@ -103,6 +104,7 @@ def build_api(
         dataset_sessions,
         dataset_import,
         experiments,
+        agreement,
         rules,
     ):
         app.include_router(part.router)

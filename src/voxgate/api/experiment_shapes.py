@@ -232,9 +232,47 @@ class Rule(AnswerShape):
     sampling_rate: float
     scorers: list[RuleScorer]
     alert: RuleAlert | None
+    activity: RuleActivity
     created_by: str
     created_at: str
     updated_at: str
+
+
+class RuleActivity(AnswerShape):
+    """What has become of the rule."""
+
+    scored: int = Field(default=0, description="Sessions that have its scores, with or without values.")
+    scored_at: str | None = Field(default=None, description="When the last one was scored.")
+    missing: int = Field(default=0, description="Of those, sessions with a score that could not be made.")
+    last_missing: dict[str, Any] | None = Field(
+        default=None, description="The last one: `session_id`, `score`, `message`, `at`."
+    )
+    alert: dict[str, Any] | None = Field(
+        default=None, description="`firing`, the rolling `value`, and `since` when it is so."
+    )
+
+
+class RunRequest(RequestShape):
+    q: str = Field(default="", max_length=4000, description="Only those that this filter finds too.")
+
+
+class RuleRun(AnswerShape):
+    id: str
+    rule_id: str
+    q: str
+    status: Literal["running", "complete", "failed", "cancelled"]
+    total: int = Field(description="Sessions that the rule's filter and `q` find; 0 until it has begun.")
+    done: int = Field(description="How many of them were looked at.")
+    scored: int = Field(description="How many of those have the rule's scores; the others are not sampled.")
+    failed: int
+    error: str | None
+    created_by: str
+    created_at: str
+    ended_at: str | None
+
+
+class RuleRunPage(AnswerShape):
+    items: list[RuleRun]
 
 
 class RulePage(AnswerShape):

@@ -386,6 +386,11 @@ class Percentiles(AnswerShape):
     p95: float | None
 
 
+class MeanScore(AnswerShape):
+    mean: float = Field(description="Over sessions, of each the mean of its scores of that name.")
+    sessions: int = Field(description="How many have one.")
+
+
 class Figures(AnswerShape):
     calls: int
     live: int
@@ -401,6 +406,9 @@ class Figures(AnswerShape):
     with_failed_tools: int
     v2v: Percentiles = Field(description="Voice to voice in ms: of each call its own median.")
     first_audio: Percentiles = Field(description="Of the model's first audio, likewise.")
+    score: MeanScore | None = Field(
+        default=None, description="Of the score that is asked for; null where no session has it."
+    )
 
 
 class StatsBucket(Figures):

@@ -46,6 +46,7 @@ def get_stats(
     offset_minutes: Annotated[
         int, Query(ge=-840, le=840, description="Of the time zone whose days and weeks are counted.")
     ] = 0,
+    score: Annotated[str | None, Query(max_length=64, description="Also the mean of this score.")] = None,
 ) -> dict[str, Any]:
     """Sums and percentiles of the sessions that a filter finds, in buckets of time without gaps."""
     until = end or now_utc()
@@ -64,7 +65,7 @@ def get_stats(
         raise InvalidRequest(
             f"That would be {len(asked.starts_ms)} buckets; at most {MOST_BUCKETS} are given.", param="bucket"
         )
-    return control.store.session_stats(asked, by)
+    return control.store.session_stats(asked, by, score)
 
 
 def _fitting(start: datetime, end: datetime) -> int:

@@ -27,6 +27,7 @@ _MOST_FILES: Final = 1 << 16
 _RECORDER_NICENESS: Final = 5
 """Where cores are few, calls come first: what is recorded waits on the disk."""
 _EXPORTER_NICENESS: Final = 10
+_SCORER_NICENESS: Final = 15
 _PLAYBACK_NICENESS: Final = 1
 """A replay is a call too, but one whose pauses nobody bought."""
 
@@ -45,6 +46,7 @@ def main() -> None:
         "exporter": _run_exporter,
         "local": _run_local,
         "playback": _run_playback,
+        "scorer": _run_scorer,
     }
     runners[name](orders)
 
@@ -136,6 +138,16 @@ def _run_playback(orders: dict[str, Any]) -> None:
             await playback.serve(_stop_of_loop(), lambda _: say_ready(), sock=sock)
 
     _run_loop(run)
+
+
+def _run_scorer(orders: dict[str, Any]) -> None:
+    from voxgate.jobs.scoring_process import run_scoring  # noqa: PLC0415
+
+    be_nice(_SCORER_NICENESS)
+    take_short_slices()
+    stop, _ = _stop_on_signals()
+    end_with_parent(stop.set)
+    run_scoring(Settings.model_validate(orders["settings"]), stop, say_ready)
 
 
 def _stop_of_loop() -> asyncio.Event:

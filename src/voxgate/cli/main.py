@@ -21,6 +21,8 @@ from voxgate.cli import (
     local,
     migrate,
     replay,
+    rules,
+    scores,
     serve,
     sessions,
 )
@@ -43,6 +45,8 @@ app.command("dev-cert", epilog=dev_cert.EXAMPLES)(dev_cert.dev_cert)
 app.add_typer(credentials.app, name="credentials")
 app.add_typer(keys.app, name="keys")
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(rules.app, name="rules")
+app.add_typer(scores.app, name="scores")
 sessions.app.command(epilog=export.EXAMPLES)(export.export)
 sessions.app.command("import", epilog=importing.EXAMPLES)(importing.import_)
 app.add_typer(sessions.app, name="sessions")

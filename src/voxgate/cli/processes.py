@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-import select
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -43,8 +41,8 @@ class Child:
     """How long it may take to end when it is told to; then it is killed."""
     environ: Mapping[str, str] = field(default_factory=dict)
     """What its environment has beside ours."""
-    on_call: socket.socket | None = None
-    """Where somebody has to connect before it is started at all; it inherits the socket."""
+    on_call: Callable[[], bool] | None = None
+    """Whether there is anything for it to do; it is not started before. None: it always runs."""
     process: subprocess.Popen[bytes] | None = None
     ready: threading.Event = field(default_factory=threading.Event)
     failures: int = 0
@@ -79,10 +77,8 @@ class Child:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether it is to run: one that waits for its first call is not."""
-        if self.on_call is None or self.process is not None:
-            return True
-        return bool(select.select([self.on_call], [], [], 0)[0])
+        """Whether it is to run: one that has had nothing to do yet is not."""
+        return self.on_call is None or self.process is not None or self.on_call()
 
     @property
     def running(self) -> bool:

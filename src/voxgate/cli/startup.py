@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import functools
 import logging
 import os
 import secrets
+import select
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +22,7 @@ from voxgate.cli.processes import Child
 from voxgate.cli.supervisor import EXPORTER_PLACE, Supervisor
 from voxgate.core.errors import SettingsError
 from voxgate.core.settings import ASKED, Settings, explain
+from voxgate.export.outbox import Outbox
 from voxgate.export.target import OtlpTarget, resolve_target
 from voxgate.gateway.certificates import tls_context
 from voxgate.gateway.scoreboard import Scoreboard
@@ -32,6 +35,8 @@ _WORKER_STOP_SECONDS: Final = 20.0
 """Beyond the drain: to say why calls are closed, and to write what is still in memory."""
 _RECORDER_STOP_SECONDS: Final = 15.0
 _EXPORTER_STOP_SECONDS: Final = 15.0
+_SCORER_STOP_SECONDS: Final = 5.0
+"""What it is in the middle of is begun again."""
 _BLOBS: Final = ("blobs_url", "blobs_endpoint", "blobs_region")
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
 """For the recorder: numpy's own threads would wait, turning, on the core that relays."""
@@ -74,6 +79,7 @@ def start(load: Callable[[], Settings], config: Path | None, sources: Callable[[
                 *([local] if local else []),
                 playback,
                 *([_exporter_child(settings, listener, board)] if target else []),
+                _scorer_child(settings),
                 *_recorder_children(settings, exports=target is not None),
             ],
             board=board,
@@ -208,7 +214,20 @@ def _playback_child(settings: Settings, listener: socket.socket) -> Child:
         "descriptor": listener.fileno(),
         "upstream": replay_provider(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", key),
     }
-    return Child("playback", orders, [listener.fileno()], on_call=listener)
+    has_call = functools.partial(select.select, [listener], [], [], 0)
+    return Child("playback", orders, [listener.fileno()], on_call=lambda: bool(has_call()[0]))
+
+
+def _scorer_child(settings: Settings) -> Child:
+    """It is started by the first session that a rule may want."""
+    box, webhooks = Outbox(settings.scoring_dir), settings.scoring_dir / "webhooks"
+    return Child(
+        "scorer",
+        {"settings": _plain(settings)},
+        stop_seconds=_SCORER_STOP_SECONDS,
+        environ=_ONE_THREAD,
+        on_call=lambda: bool(box.waiting()) or any(webhooks.glob("msg_*.json")),
+    )
 
 
 def _recorder_children(settings: Settings, *, exports: bool) -> list[Child]:

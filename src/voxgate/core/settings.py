@@ -151,6 +151,11 @@ class Settings(_Section):
     """After so many days recordings are deleted; projects and credentials may want it sooner. None: never."""
     audio_retention_days: Days | None = None
     """The same for their sound alone."""
+    webhook_secret_env: Annotated[str, Field(min_length=1)] = "VOXGATE_WEBHOOK_SECRET"
+    """The variable that holds what webhooks are signed with; where it is not set: `webhook.key` of the data
+    folder."""
+    webhook_private_addresses: bool = False
+    """Whether webhooks may go to addresses that are not public ones."""
     drain_seconds: Annotated[float, Field(ge=0)] = 5.0
     trusted_proxies: Annotated[list[NetworkText], BeforeValidator(_split)] = Field(default_factory=list)
     """Whose forwarded headers are believed: addresses and networks."""
@@ -284,6 +289,11 @@ class Settings(_Section):
         if self.blobs_url is not None and self.blobs_url.startswith("file://"):
             return Path(self.blobs_url.removeprefix("file://"))
         return self.data_dir / "blobs"
+
+    @property
+    def scoring_dir(self) -> Path:
+        """What online scoring has still to do."""
+        return self.data_dir / "scoring"
 
     @property
     def outbox_dir(self) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from voxgate.core.errors import UpstreamRefused
@@ -20,6 +20,7 @@ from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.recorder import Recorder
 from voxgate.jobs.redaction import Redactions
 from voxgate.jobs.retention import Retention
+from voxgate.jobs.scoring_wishes import ScoringWishes
 from voxgate.jobs.scribes import Scribes
 from voxgate.jobs.shares import Share
 from voxgate.jobs.sharing import Sharing
@@ -55,7 +56,9 @@ def run_recorder(
                 settings.redaction_of_projects, scratch, settings.provider_keys(os.environ)
             )
             rebuilder = Rebuilder(store, blobs, share.has, redactions, compactor)
-            transcriptions = _transcriptions(settings, store, blobs, share, rebuilder, redactions, outbox)
+            scoring = ScoringWishes(store, Outbox(settings.scoring_dir), hears_runs=share.is_first)
+            on_done = [scoring.add, *([_into(outbox)] if outbox is not None else [])]
+            transcriptions = _transcriptions(settings, store, blobs, share, rebuilder, redactions, on_done)
             retention = Retention(store, blobs, kept, sound_kept, compactor=compactor, scratch=scratch)
             recorder = Recorder(
                 wire_dir=settings.wire_dir,
@@ -68,6 +71,7 @@ def run_recorder(
                 transcriptions=transcriptions,
                 redactions=redactions,
                 indexing=Indexing(store),
+                scoring=scoring,
                 on_finished=transcriptions.add,
                 sharing=_sharing(settings, store, share),
             )
@@ -83,9 +87,9 @@ def _transcriptions(
     share: Share,
     rebuilder: Rebuilder,
     redactions: Redactions,
-    outbox: Outbox | None,
+    on_done: Sequence[Callable[[str], None]],
 ) -> Transcriptions:
-    """A session is exported when it has all the words it will get."""
+    """A session is exported, and scored, when it has all the words it will get."""
     dictation = Dictation(settings.provider_keys(os.environ))
     router = Router(settings, os.environ)
     for project, wanted in settings.transcription_of_projects.items():
@@ -104,7 +108,7 @@ def _transcriptions(
         wanted=settings.transcription_of_projects,
         redactions=redactions,
         is_ours=share.has,
-        on_done=_into(outbox) if outbox is not None else lambda _: None,
+        on_done=_all_of(on_done),
         holder=machine_id(settings.data_dir) if settings.machines_share else None,
     )
     return Transcriptions(parts)
@@ -117,6 +121,14 @@ def _sharing(settings: Settings, store: Store, share: Share) -> Sharing | None:
         return None
     machine = Machine(store, machine_id(settings.data_dir), settings.takeover_seconds, share)
     return Sharing(store, shared, settings.wire_dir, machine)
+
+
+def _all_of(told: Sequence[Callable[[str], None]]) -> Callable[[str], None]:
+    def tell(session_id: str) -> None:
+        for one in told:
+            one(session_id)
+
+    return tell
 
 
 def _into(outbox: Outbox) -> Callable[[str], None]:

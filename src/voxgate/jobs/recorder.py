@@ -23,6 +23,7 @@ from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.recording import SessionRecording
 from voxgate.jobs.redaction import Redactions
 from voxgate.jobs.retention import Retention
+from voxgate.jobs.scoring_wishes import ScoringWishes
 from voxgate.jobs.shares import WHOLE, Share
 from voxgate.jobs.sharing import Sharing
 from voxgate.jobs.transcriptions import Transcriptions
@@ -82,6 +83,7 @@ class Recorder:
         transcriptions: Transcriptions | None = None,
         rebuilder: Rebuilder | None = None,
         indexing: Indexing | None = None,
+        scoring: ScoringWishes | None = None,
         redactions: Redactions | None = None,
         on_finished: Callable[[str], None] = lambda _: None,
         sharing: Sharing | None = None,
@@ -98,7 +100,7 @@ class Recorder:
         self._next_tidying = 0.0
         self._compactor = compactor
         self._transcriptions = transcriptions
-        beside = (transcriptions, retention, rebuilder, indexing, compactor)
+        beside = (transcriptions, scoring, retention, rebuilder, indexing, compactor)
         self._beside = [work for work in beside if work is not None]
         self._on_finished = on_finished
         self._sharing = sharing

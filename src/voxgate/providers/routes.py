@@ -94,15 +94,15 @@ class Router:
     ) -> None:
         self._settings = settings
         self._environ = environ
-        self._providers = {**settings.providers, **({LOCAL: local} if local else {})}
-        self._replays = replays
+        own = {LOCAL: local, REPLAY: replays}
+        self._providers = {**settings.providers, **{name: one for name, one in own.items() if one}}
         shipped = {name: live for name, live in ALIASES.items() if name not in settings.aliases}
         self._aliases = {**settings.aliases, **shipped}
 
     @property
     def providers(self) -> Mapping[str, ProviderSettings]:
         """All that calls can go to, by name; `local` where it runs."""
-        return self._providers
+        return {name: one for name, one in self._providers.items() if name != REPLAY}
 
     @property
     def has_routes(self) -> bool:
@@ -147,7 +147,7 @@ class Router:
         query, found = list(query), list[Upstream]()
         missing: list[str] = []
         for name in route.providers:
-            provider = self._replays if name == REPLAY else self._providers.get(name)
+            provider = self._providers.get(name)
             if provider is None:
                 missing.append(f"{name} is not running (install voxgate[local]; is local_enabled false?)")
                 continue

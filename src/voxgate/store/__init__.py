@@ -20,6 +20,7 @@ from voxgate.store.migrations import newest as newest_schema
 from voxgate.store.opening import check_blobs, open_blobs, open_shared
 from voxgate.store.places import filter_fields
 from voxgate.store.results import ResultRows
+from voxgate.store.rule_runs import RuleRunRows
 from voxgate.store.rules import RuleRows
 from voxgate.store.scores import ScoreRows
 from voxgate.store.sessions import BEGUN_AGAIN, SessionRows
@@ -28,6 +29,7 @@ from voxgate.store.signals import (
     REBUILD,
     REBUILD_FAILED,
     REBUILT,
+    RUN_RULE,
     TRANSCRIBE,
     TRANSCRIBED,
     SignalRows,
@@ -43,6 +45,7 @@ __all__ = [
     "REBUILD",
     "REBUILD_FAILED",
     "REBUILT",
+    "RUN_RULE",
     "TRANSCRIBE",
     "TRANSCRIBED",
     "WATCHED",
@@ -78,6 +81,7 @@ class Store(
     ExperimentRows,
     ResultRows,
     RuleRows,
+    RuleRunRows,
     KeyRows,
     CredentialRows,
     SignalRows,

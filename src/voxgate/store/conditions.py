@@ -103,7 +103,7 @@ def _scored(field: str, condition: ColumnElement[bool]) -> ColumnElement[bool]:
 
 def _has(field: str, *, negated: bool) -> ColumnElement[bool]:
     if field.startswith(SCORE):
-        found = _scored(field, true())
+        found = _scored(field, or_(scores.c.value.is_not(None), scores.c.label.is_not(None)))
         return not_(found) if negated else found
     column = session_search.c[FIELDS[field].column]
     if FIELDS[field].kind is Kind.LIST:

@@ -17,7 +17,7 @@ from voxgate.store.conditions import Conditions
 from voxgate.store.database import Database, to_dict
 from voxgate.store.excerpts import excerpt, read_lines
 from voxgate.store.fields import FIELDS
-from voxgate.store.filter import And, Compare, Filter, Words, words_of
+from voxgate.store.filter import And, Compare, Filter, Pattern, Words, words_of
 from voxgate.store.filter_parser import parse
 from voxgate.store.fulltext import full_text
 from voxgate.store.places import STARTED, Place
@@ -77,6 +77,13 @@ class SessionLists:
             found = connection.execute(_searched(connection, parse(q or ""), project, (func.count(), live)))
             row = found.one()
         return int(row[0]), int(row[1])
+
+    def session_fits(self, session_id: str, *, project: str | None = None, q: str | None = None) -> bool:
+        """Whether a filter finds this session."""
+        wanted = And((Compare("id", "=", Pattern((session_id,))), parse(q or "")))
+        with self._database.reading() as connection:
+            query = _searched(connection, wanted, project, (func.count(),))
+            return int(connection.execute(query).scalar_one()) > 0
 
     def session_facets(self, *, project: str | None = None, q: str | None = None) -> dict[str, Any]:
         """How often which values occur in the newest sessions of a filter, at most FACET_SESSIONS."""

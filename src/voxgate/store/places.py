@@ -9,13 +9,13 @@ from __future__ import annotations
 from types import NoneType
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, or_
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 
 from voxgate.core.errors import InvalidRequest
 from voxgate.store.cursors import decode_cursor, encode_cursor
-from voxgate.store.fields import ALIASES, FIELDS, WITHOUT_VALUE
+from voxgate.store.fields import ALIASES, FIELDS, SCORE, WITHOUT_VALUE
 from voxgate.store.filter import COMPARISONS, takes
-from voxgate.store.schema import session_search
+from voxgate.store.schema import scores, session_search
 
 STARTED: Final = "started"
 SORTS: Final = (STARTED, *(name for name, field in FIELDS.items() if field.kind.is_measured))
@@ -39,18 +39,31 @@ def filter_fields() -> list[dict[str, Any]]:
     ]
 
 
+def is_score(name: str) -> bool:
+    return name.startswith(SCORE) and name != SCORE
+
+
+def _value_of(name: str) -> ColumnElement[Any]:
+    """Of a score the mean of the session's scores of that name."""
+    if not is_score(name):
+        return session_search.c[FIELDS[name].column]
+    of_session = scores.c.session_id == session_search.c.session_id
+    mean = select(func.avg(scores.c.value)).where(scores.c.name == name.removeprefix(SCORE), of_session)
+    return mean.correlate(session_search).scalar_subquery()
+
+
 class Place:
     def __init__(self, sort: str, order: str) -> None:
         self._sort = ALIASES.get(sort, sort)
-        if self._sort not in SORTS:
+        if self._sort not in SORTS and not is_score(self._sort):
             raise InvalidRequest(
-                f"Sessions cannot be sorted by {sort!r}; by {', '.join(SORTS)}.", param="sort"
+                f"Sessions cannot be sorted by {sort!r}; by {', '.join(SORTS)} or score.NAME.", param="sort"
             )
         if order not in ORDERS:
             raise InvalidRequest(f"The order is {' or '.join(ORDERS)}, not {order!r}.", param="order")
         self._order = order
         self._number = session_search.c.number
-        self._value = None if self._sort == STARTED else session_search.c[FIELDS[self._sort].column]
+        self._value = None if self._sort == STARTED else _value_of(self._sort)
 
     @property
     def columns(self) -> list[ColumnElement[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, delete, or_, select
@@ -56,6 +56,15 @@ class RuleRows:
         """What the recorder wants to know the next time; the rule itself does not change."""
         with self._database.writing() as connection:
             connection.execute(rules.update().where(rules.c.id == rule_id).values(state=state))
+
+    def change_rule_state(self, rule_id: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
+        """As one step, whoever else does it too. The rule may be gone."""
+        query = select(rules.c.state).where(rules.c.id == rule_id).with_for_update()
+        with self._database.writing() as connection:
+            found = connection.execute(query).one_or_none()
+            if found is not None:
+                changed = rules.update().where(rules.c.id == rule_id)
+                connection.execute(changed.values(state=change(dict(found.state or {}))))
 
     def delete_rule(self, rule_id: str) -> bool:
         """False if it was not there."""

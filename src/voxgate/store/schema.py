@@ -228,6 +228,8 @@ scores = Table(
     Column("created_at", Moment, nullable=False, default=now_utc),
     Index("scores_of_session", "session_id"),
     Index("scores_by_name", "name", "value"),
+    Index("scores_by_author", "author", "name", "created_at"),
+    Index("scores_of_name", "name", "session_id", "value"),
 )
 
 # What experiments run over. `version` and `cases` are those of the newest version.
@@ -381,6 +383,23 @@ rules = Table(
     Column("created_by", Text, nullable=False, default=""),
     Column("created_at", Moment, nullable=False, default=now_utc),
     Column("updated_at", Moment, nullable=False, default=now_utc),
+)
+
+rule_runs = Table(
+    "rule_runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("rule_id", Text, ForeignKey("rules.id", ondelete="CASCADE"), nullable=False),
+    Column("q", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    # Sessions that it is about, that were looked at, that have scores now, and that have none.
+    *(Column(name, Integer, nullable=False) for name in ("total", "done", "scored", "failed")),
+    # Where it goes on, as lists have it; why it failed.
+    *(Column(name, Text) for name in ("cursor", "error")),
+    Column("created_at", Moment, nullable=False, default=now_utc),
+    Column("ended_at", Moment),
+    Index("rule_runs_of_rule", "rule_id"),
 )
 
 api_keys = Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, and_, delete, func, or_, select
 
 from voxgate.core.ids import new_id
 from voxgate.store.database import Database, changed_rows, to_dict
@@ -45,6 +45,54 @@ class ScoreRows:
             connection.execute(scores.insert().values(values))
             found = connection.execute(_shown().where(scores.c.id == values["id"])).one()
         return to_dict(found)
+
+    def replace_scores(self, session_id: str, author: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+        """What an author says of a session now, in place of all that it has said before. False if there is
+        no such session."""
+        values = [{"id": new_id("score"), **row, "session_id": session_id, "author": author} for row in rows]
+        with self._database.writing() as connection:
+            if connection.execute(select(sessions.c.id).where(sessions.c.id == session_id)).first() is None:
+                return False
+            said = scores.c.session_id == session_id, scores.c.author == author
+            connection.execute(delete(scores).where(*said))
+            if values:
+                connection.execute(scores.insert(), values)
+        return True
+
+    def last_values(self, author: str, name: str, most: int) -> list[tuple[str, float]]:
+        """The session and the value of an author's last scores of a name that have one, the newest first."""
+        query = select(scores.c.session_id, scores.c.value).where(
+            scores.c.author == author, scores.c.name == name, scores.c.value.is_not(None)
+        )
+        query = query.order_by(scores.c.created_at.desc()).limit(most)
+        with self._database.reading() as connection:
+            return [(row.session_id, float(row.value)) for row in connection.execute(query)]
+
+    def judged_pairs(
+        self, *, project: str | None = None, name: str | None = None, most: int = 100_000
+    ) -> list[dict[str, Any]]:
+        """What people and scorers say under the same name of the same session or span; newest first."""
+        human, other = scores.alias("human"), scores.alias("other")
+        same_span = func.coalesce(human.c.span_id, "") == func.coalesce(other.c.span_id, "")
+        same = human.c.session_id == other.c.session_id, human.c.name == other.c.name, same_span
+        said = [
+            side.c[key].label(f"{side.name}_{key}") for side in (human, other) for key in ("value", "label")
+        ]
+        own = [other.c[key] for key in ("name", "source", "author", "session_id", "span_id")]
+        query = select(*own, *said)
+        query = query.join_from(human, other, and_(*same)).where(
+            human.c.source == "human",
+            other.c.source != "human",
+            *(or_(side.c.value.is_not(None), side.c.label.is_not(None)) for side in (human, other)),
+        )
+        if project is not None:
+            query = query.join(sessions, sessions.c.id == human.c.session_id)
+            query = query.where(sessions.c.project == project)
+        if name is not None:
+            query = query.where(human.c.name == name)
+        with self._database.reading() as connection:
+            rows = connection.execute(query.order_by(human.c.created_at.desc()).limit(most)).all()
+        return [to_dict(row) for row in rows]
 
     def scores_of(self, session_id: str) -> list[dict[str, Any]]:
         """Oldest first."""

@@ -17,6 +17,8 @@ TRANSCRIBE = "transcribe_session"
 """Its target is JSON: `session_id`, and what is `wanted`."""
 TRANSCRIBED = "session_transcribed"
 NOT_TRANSCRIBED = "session_not_transcribed"
+RUN_RULE = "run_rule"
+"""Its target is the run."""
 _LOCK = 0x766F787369676E  # of PostgreSQL
 
 

@@ -35,7 +35,7 @@ from voxgate.store.database import Database
 from voxgate.store.filter_parser import parse
 from voxgate.store.fulltext import full_text
 from voxgate.store.lists import SessionLists, has_few, matching
-from voxgate.store.schema import session_search
+from voxgate.store.schema import scores, session_search
 from voxgate.store.search import NUMBER_BITS, SEPARATOR, first_number
 
 GROUPS: Final = ("model", "project", "tag")
@@ -76,11 +76,12 @@ class SessionStats(SessionLists):
 
     _database: Database
 
-    def session_stats(self, asked: Asked, by: str | None = None) -> dict[str, Any]:
-        """`total`, `buckets` without gaps, and `groups` by `by`, most calls first."""
+    def session_stats(self, asked: Asked, by: str | None = None, score: str | None = None) -> dict[str, Any]:
+        """`total`, `buckets` without gaps, and `groups` by `by`, most calls first; each with `score`, the
+        mean of the sessions' scores of that name and how many have one."""
         tags = self._tags(asked) if by == "tag" else []
         with self._database.reading() as connection:
-            rows = _Rows(connection, asked)
+            rows = _Rows(connection, asked, score)
             buckets = rows.figures(asked.at)
             total = rows.figures(literal(0))
             groups = rows.groups(by, tags) if by else {}
@@ -106,8 +107,9 @@ class SessionStats(SessionLists):
 class _Rows:
     """The rows that are asked about, to be counted in several ways."""
 
-    def __init__(self, connection: Connection, asked: Asked) -> None:
+    def __init__(self, connection: Connection, asked: Asked, score: str | None = None) -> None:
         self._connection = connection
+        self._score = score
         wanted = parse(asked.q)
         in_time = and_(
             first_number(unix_ms(asked.start)) <= _ROW.number, _ROW.number < first_number(unix_ms(asked.end))
@@ -138,7 +140,23 @@ class _Rows:
             shares = {row.key: _without_key(row) for row in self._fetch(self._shares(key, source, measure))}
             for value, figures in sums.items():
                 figures[name] = shares.get(value) or dict.fromkeys(_PERCENTS)
+        if self._score is not None:
+            scored = {
+                row.key: _without_key(row) for row in self._fetch(self._scored(key, source, self._score))
+            }
+            for value, figures in sums.items():
+                figures["score"] = scored.get(value)
         return sums
+
+    def _scored(self, key: ColumnElement[Any], source: FromClause, name: str) -> Select[Any]:
+        """Of each session the mean of its scores counts once."""
+        own = select(scores.c.session_id, func.avg(scores.c.value).label("value"))
+        own = own.where(scores.c.name == name, scores.c.value.is_not(None)).group_by(scores.c.session_id)
+        means = own.subquery()
+        joined = source.join(means, means.c.session_id == _ROW.session_id)
+        figures = func.avg(means.c.value).label("mean"), func.count().label("sessions")
+        query = select(key.label("key"), *figures).select_from(joined).where(self._condition)
+        return self._hinted(query).group_by(column("key"))
 
     def _sums(self, key: ColumnElement[Any], source: FromClause) -> Select[Any]:
         counted = [expression.label(name) for name, expression in _SUMS.items()]

@@ -1,5 +1,29 @@
 /** Made from the control plane's OpenAPI document by `make types`. Do not edit. */
 
+export interface Agreement {
+  name: string;
+  source: "human" | "code" | "judge";
+  /** Whose scores: `rule:<id>` of a rule. */
+  author: string;
+  pairs: number;
+  /** The share of pairs in which both say the same. */
+  equal: number;
+  /** Cohen's kappa: 1 is full agreement, 0 what chance gives. */
+  kappa: number | null;
+  /** Why there is none. */
+  kappa_missing: string | null;
+  /** Empty where there are more than 12 categories. */
+  confusion: ConfusionCell[];
+  /** Of the pairs in which both are numbers. */
+  mean_absolute_difference: number | null;
+  /** The furthest apart first, 50 at most. */
+  disagreements: Disagreement[];
+}
+
+export interface AgreementPage {
+  items: Agreement[];
+}
+
 export interface Attachment {
   id: string;
   name: string;
@@ -133,6 +157,13 @@ export interface Comparison {
   only_in_one: string[];
 }
 
+export interface ConfusionCell {
+  /** A label, or a value as text. */
+  human: string;
+  scorer: string;
+  count: number;
+}
+
 export interface Dataset {
   id: string;
   project: string;
@@ -210,6 +241,13 @@ export interface DeletedSessions {
   live: string[];
   /** Of a filter: there are more; ask again with it. */
   next_cursor: string | null;
+}
+
+export interface Disagreement {
+  session_id: string;
+  span_id: string | null;
+  human: SaidOf;
+  scorer: SaidOf;
 }
 
 export interface Ending {
@@ -344,6 +382,8 @@ export interface Figures {
   v2v: Percentiles;
   /** Of the model's first audio, likewise. */
   first_audio: Percentiles;
+  /** Of the score that is asked for; null where no session has it. */
+  score: MeanScore | null;
 }
 
 export interface FilterField {
@@ -462,6 +502,13 @@ export interface Me {
   role: "admin" | "mint" | "read" | "connect";
   /** The only project that the key sees; null for all. */
   project: string | null;
+}
+
+export interface MeanScore {
+  /** Over sessions, of each the mean of its scores of that name. */
+  mean: number;
+  /** How many have one. */
+  sessions: number;
 }
 
 export interface Model {
@@ -709,9 +756,24 @@ export interface Rule {
   sampling_rate: number;
   scorers: RuleScorer[];
   alert: RuleAlert | null;
+  activity: RuleActivity;
   created_by: string;
   created_at: string;
   updated_at: string;
+}
+
+/** What has become of the rule. */
+export interface RuleActivity {
+  /** Sessions that have its scores, with or without values. */
+  scored: number;
+  /** When the last one was scored. */
+  scored_at: string | null;
+  /** Of those, sessions with a score that could not be made. */
+  missing: number;
+  /** The last one: `session_id`, `score`, `message`, `at`. */
+  last_missing: Record<string, unknown> | null;
+  /** `firing`, the rolling `value`, and `since` when it is so. */
+  alert: Record<string, unknown> | null;
 }
 
 export interface RuleAlert {
@@ -740,6 +802,28 @@ export interface RulePage {
   next_cursor: string | null;
 }
 
+export interface RuleRun {
+  id: string;
+  rule_id: string;
+  q: string;
+  status: "running" | "complete" | "failed" | "cancelled";
+  /** Sessions that the rule's filter and `q` find; 0 until it has begun. */
+  total: number;
+  /** How many of them were looked at. */
+  done: number;
+  /** How many of those have the rule's scores; the others are not sampled. */
+  scored: number;
+  failed: number;
+  error: string | null;
+  created_by: string;
+  created_at: string;
+  ended_at: string | null;
+}
+
+export interface RuleRunPage {
+  items: RuleRun[];
+}
+
 export interface RuleScorer {
   name: string;
   params?: Record<string, unknown>;
@@ -760,6 +844,16 @@ export interface Rules {
 export interface RulesPage {
   items: Rules[];
   next_cursor?: string | null;
+}
+
+export interface RunRequest {
+  /** Only those that this filter finds too. */
+  q?: string;
+}
+
+export interface SaidOf {
+  value: number | null;
+  label: string | null;
 }
 
 export interface Score {
@@ -890,6 +984,8 @@ export interface StatsBucket {
   v2v: Percentiles;
   /** Of the model's first audio, likewise. */
   first_audio: Percentiles;
+  /** Of the score that is asked for; null where no session has it. */
+  score: MeanScore | null;
   start: string;
 }
 
@@ -912,6 +1008,8 @@ export interface StatsGroup {
   v2v: Percentiles;
   /** Of the model's first audio, likewise. */
   first_audio: Percentiles;
+  /** Of the score that is asked for; null where no session has it. */
+  score: MeanScore | null;
   value: string;
 }
 

@@ -17,6 +17,7 @@ from voxgate.store.migrations import (
     m0007_scores,
     m0008_changes,
     m0009_evaluations,
+    m0010_rule_runs,
 )
 from voxgate.store.migrations.step import Migration
 
@@ -29,6 +30,7 @@ MIGRATIONS: Final[list[Migration]] = [
     m0007_scores.MIGRATION,
     m0008_changes.MIGRATION,
     m0009_evaluations.MIGRATION,
+    m0010_rule_runs.MIGRATION,
 ]
 """In their order; the first one leads to version 2."""
 
