@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 import inspect
 import re
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -215,11 +216,23 @@ def as_scorer(given: Any) -> Scorer:
 
 def _foreign(given: Any) -> FunctionScorer:
     """One as autoevals has them, called as its makers do. `eval` goes into a thread, so that those that ask a
-    model keep nobody waiting either."""
+    model keep nobody waiting either; with an asynchronous client only `eval_async` works."""
     named = getattr(given, "_name", None)
     name: Any = named() if callable(named) else getattr(given, "name", None)
-    call = given.eval if callable(getattr(given, "eval", None)) else given.eval_async
+
+    async def call(**arguments: Any) -> Any:
+        if not callable(getattr(given, "eval", None)) or _has_async_client(given):
+            return await given.eval_async(**arguments)
+        return await _in_thread(lambda: given.eval(**arguments))
+
     return FunctionScorer(call, Manner(str(name or type(given).__name__)), foreign=True)
+
+
+def _has_async_client(given: Any) -> bool:
+    """Its own, or the one of `autoevals.init`, which autoevals keeps to itself."""
+    shared = getattr(sys.modules.get("autoevals.oai"), "_client_var", None)
+    client = getattr(given, "client", None) or (shared.get(None) if shared is not None else None)
+    return type(getattr(client, "openai", client)).__name__.startswith("Async")
 
 
 def collect(given: Iterable[Any]) -> list[Scorer]:
