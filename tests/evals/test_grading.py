@@ -79,10 +79,11 @@ async def test_a_judge_grades_every_turn_by_itself_and_the_trace_as_a_whole(
     with judging_server() as server:
         settle(server, tmp_path, monkeypatch)
         server.answer = lambda asked: verdict("fail" if "What now" in str(asked.body) else "pass")
-        by_turn = await values(subject(call(*said), criteria))
+        [by_turn] = await scenario_graders().score(subject(call(*said), criteria))
         whole = await values(subject(call(*said), criteria, level="trace_level"))
         assert len(server.asked) == 3
-    assert (by_turn, whole) == ({"polite": 0.5}, {"polite": 0.0})
+    assert (by_turn.name, by_turn.value, whole) == ("polite", 0.5, {"polite": 0.0})
+    assert by_turn.params["cost_usd"] == pytest.approx(0.004)  # of both turns
 
 
 async def test_what_cannot_be_graded_says_why() -> None:

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from voxgate.cli.loading import loading
 from voxgate.cli.processes import end_with_parent, receive_orders, say_ready
+from voxgate.core.in_force import hold_settings
 from voxgate.core.scheduling import be_nice, take_short_slices
 from voxgate.core.settings import Settings
 from voxgate.core.upstreams import ProviderSettings
@@ -40,6 +41,8 @@ def main() -> None:
     for chatty in ("faster_whisper", "websockets.server", "uvicorn.error"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     orders = receive_orders()
+    if "settings" in orders:
+        hold_settings(Settings.model_validate(orders["settings"]))
     runners: dict[str, Callable[[dict[str, Any]], None]] = {
         "worker": _run_worker,
         "recorder": _run_recorder,

@@ -19,8 +19,8 @@ from pydantic import ValidationError
 from voxgate import __version__
 from voxgate.core.asked import AskedModel
 from voxgate.core.errors import SettingsError, VoxgateError
+from voxgate.core.in_force import settings_in_force
 from voxgate.core.prices import PriceTable
-from voxgate.core.settings import load_settings
 from voxgate.providers.refusals import LARGEST_ANSWER_BYTES, Refusal, Refusals
 from voxgate.traces.costs import cost_of
 
@@ -117,7 +117,7 @@ class Model:
 def model_of(section: str, **own: Any) -> Model:
     """What the settings say in this section, and instead of it what is given here and not None. SettingsError
     where there is no model or no key."""
-    settings = load_settings({}, os.environ)
+    settings = settings_in_force()
     written: AskedModel = getattr(settings, section)
     given = {name: value for name, value in own.items() if value is not None}
     if "base_url" in given and "api_key_env" not in given:  # the key is for where it was meant for

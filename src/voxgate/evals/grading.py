@@ -14,7 +14,7 @@ from voxgate.evals.model import Score, missing
 from voxgate.evals.protocols import Scorer, Subject
 from voxgate.evals.registry import ENTRIES
 from voxgate.evals.scenario import Grader, read_scenario
-from voxgate.evals.scoring import FunctionScorer, scorer
+from voxgate.evals.scoring import FunctionScorer, scorer, spent_on
 
 VERSION: Final = "1"
 _TIMEOUT_SECONDS: Final = 3600.0
@@ -72,4 +72,5 @@ def _summed(grader: Grader, scores: Sequence[Score]) -> Score:
     worst = min(known, key=lambda pair: pair[1])[0]
     value = sum(value for _, value in known) / len(known)
     evidence = tuple(one for score, _ in known for one in score.evidence)
-    return replace(worst, value=value, n=len(known), evidence=evidence, label=None)
+    params = {**worst.params, "cost_usd": spent_on(scores)} if "cost_usd" in worst.params else worst.params
+    return replace(worst, value=value, n=len(known), evidence=evidence, label=None, params=params)
