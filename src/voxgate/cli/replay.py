@@ -21,7 +21,7 @@ EXAMPLES: Final = (
 def replay_(
     session_id: Annotated[str, typer.Argument(metavar="SESSION")],
     turn: Annotated[
-        int | None, typer.Option(help="Only this turn, from 1 [all, one after the other].")
+        int | None, typer.Option(help="Only this turn, from 1; else all, one after the other.")
     ] = None,
     mode: Annotated[str, typer.Option(help="turn, session or timing.")] = "turn",
     model: Annotated[str | None, typer.Option(help="Another model than the recorded one.")] = None,

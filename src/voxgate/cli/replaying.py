@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from voxgate.cli.table import plain
 from voxgate.client.http import Client
@@ -81,9 +81,9 @@ def _table(pair: Pair) -> Table:
     user = next(
         (one.said("user") for one in (pair.then, pair.now) if one is not None and one.said("user")), ""
     )
-    table = Table(
-        "", "then", "now", title=f"turn {pair.number}  {_shown(user)}", title_justify="left", expand=True
-    )
+    columns = (Column(no_wrap=True), Column("then", ratio=1), Column("now", ratio=1))
+    title = f"turn {pair.number}  {_shown(user)}"
+    table = Table(*columns, title=title, title_justify="left", expand=True)
     sides = (pair.then, pair.now)
     table.add_row("said", *(_shown(one.said("assistant")) if one else "" for one in sides))
     calls = [_calls(one.tool_calls) if one else "" for one in sides]

@@ -23,6 +23,7 @@ _SILENCE_MS: Final = 200
 _MOST_SILENCES: Final = 50
 """So 10 s of silence, in which the provider may find the end of the turn."""
 _GRACE_SECONDS: Final = 0.05
+_AFTERWARDS_SECONDS: Final = 0.2
 _ANSWER_SECONDS: Final = 30.0
 """How long a provider that answers by itself may take to begin."""
 
@@ -82,7 +83,10 @@ class Mouth:
         seconds = _SILENCE_MS / 1000 if self.plan.pace == "real" else _GRACE_SECONDS
         for _ in range(_MOST_SILENCES):
             await self.exchange.send(quiet)
-            if await self.exchange.within(lambda: self._has_ended(commits), seconds):
+            if (
+                await self.exchange.within(lambda: self._has_ended(commits), seconds)
+                and await self._is_over()
+            ):
                 return True
         if await self.exchange.within(lambda: self._has_ended(commits), _ANSWER_SECONDS / 10):
             return True
@@ -91,6 +95,11 @@ class Mouth:
 
     def _has_ended(self, commits: int) -> bool:
         return len(self.exchange.committed) > commits and not self.exchange.speaking
+
+    async def _is_over(self) -> bool:
+        """Whether nothing more is heard of it: one turn of the recording may be two now, and what was sent at
+        once is not heard at once."""
+        return not await self.exchange.within(lambda: self.exchange.speaking, _AFTERWARDS_SECONDS)
 
     async def answered(self) -> bool:
         """Waits for what the provider says by itself; False if it says nothing."""
