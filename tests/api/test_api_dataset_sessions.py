@@ -207,6 +207,12 @@ def test_a_key_of_a_project_takes_no_calls_of_others(bench: Bench, world: World)
     assert stranger.post(f"{base}/from-sessions", json=asked).status_code == 403
 
 
+def test_what_is_still_to_be_redacted_is_not_copied(world: World, client: TestClient, base: str) -> None:
+    world.add_session(data={"redaction": {"state": "pending"}})
+    assert client.post(f"{base}/from-sessions", json={"sessions": ["sess_1"]}).status_code == 409
+    assert world.blobs.list("datasets") == []
+
+
 def lines(*cases: Any) -> bytes:
     return b"".join(json.dumps(case).encode() + b"\n" for case in cases)
 
@@ -250,6 +256,12 @@ def test_one_wrong_line_is_named_and_nothing_is_saved(
     assert re.search(said, error["message"]), error
     assert error["param"] == param
     assert client.get(base).json()["version"] == 0
+
+
+def test_numbers_that_no_database_has_come_in_and_out(client: TestClient, base: str) -> None:
+    body = b'{"id": "a", "input": {"kind": "value", "value": [123456789012345678901234567890, 0.1]}}'
+    assert client.post(f"{base}/import", content=body).status_code == 200
+    assert client.get(f"{base}/cases/a").json()["input"]["value"] == [123456789012345678901234567890, 0.1]
 
 
 def test_an_upload_without_cases_is_refused(client: TestClient, base: str) -> None:

@@ -146,6 +146,9 @@ def test_a_filter_adds_what_it_finds(run: Command, name: str, session_id: str, t
     project = tmp_path.name
     run("datasets", "create", name, "--project", project, "--description", "of a filter")
     assert run("datasets", "add", name, "-q", "status:complete").line == f"{name}@1: 1 cases"
+    assert f"no call that is over in the project '{project}'" in refused(
+        run("datasets", "add", name, "-q", "status:failed")
+    )
     assert [
         row["name"]
         for row in map(

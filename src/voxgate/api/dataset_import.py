@@ -5,11 +5,11 @@ Its size does not matter for the memory.
 from __future__ import annotations
 
 import itertools
+import json
 import tempfile
 from collections.abc import Iterator
 from typing import IO, Any, Final
 
-import orjson
 from anyio import to_thread
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
@@ -20,6 +20,7 @@ from voxgate.api.dataset_shapes import CasesImported, StoredBody
 from voxgate.api.datasets import case_row, check_blobs, saved_answer
 from voxgate.api.found import find_dataset
 from voxgate.core.errors import BodyTooLarge, InvalidRequest
+from voxgate.store.columns import to_json
 
 router = APIRouter(prefix="/api/datasets/{dataset_id}", tags=["datasets"])
 
@@ -70,7 +71,7 @@ def _read(control: Control, dataset_id: str, came: IO[bytes], rows: IO[bytes]) -
         except InvalidRequest as error:
             at = int((error.param or "cases.0").split(".")[1])
             raise _wrong(some[at][0], error) from error
-        rows.writelines(orjson.dumps(case) + b"\n" for case in cases)
+        rows.writelines(to_json(case).encode() + b"\n" for case in cases)
         count += len(cases)
     if not count:
         raise InvalidRequest("The body has no cases: it is one JSON object on each line.")
@@ -89,6 +90,6 @@ def _wrong(number: int, error: InvalidRequest) -> InvalidRequest:
 
 def _save(control: Control, dataset_id: str, rows: IO[bytes], name: str) -> dict[str, Any]:
     rows.seek(0)
-    cases: Iterator[dict[str, Any]] = map(orjson.loads, rows)
+    cases: Iterator[dict[str, Any]] = map(json.loads, rows)
     answer = saved_answer(control.store.save_cases(dataset_id, cases, name), dataset_id)
     return {"version": answer["version"], "cases": len(answer["ids"])}

@@ -185,6 +185,10 @@ def add(
     row = _found_or_made(datasets, name, project, {})
     which = {"sessions": sessions} if sessions else {"q": q}
     answer = datasets.add_sessions(row["id"], **which, turns=turns, expected=expected, tags=tag or [])
+    if not answer["ids"]:
+        raise NotFound(
+            f"The filter finds no call that is over in the project {row['project']!r} (--project)."
+        )
     added = len(answer["ids"]) - len(answer["known"])
     parts = [f"{added} cases"]
     if answer["known"]:

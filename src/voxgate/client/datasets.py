@@ -32,9 +32,9 @@ class Datasets:
 
     def find(self, name: str, project: str | None = None) -> Json:
         """By its name or its id. NotFound says what there is; InvalidRequest if several projects have one."""
-        if name.startswith("dataset_"):
-            return self.get(name)
         found = list(self.list(project, name))
+        if not found and name.startswith("dataset_"):
+            return self.get(name)
         if len(found) > 1:
             projects = ", ".join(sorted(row["project"] for row in found))
             raise InvalidRequest(
