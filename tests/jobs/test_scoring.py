@@ -8,6 +8,8 @@ import base64
 import hashlib
 import hmac
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import REPOSITORY
 from tests.databases import new_database
 from tests.jobs.recorded import wait_for
 from tests.traces.calls import Call
@@ -61,7 +64,8 @@ def make(name: str, params: Mapping[str, Any] | None = None) -> Scorer:
 class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.store = Store(new_database(folder))
+        self.url = new_database(folder)
+        self.store = Store(self.url)
         self.box = Outbox(folder / "scoring")
         self.wishes = ScoringWishes(self.store, self.box)
         self.webhooks = Webhooks(folder / "scoring" / "webhooks", SECRET, private_addresses=True)
@@ -202,6 +206,34 @@ def test_a_scorer_that_ends_its_process_is_given_up_after_two_tries(world: World
     assert values == {f"rule:{rule_id}": None, f"rule:{other}": 1.0}
     assert "ended the process" in world.activity(rule_id)["last_missing"]["message"]
     assert world.attempt.left() is None
+
+
+STUCK = """
+import re, sys
+from pathlib import Path
+from tests.jobs import test_scoring as here
+from voxgate.jobs import rule_scores
+rule_scores._GRACE_SECONDS = 0.2
+def stuck(session):
+    return float(bool(re.match("(a+)+$", "a" * 40 + "b")))  # for hours, and nobody else gets a word in
+here.make = lambda name, params: here.scorer(name=name, timeout_seconds=0.1)(stuck)
+folder = Path(sys.argv[1])
+store = here.Store(sys.argv[2])
+scores = rule_scores.RuleScores(store, here.FolderBlobs(folder / "blobs"), here.make, 0.1)
+attempt = here.Attempt(folder / "scoring" / "work" / "attempt")
+here.Scoring(store, here.Outbox(folder / "scoring"), scores, attempt).step()
+"""
+
+
+def test_a_scorer_that_never_lets_go_of_the_interpreter_is_ended_with_its_process(
+    world: World, tmp_path: Path
+) -> None:
+    rule_id = world.rule("turns")
+    session_id = world.call(1)
+    command = [sys.executable, "-c", STUCK, str(tmp_path), world.url]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=90, check=False)
+    assert (done.returncode, "Timeout" in done.stderr) == (1, True), done.stderr
+    assert world.attempt.left() == (session_id, rule_id, 1)
 
 
 def test_a_stop_is_not_held_against_the_scorer(world: World) -> None:

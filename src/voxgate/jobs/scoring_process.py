@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from voxgate.core.settings import Settings
-from voxgate.evals.registry import make_scorer
+from voxgate.evals.registry import make_rule_scorer
 from voxgate.export.outbox import Outbox
 from voxgate.jobs.alerts import Alerts
 from voxgate.jobs.machines import machine_id
@@ -29,7 +29,7 @@ def run_scoring(settings: Settings, stop: threading.Event, ready: Callable[[], N
         scoring = Scoring(
             store,
             Outbox(settings.scoring_dir),
-            RuleScores(store, open_blobs(settings), make_scorer),
+            RuleScores(store, open_blobs(settings), make_rule_scorer),
             attempt,
             on_scored=Alerts(store, webhooks).check,
             holder=machine_id(settings.data_dir) if settings.machines_share else None,
