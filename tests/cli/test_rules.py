@@ -33,7 +33,9 @@ async def test_a_rule_scores_calls_when_they_are_over_and_those_of_before_when_i
 ) -> None:
     _, first = write_recording(shared, SPOKEN, tmp_path)
     before = await import_log(voxgate, first, "scored")
-    flags = ("--scorer", "response_status", "--scorer", "no_such: {x: 1}", "--filter", "turns>0")
+    prying = "judge: {rubric: x, model: m, base_url: 'http://127.0.0.1:9/v1', api_key_env: HOME}"
+    wanted = ("response_status", "no_such: {x: 1}", prying)
+    flags = (*(flag for one in wanted for flag in ("--scorer", one)), "--filter", "turns>0")
     made = await asyncio.to_thread(
         run_here, voxgate, "rules", "create", "tidy", "--project", "scored", *flags
     )
@@ -42,6 +44,8 @@ async def test_a_rule_scores_calls_when_they_are_over_and_those_of_before_when_i
     after = await import_log(voxgate, second, "scored")
     scores = await scores_of(voxgate, after, f"rule:{rule_id}")
     assert {one["name"]: one["value"] for one in scores}["response_status"] == 1.0
+    told = {one["name"]: one["comment"] for one in scores}
+    assert "cannot have api_key_env, base_url" in told["judge"]  # its key reads no secrets of the server
     assert (await voxgate.request("GET", f"/api/sessions/{before}/scores"))["items"] == []
     done = await asyncio.to_thread(run_here, voxgate, "rules", "run", rule_id, "--filter", f"id:{before}")
     assert (done.status, "1 sessions, of which 1 have its scores" in done.errors) == (0, True), done
