@@ -46,12 +46,8 @@ def clipped_runs(
 ) -> list[Clipped]:
     """Where at least `shortest` samples in a row are beyond `level`, all on one side: a peak that only
     touches the end of the scale is not cut off."""
-    runs = [run for side in (wave >= level, wave <= -level) for run in _runs(side)]
-    return [
-        Clipped(start * 1000 / rate, end * 1000 / rate, end - start)
-        for start, end in sorted(runs)
-        if end - start >= shortest
-    ]
+    runs = [run for side in (wave >= level, wave <= -level) for run in _runs(side, shortest)]
+    return [Clipped(start * 1000 / rate, end * 1000 / rate, end - start) for start, end in sorted(runs)]
 
 
 def gaps(
@@ -66,10 +62,10 @@ def gaps(
     still = np.zeros(len(wave), np.bool_)
     still[1:] = (wave[1:] == wave[:-1]) & (np.abs(wave[1:]) < _SILENCE)
     found = []
-    for start, end in _runs(still):
-        ms = (end - start) * 1000 / rate
+    for start, end in _runs(still, shortest_ms * rate / 1000):
         sides = wave[max(start - edge, 0) : start], wave[end : end + edge]
-        if shortest_ms <= ms <= longest_ms and all(mean_square(side) > least for side in sides):
+        is_short = (end - start) * 1000 / rate <= longest_ms
+        if is_short and all(mean_square(side) > least for side in sides):
             found.append(Hole(start * 1000 / rate, end * 1000 / rate, "gap"))
     return found
 
@@ -83,16 +79,13 @@ def repeats(wave: Wave, rate: int, voice: Voice, packets_ms: Sequence[float] = P
     found: list[Hole] = []
     for packet_ms in packets_ms:
         size = round(packet_ms * rate / 1000)
-        for start, end in _runs(wave[size:] == wave[:-size]) if 0 < size < len(wave) else ():
-            first, ms = start + size, (end - start) * 1000 / rate
-            place = Hole(first * 1000 / rate, (end + size) * 1000 / rate, "repeat")
+        same = wave[size:] == wave[:-size] if 0 < size < len(wave) else np.zeros(0, np.bool_)
+        for start, end in _runs(same, size):
+            place = Hole((start + size) * 1000 / rate, (end + size) * 1000 / rate, "repeat")
             is_known = any(one.start_ms < place.end_ms and place.start_ms < one.end_ms for one in found)
-            if (
-                end - start >= size
-                and ms < _LONGEST_REPEAT_MS
-                and mean_square(wave[first : end + size]) > least
-            ):
-                found += [] if is_known else [place]
+            is_short = place.end_ms - place.start_ms < _LONGEST_REPEAT_MS
+            if is_short and not is_known and mean_square(wave[start + size : end + size]) > least:
+                found.append(place)
     return sorted(found)
 
 
@@ -107,6 +100,10 @@ def merged(places: Sequence[tuple[float, float]], gap_ms: float) -> list[tuple[f
     return found
 
 
-def _runs(where: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(where.astype(np.int8), prepend=0, append=0))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+def _runs(where: NDArray[np.bool_], least: float = 1) -> list[tuple[int, int]]:
+    """Those of at least so many samples; of others there may be millions."""
+    edges = np.flatnonzero(where[1:] != where[:-1]) + 1
+    whole = np.concatenate(([0] if len(where) and where[0] else [], edges, [len(where)])).astype(np.int64)
+    starts, ends = whole[:-1:2], whole[1::2]
+    long = ends - starts >= least
+    return list(zip(starts[long].tolist(), ends[long].tolist(), strict=True))

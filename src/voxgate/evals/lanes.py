@@ -55,7 +55,9 @@ def lane_of(session: Session, role: Role) -> Lane | None:
     sound = session.lane(role)
     if not len(sound.samples):
         return None
-    samples = np.nan_to_num(sound.samples, posinf=1.0, neginf=-1.0)
+    samples = sound.samples
+    if not np.isfinite(samples.sum(dtype=np.float64)):  # of an hour there are many: no copy without need
+        samples = np.nan_to_num(samples, posinf=1.0, neginf=-1.0)
     lines = tuple(one for one in session.lines if one.role == role and one.is_spoken)
     return Lane(samples, sound.rate, session.start_ms, lines)
 
