@@ -12,21 +12,23 @@ from voxgate.client.http import ApiError, Client
 from voxgate.evals.model import Json
 from voxgate.evals.protocols import TaskError
 
+_LEAST_SECONDS: Final = 300.0
 _FIRST_PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 2.0
 
 
 async def trace_of(client: Client, session_id: str, seconds: float) -> Mapping[str, Any]:
-    """The trace of a call that has ended, as soon as it is whole. TaskError if it is not in that time."""
+    """The trace of a call that has ended, as soon as it is whole. TaskError if it is not in that time, and not
+    sooner than a recorder with much to do may need; another call would wait behind this one."""
+    seconds = max(seconds, _LEAST_SECONDS)
     deadline, pause = time.monotonic() + seconds, _FIRST_PAUSE_SECONDS
     while True:
         trace = await asyncio.to_thread(_look, client, session_id)
         if trace is not None and trace["status"] != "live":
             return trace
         if time.monotonic() > deadline:
-            raise TaskError(
-                f"The trace of {session_id} is not there after {seconds:g} s: does the recorder run?"
-            )
+            said = f"The trace of {session_id} is not there after {seconds:g} s: does the recorder run?"
+            raise TaskError(said, retryable=False)
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
 

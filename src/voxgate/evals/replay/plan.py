@@ -42,7 +42,7 @@ class Plan:
     history: History = "text"
     simulator_model: str | None = None
     timeout_seconds: float = 120.0
-    """For one turn; for the trace of the whole call as long again."""
+    """For one turn; for the trace of the whole call as long again, and five minutes at least."""
     project: str | None = None
 
     def __post_init__(self) -> None:
