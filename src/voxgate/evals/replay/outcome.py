@@ -18,8 +18,8 @@ _LONGEST_PAUSE_SECONDS: Final = 2.0
 
 
 async def trace_of(client: Client, session_id: str, seconds: float) -> Mapping[str, Any]:
-    """The trace of a call that has ended, as soon as it is whole. TaskError if it is not in that time, and not
-    sooner than a recorder with much to do may need; another call would wait behind this one."""
+    """The trace of a call that has ended, as soon as it is whole. TaskError if it is not in that time, nor
+    in what a recorder with much to do may need; another call would wait behind this one."""
     seconds = max(seconds, _LEAST_SECONDS)
     deadline, pause = time.monotonic() + seconds, _FIRST_PAUSE_SECONDS
     while True:
