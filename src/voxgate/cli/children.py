@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from voxgate.cli.loading import loading
 from voxgate.cli.processes import end_with_parent, receive_orders, say_ready
+from voxgate.cli.signals import on_signals
 from voxgate.core.in_force import hold_settings
 from voxgate.core.scheduling import be_nice, take_short_slices
 from voxgate.core.settings import Settings
@@ -170,13 +171,12 @@ def _stop_on_signals() -> tuple[threading.Event, threading.Event]:
     """Set by SIGTERM, and set by SIGINT or a second SIGTERM: leave it to the next start."""
     stop, at_once = threading.Event(), threading.Event()
 
-    def on_signal(number: int, frame: object) -> None:
+    def on_signal(number: int) -> None:
         if stop.is_set() or number == signal.SIGINT:
             at_once.set()
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+    on_signals((signal.SIGTERM, signal.SIGINT), on_signal)
     return stop, at_once
 
 

@@ -16,6 +16,7 @@ from itertools import zip_longest
 from typing import Final
 
 from voxgate.cli.processes import Child, stop_children
+from voxgate.cli.signals import on_signals
 from voxgate.core.errors import SettingsError
 from voxgate.gateway.metrics import Metrics
 from voxgate.gateway.scoreboard import PLACES, Place, Scoreboard
@@ -88,20 +89,20 @@ class Supervisor:
             self._stop()
 
     def _listen_to_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_stop)
+        on_signals((signal.SIGTERM, signal.SIGINT), self._on_stop)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
             self._terminal = _has_terminal()
-            signal.signal(signal.SIGHUP, self._on_hang_up)
+            on_signals((signal.SIGHUP,), self._on_hang_up)
 
-    def _on_stop(self, number: int, frame: object) -> None:
+    def _on_stop(self, number: int) -> None:
         self._signals += 1
         self._wake.set()
 
-    def _on_hang_up(self, number: int, frame: object) -> None:
+    def _on_hang_up(self, number: int) -> None:
         if self._terminal and not _has_terminal():  # it was closed: nobody asked for new workers
-            self._on_stop(number, frame)
-        self._reload_wanted = True
+            self._on_stop(number)
+        else:
+            self._reload_wanted = True
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
