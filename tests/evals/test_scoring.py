@@ -199,6 +199,42 @@ def test_scorers_see_the_turn_that_answers_the_case() -> None:
     assert [one.name for one in scores_of(tools, subject_of(session, turn=turn))] == ["tools.find_story"]
 
 
+def test_a_turn_that_the_session_has_not_is_the_reason_of_all_scores() -> None:
+    @scorer
+    def tools(session: Session) -> Any:
+        return len(session.tool_calls)
+
+    score = scores_of(tools, subject_of(weather_session(), turn="span_x"))[0]
+    assert (score.value, score.name) == (None, "tools")
+    assert "no turn 'span_x'" in (score.reason_missing or "")
+
+
+def test_of_one_case_at_most_two_scorers_hold_a_thread_and_others_wait_for_none() -> None:
+    running, most, lock = set[str](), list[int](), threading.Lock()
+    enough = threading.Event()
+
+    def held(name: str) -> Any:
+        def hold() -> float:
+            with lock:
+                running.add(name)
+                most.append(len(running))
+            enough.wait(60)
+            with lock:
+                running.discard(name)
+            return 1
+
+        return scorer(name=name)(hold)
+
+    @scorer
+    async def quick() -> float:
+        enough.set()
+        return 1
+
+    found = asyncio.run(score_subject([*map(held, "abcde"), quick], subject_of()))
+    assert [one.value for one in found] == [1] * 6
+    assert max(most) <= 2
+
+
 def test_an_argument_that_a_scorer_cannot_have_is_an_error_at_once() -> None:
     with pytest.raises(InvalidRequest, match=r"'mine' asks for 'transcript'.*session, input, output"):
         scorer(name="mine")(lambda transcript: 1)

@@ -5,6 +5,7 @@ wrong in one is a score without a value that says so; it never stops an evaluati
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 import re
@@ -15,12 +16,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast, overload
 
-from voxgate.core.errors import InvalidRequest
+from voxgate.core.errors import InvalidRequest, NotFound
 from voxgate.evals.model import Direction, Json, Score
 from voxgate.evals.protocols import Scorer, Subject
 from voxgate.evals.returned import Manner, scores_from
 
 TIMEOUT_SECONDS: Final = 120.0
+_BLOCKING_AT_ONCE: Final = 2
+"""Of one case: each may hold the sound of a whole call, which of an hour is hundreds of MB."""
 _NO_SESSION: Final = "the task made no recorded call to look at"
 _FOREIGN_ARGUMENTS: Final = ("input", "output", "expected")
 
@@ -80,6 +83,11 @@ class FunctionScorer:
     def name(self) -> str:
         return self.manner.name
 
+    @property
+    def is_blocking(self) -> bool:
+        """Whether it keeps a thread while it runs."""
+        return not inspect.iscoroutinefunction(self.function)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
 
@@ -97,12 +105,12 @@ class FunctionScorer:
         arguments = self._arguments(subject)
         if "session" in arguments and arguments["session"] is None:
             return [self.manner.missing(_NO_SESSION)]
-        if inspect.iscoroutinefunction(self.function):
-            returned = await self.function(**arguments)
-        else:
+        if self.is_blocking:
             returned = await _in_thread(lambda: self.function(**arguments))
             if inspect.isawaitable(returned):
                 returned = await returned
+        else:
+            returned = await self.function(**arguments)
         return scores_from(returned, self.manner)
 
     def _arguments(self, subject: Subject) -> dict[str, Any]:
@@ -262,9 +270,17 @@ async def score_subject(
 ) -> list[Score]:
     """All scores of all scorers, in their order. Where the output is one turn of its session, the scorers
     see that turn."""
-    subject = _narrowed(subject)
-    found = await asyncio.gather(*(run_scorer(one, subject, timeout_seconds) for one in scorers))
-    return _distinct(zip(scorers, found, strict=True))
+    try:
+        subject = _narrowed(subject)
+    except NotFound as error:
+        return [_failed(one, error.message) for one in scorers]
+    room = asyncio.Semaphore(_BLOCKING_AT_ONCE)
+
+    async def run(one: Scorer) -> list[Score]:
+        async with room if getattr(one, "is_blocking", False) else contextlib.nullcontext():
+            return await run_scorer(one, subject, timeout_seconds)
+
+    return _distinct(zip(scorers, await asyncio.gather(*map(run, scorers)), strict=True))
 
 
 async def run_scorer(one: Scorer, subject: Subject, timeout_seconds: float = TIMEOUT_SECONDS) -> list[Score]:
