@@ -12,7 +12,7 @@ HEAD_BYTES: Final = 64 << 10
 def duration_ms(head: bytes, size_bytes: int) -> float | None:
     """Of a file with this start and so many bytes; None where the header does not say. ValueError if it
     begins as a WAV file and is none that can be read."""
-    if head[:4] in (b"RIFF", b"RIFX") and head[8:12] == b"WAVE":
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return _wav_ms(head, size_bytes)
     return _flac_ms(head) if head[:4] == b"fLaC" else None
 

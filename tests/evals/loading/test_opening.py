@@ -129,6 +129,14 @@ def test_a_sound_without_words_cannot_be_loaded_as_text(tmp_path: Path) -> None:
     assert "the case 'a' has no words beside its sound" in said_of(path, text_only=True)
 
 
+@pytest.mark.parametrize(("body", "said"), [(b"", "is empty"), (WAV[:30], "its header is not whole")])
+def test_a_sound_that_nobody_could_play_is_named(tmp_path: Path, body: bytes, said: str) -> None:
+    path = write(tmp_path / "a.csv", "id,audio", "a,a.wav")
+    (tmp_path / "a.wav").write_bytes(body)
+    assert said in said_of(path)
+    assert f"{tmp_path}/a.wav" in said_of(path)
+
+
 # JSON lines
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from voxgate.audio.headers import HEAD_BYTES, duration_ms
 from voxgate.evals.loading.places import LoadError, Place
 from voxgate.evals.model import Case, Clip, Input
 
@@ -59,13 +60,28 @@ def check_files(cases: Iterable[Case], path: Path) -> int:
         if case.id in seen:
             raise LoadError(f"{path}: two cases have the id {case.id!r}; each needs one of its own.")
         seen.add(case.id)
-        gone = [file for file in files_of(case) if not file.is_file()]
+        gone = [file for file in files_of(case) if not _is_there(file)]
         count += len(gone)
         missing += [f"  {file} (case {case.id})" for file in gone[: max(_SHOWN - len(missing), 0)]]
     if missing:
         more = [f"  and {count - _SHOWN} more"] if count > _SHOWN else []
         raise LoadError("\n".join([_MISSING.format(path=path, count=count), *missing, *more]))
     return len(seen)
+
+
+def _is_there(path: Path) -> bool:
+    """LoadError if it is a sound that nobody could play."""
+    if not path.is_file():
+        return False
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            duration_ms(file.read(HEAD_BYTES), size)
+    except ValueError as error:
+        raise LoadError(f"{path}: {error}") from error
+    if not size:
+        raise LoadError(f"{path} is empty.")
+    return True
 
 
 def without_sound(case: Case, path: Path) -> Case:
