@@ -183,7 +183,7 @@ async def test_a_rule_is_made_changed_and_switched_off(voxgate: Voxgate, open_pa
         await page.get_by_test_id("new-rule").click()
         await page.get_by_test_id("rule-name").fill("Refunds")
         await page.get_by_test_id("rule-filter").fill("tag:")
-        await page.get_by_test_id("scorer-name").fill("wer")
+        await page.get_by_test_id("scorer-name").fill("v2v_p95")
         await page.get_by_test_id("rule-alerts").check()
         await page.get_by_test_id("rule-threshold").fill("0.3")
         await page.get_by_test_id("rule-webhook").fill("https://hooks.example/voxgate")
@@ -194,6 +194,13 @@ async def test_a_rule_is_made_changed_and_switched_off(voxgate: Voxgate, open_pa
         await page.get_by_test_id("rule-filter").fill("tag:refund")
         await page.get_by_test_id("save-rule").click()
         await expect(page.get_by_test_id("rule-row")).to_contain_text("tag:refund", timeout=SLOW_MS)
+        await page.get_by_test_id("run-rule").click()
+        await page.get_by_test_id("run-filter").fill("last:1d")
+        await page.get_by_test_id("start-run").click()
+        await expect(page.get_by_test_id("rule-run")).to_contain_text("complete", timeout=SLOW_MS)
+        assert await violations(page) == []
+        await picture(page, "rule-run")
+        await page.keyboard.press("Escape")
         await page.get_by_test_id("rule-enabled").click()
         await expect(page.get_by_test_id("rule-enabled")).not_to_be_checked()
         assert await violations(page) == []
@@ -202,6 +209,36 @@ async def test_a_rule_is_made_changed_and_switched_off(voxgate: Voxgate, open_pa
     assert [(one["filter"], one["enabled"], one["alert"]["threshold"]) for one in rules] == [
         ("tag:refund", False, 0.3)
     ]
+
+
+async def test_a_judge_is_agreed_with_and_its_scores_are_columns_filters_and_charts(
+    voxgate: Voxgate, open_page: OpenPage, log: bytes
+) -> None:
+    trace = await imported(voxgate, another(log, b"judged"))
+    score = {"name": "polite", "value": 0.75, "source": "judge", "author": "judge-1"}
+    await voxgate.request("POST", f"/api/sessions/{trace['id']}/scores", json=score)
+    async with open_page(width=1440) as page:
+        await open_at(page, voxgate, f"/sessions/{trace['id']}?tab=scores")
+        await page.get_by_test_id("agree-polite").click(timeout=SLOW_MS)
+        await expect(page.get_by_test_id("agree-polite")).to_have_attribute(
+            "aria-pressed", "true", timeout=SLOW_MS
+        )
+        assert await violations(page) == []
+        await page.goto(f"{voxgate.url}/rules")
+        row = page.get_by_test_id("agreement-row")
+        await expect(row).to_contain_text("100 %", timeout=SLOW_MS)
+        await page.goto(f"{voxgate.url}/?q=has:score.polite")
+        await expect(page.get_by_test_id("session-row")).to_have_count(1, timeout=SLOW_MS)
+        await page.get_by_role("button", name="Columns").click()
+        await page.get_by_role("menuitemcheckbox", name="polite").click()
+        await page.keyboard.press("Escape")
+        await expect(page.locator("td[class*='cell-score.polite']")).to_have_text("0.75")
+        await page.get_by_role("columnheader", name="polite").get_by_role("button").click()
+        await expect(page.locator("th[aria-sort=descending]")).to_contain_text("polite", timeout=SLOW_MS)
+        await page.goto(f"{voxgate.url}/overview?range=90d")
+        await page.get_by_test_id("overview-score").select_option("polite", timeout=SLOW_MS)
+        await expect(page.get_by_test_id("total-score")).to_have_text("0.75", timeout=SLOW_MS)
+        assert await violations(page) == []
 
 
 async def test_pages_of_evaluations_fit_a_phone(voxgate: Voxgate, open_page: OpenPage, log: bytes) -> None:

@@ -28,6 +28,7 @@ export interface OverviewSearch {
   q?: string;
   range?: OverviewRange;
   by?: OverviewGroup;
+  score?: string;
 }
 
 const SESSION_TABS = ["config", "usage", "metrics", "events", "scores"] as const;
@@ -128,6 +129,7 @@ const overview = createRoute({
       q: text(search.q),
       range: oneOf(search.range, ["24h", "7d", "30d", "90d"]),
       by: oneOf(search.by, ["model", "project", "tag"]),
+      score: text(search.score),
     }),
 });
 

@@ -8,6 +8,7 @@ import {
 } from "@tanstack/react-query";
 import { get, patch, post, put, remove, withQuery } from "./client";
 import type {
+  AgreementPage,
   Case,
   CaseDeleted,
   CasePage,
@@ -23,6 +24,7 @@ import type {
   NewRule,
   ResultPage,
   Rule,
+  RuleRun,
 } from "./schema";
 import type { Page } from "./types";
 
@@ -214,6 +216,33 @@ export const comparisonQuery = (before: string, after: string) =>
 export const rulesQuery = queryOptions({
   queryKey: ["scoring-rules"],
   queryFn: ({ signal }) => get<Page<Rule>>("/api/rules", signal),
+});
+
+export const runsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["rule-runs", id],
+    queryFn: ({ signal }) => get<Page<RuleRun>>(`${named("rules", id)}/runs`, signal),
+    refetchInterval: (query) =>
+      query.state.data?.items.some((run) => run.status === "running") ? RUNNING_MS : false,
+  });
+
+/** A rule over what was recorded before. */
+export function useRuns(id: string) {
+  const client = useQueryClient();
+  const onSuccess = () => client.invalidateQueries({ queryKey: ["rule-runs", id] });
+  const path = named("rules", id);
+  const start = useMutation({ mutationFn: (q: string) => post<RuleRun>(`${path}/run`, { q }), onSuccess });
+  const cancel = useMutation({
+    mutationFn: (run: string) => remove<RuleRun>(`${path}/runs/${encodeURIComponent(run)}`),
+    onSuccess,
+  });
+  return { start, cancel };
+}
+
+export const agreementQuery = queryOptions({
+  queryKey: ["agreement"],
+  queryFn: ({ signal }) => get<AgreementPage>("/api/agreement", signal),
+  staleTime: 30_000,
 });
 
 export function useRules() {

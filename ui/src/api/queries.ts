@@ -83,6 +83,8 @@ export interface StatsAsked {
   /** In hours, back from now. */
   hours: number;
   by: string;
+  /** The name of a score whose mean is wanted too. */
+  score: string;
 }
 
 const STATS_REFRESH_MS = 30_000;

@@ -53,6 +53,23 @@ function percentiles(id: "v2v" | "first_audio", title: string, help: string, sor
   };
 }
 
+/** The mean of a score. */
+export function scoreFigure(name: string): Figure {
+  return {
+    id: "score",
+    title: name,
+    help: `Mean of the score ${name} over the calls that have it`,
+    kind: "lines",
+    tone: "accent",
+    lines: [{ name, value: (figures) => figures.score?.mean ?? null }],
+    say: (value) => (value === null ? "–" : Number(value.toFixed(3)).toLocaleString("en")),
+    total: (figures) => (figures.score ? Number(figures.score.mean.toFixed(3)).toLocaleString("en") : "–"),
+    note: (figures) => `of ${count(figures.score?.sessions ?? 0)} calls`,
+    filter: `has:score.${name}`,
+    sort: `score.${name}`,
+  };
+}
+
 export const FIGURES: readonly Figure[] = [
   {
     id: "calls",

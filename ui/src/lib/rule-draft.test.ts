@@ -14,13 +14,14 @@ const RULE: Rule = {
     { name: "wer", params: {} },
   ],
   alert: { score: "wer", window: 20, threshold: 0.3, direction: "min", webhook: "https://hooks.test/x" },
+  activity: { scored: 0, scored_at: null, missing: 0, last_missing: null, alert: null },
   created_by: "admin",
   created_at: "2026-01-01T00:00:00Z",
   updated_at: "2026-01-01T00:00:00Z",
 };
 
 test("a rule comes back as it was", () => {
-  const { id, enabled, created_by, created_at, updated_at, ...sent } = RULE;
+  const { id, enabled, activity, created_by, created_at, updated_at, ...sent } = RULE;
   expect(readRule(draftOfRule(RULE))).toEqual({ rule: sent, wrong: "" });
 });
 

@@ -1,7 +1,7 @@
 /** What the calls came to: over time, and side by side. Every figure leads to the calls behind it. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useCallback, useRef, useState } from "react";
+import { useCallback, useMemo, useRef, useState } from "react";
 import { ApiError } from "../api/client";
 import { statsQuery } from "../api/queries";
 import type { Stats } from "../api/schema";
@@ -13,11 +13,12 @@ import { Skeleton } from "../components/Skeleton";
 import { FilterBar, type Narrowed } from "../components/sessions/FilterBar";
 import { Tabs } from "../components/Tabs";
 import { between } from "../lib/chart";
-import { FIGURES, type Figure } from "../lib/figures";
+import { FIGURES, type Figure, scoreFigure } from "../lib/figures";
 import { withPart } from "../lib/filter-text";
 import { focusAtEnd } from "../lib/focus";
 import { useKeys } from "../lib/keys";
 import { usePageTitle } from "../lib/page-title";
+import { scoreNamesQuery } from "../lib/score-names";
 import type { OverviewRange, OverviewSearch, SessionsSearch } from "../router";
 import "../styles/sessions.css";
 import "../styles/overview.css";
@@ -31,23 +32,29 @@ const RANGES = [
 const DEFAULT_RANGE: OverviewRange = "7d";
 
 function useOverviewSearch() {
-  const { project = "", q = "", range = DEFAULT_RANGE, by = "model" } = useSearch({ from: "/overview" });
+  const search = useSearch({ from: "/overview" });
+  const { project = "", q = "", range = DEFAULT_RANGE, by = "model", score = "" } = search;
   const navigate = useNavigate({ from: "/overview" });
   const change = useCallback(
-    (next: Partial<OverviewSearch>) =>
-      void navigate({ search: (before) => ({ ...before, ...next }), replace: true, resetScroll: false }),
+    (next: { [K in keyof OverviewSearch]?: OverviewSearch[K] | undefined }) =>
+      void navigate({
+        search: (before) => ({ ...before, ...next }) as OverviewSearch,
+        replace: true,
+        resetScroll: false,
+      }),
     [navigate],
   );
-  return { project, q, range, by, change };
+  return { project, q, range, by, score, change };
 }
 
 interface ChartsProps {
   stats: Stats;
+  figures: readonly Figure[];
   /** The address of the list for these calls. */
   searchOf: (filter: string, sort?: string) => SessionsSearch;
 }
 
-function Charts({ stats, searchOf }: ChartsProps) {
+function Charts({ stats, figures, searchOf }: ChartsProps) {
   const [at, setAt] = useState<number | null>(null);
   const navigate = useNavigate();
   const open = (figure: Figure, bucket: number) => {
@@ -60,7 +67,7 @@ function Charts({ stats, searchOf }: ChartsProps) {
   };
   return (
     <div className="charts">
-      {FIGURES.map((figure) => (
+      {figures.map((figure) => (
         <section key={figure.id} className="panel chart-card" aria-label={figure.title}>
           <h2 title={figure.help}>
             <Link
@@ -91,18 +98,49 @@ function Charts({ stats, searchOf }: ChartsProps) {
   );
 }
 
+interface ScoreProps {
+  project: string;
+  q: string;
+  score: string;
+  onChange: (name: string | undefined) => void;
+}
+
+/** A score to draw beside the figures, of those that the newest calls have. */
+function ScoreChoice({ project, q, score, onChange }: ScoreProps) {
+  const names = useQuery(scoreNamesQuery({ project, q })).data ?? [];
+  const all = score && !names.includes(score) ? [score, ...names] : names;
+  if (all.length === 0) return null;
+  return (
+    <select
+      className="input score-choice"
+      aria-label="Score to draw"
+      data-testid="overview-score"
+      value={score}
+      onChange={(event) => onChange(event.target.value || undefined)}
+    >
+      <option value="">No score</option>
+      {all.map((name) => (
+        <option key={name} value={name}>
+          {name}
+        </option>
+      ))}
+    </select>
+  );
+}
+
 const filterError = (error: Error | null) =>
   error instanceof ApiError && error.param === "q" ? error : null;
 
 export function OverviewPage() {
-  const { project, q, range, by, change } = useOverviewSearch();
+  const { project, q, range, by, score, change } = useOverviewSearch();
   const hours = RANGES.find((one) => one.id === range)?.hours ?? 24;
-  const query = useQuery(statsQuery({ project, q, hours, by }));
+  const query = useQuery(statsQuery({ project, q, hours, by, score }));
   const filter = useRef<HTMLInputElement>(null);
   usePageTitle("Overview");
   useKeys("Overview", [{ key: "/", what: "Filter", act: () => focusAtEnd(filter.current) }]);
   const narrowTo = useCallback((next: Partial<Narrowed>) => change(next), [change]);
   const wrong = filterError(query.error);
+  const figures = useMemo(() => (score ? [...FIGURES, scoreFigure(score)] : FIGURES), [score]);
   const stats = query.data;
 
   const searchOf = (added: string, sort?: string): SessionsSearch => {
@@ -114,6 +152,7 @@ export function OverviewPage() {
       <div className="page-head">
         <h1>Overview</h1>
         <span className="grow" />
+        <ScoreChoice project={project} q={q} score={score} onChange={(next) => change({ score: next })} />
         <Tabs tabs={RANGES} selected={range} onSelect={(next) => change({ range: next })} label="Time" />
       </div>
       <FilterBar project={project} q={q} onChange={narrowTo} input={filter} error={wrong} />
@@ -135,7 +174,7 @@ export function OverviewPage() {
       )}
       {stats && stats.total.calls > 0 && (
         <div className={query.isPlaceholderData ? "stack stale" : "stack"}>
-          <Charts stats={stats} searchOf={searchOf} />
+          <Charts stats={stats} figures={figures} searchOf={searchOf} />
           <Groups
             by={by}
             groups={stats.groups}

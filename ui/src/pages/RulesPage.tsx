@@ -7,19 +7,23 @@ import type { Rule } from "../api/schema";
 import { Button } from "../components/Button";
 import { Dialog } from "../components/Dialog";
 import { EmptyState } from "../components/EmptyState";
+import { Moment } from "../components/Moment";
 import { Problem } from "../components/Problem";
+import { AgreementTable } from "../components/rules/AgreementTable";
 import { RuleDialog } from "../components/rules/RuleDialog";
+import { RunDialog } from "../components/rules/RunDialog";
 import { ScrollX } from "../components/ScrollX";
 import { Skeleton } from "../components/Skeleton";
 import { TableHead } from "../components/TableHead";
-import { percent } from "../lib/format";
+import { count, percent, plural } from "../lib/format";
 import { useIsAdmin } from "../lib/me";
 import { usePageTitle } from "../lib/page-title";
 import { toast, toastError } from "../lib/toasts";
+import { fields } from "../lib/trace";
 import "../styles/manage.css";
 import "../styles/evaluations.css";
 
-const HEADINGS = ["Name", "Calls", "Share", "Scorers", "Alert", "On", ""];
+const HEADINGS = ["Name", "Calls", "Share", "Scorers", "Scored", "Alert", "On", ""];
 
 function Alert({ rule }: { rule: Rule }) {
   const { alert } = rule;
@@ -28,11 +32,55 @@ function Alert({ rule }: { rule: Rule }) {
     <span title={alert.webhook}>
       {alert.score} {alert.direction === "max" ? "below" : "above"} {alert.threshold}
       <small className="muted block">mean of {alert.window} calls</small>
+      <AlertState rule={rule} />
     </span>
   );
 }
 
-type Asked = { what: "edit" | "delete"; rule: Rule } | { what: "new" } | null;
+/** Whether it is on the wrong side now. */
+function AlertState({ rule }: { rule: Rule }) {
+  const { firing, value, since } = fields(rule.activity.alert);
+  if (typeof value !== "number") return <small className="muted block">no value yet</small>;
+  return (
+    <small className={firing ? "bad block" : "good block"} data-testid="alert-state">
+      {firing ? "firing" : "fine"}: {Number(value.toFixed(3))}
+      {typeof since === "string" && (
+        <>
+          , <Moment at={since} />
+        </>
+      )}
+    </small>
+  );
+}
+
+function Scored({ rule }: { rule: Rule }) {
+  const { scored = 0, scored_at, missing = 0, last_missing } = rule.activity;
+  const { message, session_id } = fields(last_missing);
+  const without = `${plural(missing, "call")} without a value`;
+  return (
+    <>
+      {count(scored)}
+      {scored_at && (
+        <small className="muted block">
+          <Moment at={scored_at} />
+        </small>
+      )}
+      {missing > 0 && (
+        <small className="warn block" title={typeof message === "string" ? message : undefined}>
+          {typeof session_id === "string" ? (
+            <Link to="/sessions/$id" params={{ id: session_id }} search={{ tab: "scores" }}>
+              {without}
+            </Link>
+          ) : (
+            without
+          )}
+        </small>
+      )}
+    </>
+  );
+}
+
+type Asked = { what: "edit" | "delete" | "run"; rule: Rule } | { what: "new" } | null;
 
 function Row({ rule, ask }: { rule: Rule; ask: (asked: Asked) => void }) {
   const isAdmin = useIsAdmin();
@@ -58,6 +106,9 @@ function Row({ rule, ask }: { rule: Rule; ask: (asked: Asked) => void }) {
           </span>
         ))}
       </td>
+      <td className="figure">
+        <Scored rule={rule} />
+      </td>
       <td>
         <Alert rule={rule} />
       </td>
@@ -74,6 +125,13 @@ function Row({ rule, ask }: { rule: Rule; ask: (asked: Asked) => void }) {
       <td className="row-actions">
         {isAdmin && (
           <>
+            <Button
+              aria-label={`Run ${rule.name} over the past`}
+              data-testid="run-rule"
+              onClick={() => ask({ what: "run", rule })}
+            >
+              Run over the past
+            </Button>
             <Button
               kind="quiet"
               aria-label={`Change ${rule.name}`}
@@ -140,7 +198,7 @@ export function RulesPage() {
       {list.data && rules.length === 0 && (
         <EmptyState
           title="Hear of a bad day before your users tell you"
-          command={`curl -X POST ${window.location.origin}/api/rules -H "x-api-key: $VOXGATE_API_KEY" \\\n  -H "content-type: application/json" \\\n  -d '{"name": "Refunds", "filter": "tag:refund", "sampling_rate": 0.2, "scorers": [{"name": "silence"}]}'`}
+          command="voxgate rules create latency --scorer v2v_p95 --rate 0.2"
         >
           A rule is a filter, a share of the calls and scorers. What they find stands on the page of each
           call, in its list and in charts; a webhook is told when the mean of the last calls crosses a
@@ -150,7 +208,7 @@ export function RulesPage() {
       {rules.length > 0 && (
         <ScrollX name="Rules, scrolling" panel>
           <table className="table rules" aria-label="Rules">
-            <TableHead headings={HEADINGS} figures={["Share"]} />
+            <TableHead headings={HEADINGS} figures={["Share", "Scored"]} />
             <tbody>
               {rules.map((rule) => (
                 <Row key={rule.id} rule={rule} ask={setAsked} />
@@ -159,6 +217,8 @@ export function RulesPage() {
           </table>
         </ScrollX>
       )}
+      {list.data && <AgreementTable />}
+      {asked?.what === "run" && <RunDialog rule={asked.rule} onClose={close} />}
       {asked?.what === "new" && <RuleDialog rule={null} onClose={close} />}
       {asked?.what === "edit" && <RuleDialog rule={asked.rule} onClose={close} />}
       {asked?.what === "delete" && <DeleteRule rule={asked.rule} onClose={close} />}

@@ -10,7 +10,7 @@ import { Menu, MenuItem } from "../components/Menu";
 import { Problem } from "../components/Problem";
 import { Bulk } from "../components/sessions/Bulk";
 import {
-  COLUMNS,
+  allColumns,
   type Column,
   chooseColumns,
   chosenColumns,
@@ -25,6 +25,7 @@ import { count, plural } from "../lib/format";
 import { useKeys } from "../lib/keys";
 import { usePageTitle } from "../lib/page-title";
 import { NARROW_PX, usePageWidth } from "../lib/page-width";
+import { scoreNamesOf } from "../lib/score-names";
 import { useSelection } from "../lib/selection";
 import { useSessionList } from "../lib/session-list";
 import type { SessionsSearch } from "../router";
@@ -33,19 +34,20 @@ import "../styles/sessions.css";
 const NEW_MS = 4_000;
 const FIRST: Sorting = { sort: "started", order: "desc" };
 
-function ColumnMenu({
-  columns,
-  onChange,
-}: {
+interface ColumnProps {
   columns: readonly Column[];
+  /** Of the calls that are listed. */
+  scores: readonly string[];
   onChange: (ids: string[]) => void;
-}) {
+}
+
+function ColumnMenu({ columns, scores, onChange }: ColumnProps) {
   const shown = columns.map((column) => column.id);
   const toggle = (id: string) =>
     onChange(shown.includes(id) ? shown.filter((one) => one !== id) : [...shown, id]);
   return (
     <Menu label={<Icon name="columns" />} name="Columns" title="Columns" className="button icon hide-small">
-      {COLUMNS.map(({ id, label, title }) => (
+      {allColumns(scores).map(({ id, label, title }) => (
         <MenuItem key={id} checked={shown.includes(id)} onSelect={() => toggle(id)}>
           <span title={title}>{label}</span>
         </MenuItem>
@@ -147,6 +149,7 @@ export function SessionsPage() {
   }, [fetchNextPage, isFetchingNextPage]);
   const narrowTo = useCallback((next: Partial<Narrowed>) => change(next), [change]);
   const wrong = filterError(list.error);
+  const scores = useMemo(() => scoreNamesOf(sessions), [sessions]);
   const chosen = sessions.filter((one) => selected.has(one.id));
 
   return (
@@ -168,7 +171,7 @@ export function SessionsPage() {
         <span className="grow" />
         <Views search={search} onOpen={open} />
         <ExportMenu target={{ count: sessions.length, ids: null, filter: { project, q } }} small />
-        <ColumnMenu columns={columns} onChange={choose} />
+        <ColumnMenu columns={columns} scores={scores} onChange={choose} />
       </div>
       <FilterBar project={project} q={q} onChange={narrowTo} input={filter} error={wrong} />
       {list.error && !wrong && <Problem error={list.error} retry={() => void list.refetch()} />}

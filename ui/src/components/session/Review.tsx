@@ -1,5 +1,5 @@
 /** What people, code and judges say of the call: rated by keys while it plays, with the expected answer and comments. */
-import { type FormEvent, useState } from "react";
+import { type FormEvent, type ReactNode, useState } from "react";
 import { useScores } from "../../api/queries";
 import type { Score, ScoreDraft, SessionDetail, Span } from "../../api/types";
 import { scoreText } from "../../lib/call-marks";
@@ -12,6 +12,7 @@ import { usePlayerTime } from "../../lib/use-player";
 import { Button } from "../Button";
 import { Moment } from "../Moment";
 import { Problem } from "../Problem";
+import { Agree } from "./Agree";
 
 const RATINGS = [1, 2, 3, 4, 5];
 const RATING_WORDS = ["", "very bad", "bad", "so-so", "good", "very good"];
@@ -134,11 +135,13 @@ function Item({
   spans,
   onSeek,
   onTake,
+  agree,
 }: {
   score: Score;
   spans: Span[];
   onSeek: (ms: number) => void;
   onTake: (() => void) | null;
+  agree: ReactNode;
 }) {
   const span = spans.find((one) => one.id === score.span_id);
   const [first] = score.evidence;
@@ -172,6 +175,7 @@ function Item({
           {expected}
         </p>
       )}
+      {agree}
     </li>
   );
 }
@@ -180,11 +184,14 @@ function Scored({
   session,
   onSeek,
   onTake,
+  onSay,
 }: {
   session: SessionDetail;
   onSeek: (ms: number) => void;
   onTake: ((id: string) => void) | null;
+  onSay: ((draft: ScoreDraft) => void) | null;
 }) {
+  const author = useMe()?.name ?? "";
   if (session.scores.length === 0) {
     return (
       <p className="muted padded">
@@ -202,6 +209,15 @@ function Scored({
           spans={session.spans}
           onSeek={onSeek}
           onTake={onTake && (() => onTake(score.id))}
+          agree={
+            onSay && score.source !== "human" && score.value !== null ? (
+              <Agree
+                score={score}
+                mine={mine(session.scores, score.name, score.span_id, author)}
+                onSay={(draft) => onSay({ ...draft, replace: true })}
+              />
+            ) : null
+          }
         />
       ))}
     </ul>
@@ -270,14 +286,19 @@ function Form(props: Props) {
 export function Review(props: Props) {
   const { session, onSeek } = props;
   const may = useIsAdmin();
-  const { take } = useScores(session.id);
+  const { add, take } = useScores(session.id);
   return (
     <section className="panel review" aria-label="Scores and comments">
       <div className="panel-head">
         <h2>Scores and comments</h2>
       </div>
       {may ? <Form {...props} /> : <p className="muted padded">Your key may read scores, not add them.</p>}
-      <Scored session={session} onSeek={onSeek} onTake={may ? (id) => take.mutate(id) : null} />
+      <Scored
+        session={session}
+        onSeek={onSeek}
+        onTake={may ? (id) => take.mutate(id) : null}
+        onSay={may ? (draft) => add.mutate(draft) : null}
+      />
     </section>
   );
 }

@@ -4,6 +4,7 @@ import type { RefObject } from "react";
 import { facetsQuery, projectsQuery } from "../../api/queries";
 import { fieldPart, parts, withoutPart, withPart } from "../../lib/filter-text";
 import { count } from "../../lib/format";
+import { scoreNamesQuery } from "../../lib/score-names";
 import { Button } from "../Button";
 import { Chip } from "../Chip";
 import { Icon } from "../Icon";
@@ -53,6 +54,23 @@ function Projects({ project, onChange }: Pick<Props, "project" | "onChange">) {
   );
 }
 
+/** Asked for when the menu is open. */
+function ScoreItems({ project, onAdd }: { project: string; onAdd: (part: string) => void }) {
+  const names = useQuery(scoreNamesQuery({ project, q: "" })).data ?? [];
+  if (names.length === 0) return null;
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset belongs to a form, this to a menu.
+    <div role="group" aria-label="score">
+      <p className="menu-head">score</p>
+      {names.map((name) => (
+        <MenuItem key={name} onSelect={() => onAdd(`has:score.${name}`)}>
+          {name}
+        </MenuItem>
+      ))}
+    </div>
+  );
+}
+
 function AddFilter({ project, q, onChange }: Pick<Props, "project" | "q" | "onChange">) {
   const facets = useQuery(facetsQuery({ project })).data?.facets ?? {};
   const add = (part: string) => onChange({ q: withPart(q, part) });
@@ -85,6 +103,7 @@ function AddFilter({ project, q, onChange }: Pick<Props, "project" | "q" | "onCh
           </div>
         );
       })}
+      <ScoreItems project={project} onAdd={add} />
     </Menu>
   );
 }

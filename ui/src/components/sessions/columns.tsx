@@ -175,6 +175,29 @@ export const COLUMNS: readonly Column[] = [
   },
 ];
 
+/** A score by its name, which sorts too. */
+function scoreColumn(name: string): Column {
+  return {
+    id: `${SCORE}${name}`,
+    label: name,
+    title: `The score ${name}; the mean where there are several`,
+    sort: `${SCORE}${name}`,
+    figure: true,
+    width: 96,
+    from: Number.POSITIVE_INFINITY,
+    cell: ({ scores }) => (scores[name] === undefined ? "–" : Number(scores[name].toFixed(3))),
+    tone: ({ scores }) => (scores[name] === undefined ? "muted" : ""),
+    unit: () => name,
+  };
+}
+
+const SCORE = "score.";
+
+/** Every column that there is, with one for each of these scores. */
+export function allColumns(scoreNames: readonly string[]): Column[] {
+  return [...COLUMNS, ...scoreNames.map(scoreColumn)];
+}
+
 const KEY = "voxgate-columns";
 
 /** Which columns somebody chose in this browser; null: nobody did. */
@@ -196,5 +219,7 @@ export function chooseColumns(ids: readonly string[]): void {
 }
 
 export function columnsOf(chosen: readonly string[] | null, pageWidth: number): Column[] {
-  return COLUMNS.filter((column) => (chosen ? chosen.includes(column.id) : column.from <= pageWidth));
+  if (!chosen) return COLUMNS.filter((column) => column.from <= pageWidth);
+  const named = chosen.filter((id) => id.startsWith(SCORE)).map((id) => id.slice(SCORE.length));
+  return allColumns(named).filter((column) => chosen.includes(column.id));
 }
