@@ -126,7 +126,7 @@ function Row({ rule, ask }: { rule: Rule; ask: (asked: Asked) => void }) {
         {isAdmin && (
           <>
             <Button
-              aria-label={`Run ${rule.name} over the past`}
+              aria-label={`Run over the past: ${rule.name}`}
               data-testid="run-rule"
               onClick={() => ask({ what: "run", rule })}
             >
