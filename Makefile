@@ -9,7 +9,7 @@ export UV_NO_PROGRESS = 1
 
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help install run test clients lint types format bench soak outages fuzz lock screenshots clean
+.PHONY: help install run demo-eval test clients lint types format bench soak outages fuzz lock screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -34,6 +34,9 @@ install: $(STAMPS)/env $(STAMPS)/native $(STAMPS)/ui ## environment in .venv, we
 
 run: install ## start Voxgate and print its URL and admin key (ARGS="--port 9000" adds flags)
 	$(BIN)/voxgate serve $(ARGS)
+
+demo-eval: install ## from calls to tests, without a key: record, change, replay, compare, listen (ARGS="--output r.html")
+	$(BIN)/python examples/evals/demo.py $(ARGS)
 
 # Four at a time: most tests wait for something most of the time.
 test: install ## the whole test suite (ARGS="-k relay" adds flags)
