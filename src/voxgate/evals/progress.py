@@ -33,7 +33,8 @@ def shown_progress(console: Console | None = None) -> Reporter:
 
 
 def plan_line(plan: Plan) -> str:
-    runs = f"{plan.cases} cases" if plan.runs == plan.cases else f"{plan.cases} cases, {plan.runs} runs"
+    runs = "1 case" if plan.cases == 1 else f"{plan.cases} cases"
+    runs += "" if plan.runs == plan.cases else f", {plan.runs} runs"
     parts = [f"{plan.name}: {runs}"]
     if plan.known:
         parts.append(f"{plan.known} done before")

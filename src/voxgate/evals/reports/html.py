@@ -70,7 +70,8 @@ def _facts(report: Report) -> Iterator[str]:
     if model:
         yield _fact("model", model)
     yield _fact("trials", row["trials"])
-    yield _fact("cost", figure(row.get("cost_usd"), "usd"))
+    if row.get("cost_usd"):
+        yield _fact("cost", figure(row["cost_usd"], "usd"))
     yield _fact("made", (row.get("created_at") or "")[:16].replace("T", " "))
 
 
@@ -105,7 +106,7 @@ def _scores(report: Report) -> Iterator[str]:
         return
     yield '<h2>Scores</h2><div class="scroll"><table><tr><th>score</th>'
     headings = (
-        ("mean", "values", "before", "delta", "95 % interval", "cases") if compared else ("mean", "values")
+        ("before", "after", "delta", "95 % interval", "values", "cases") if compared else ("mean", "values")
     )
     yield "".join(f'<th class="number">{heading}</th>' for heading in headings)
     yield f"{'<th></th>' if compared else ''}</tr>"
@@ -121,7 +122,7 @@ def _scores(report: Report) -> Iterator[str]:
 def _score_row(row: ScoreRow, *, compared: bool) -> str:
     cells = [row.mean, row.measured]
     if compared:
-        cells += [row.before, row.delta, row.interval, row.changes]
+        cells = [row.before, row.mean, row.delta, row.interval, row.measured, row.changes]
     numbers = "".join(f'<td class="number">{text(cell)}</td>' for cell in cells)
     verdict = row.verdict or "new"
     pill = f'<td><span class="pill {verdict}">{verdict}</span></td>' if compared else ""

@@ -19,6 +19,8 @@ from voxgate.evals.session import Session
 
 _EVIDENCE_SHOWN: Final = 12
 _LONGEST_TEXT: Final = 4000
+_SHORTEST_MS: Final = 700.0
+"""Of what a button plays: a moment is not heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +91,26 @@ def _said(case: Case) -> str:
 
 
 def _given(case: Case | None) -> Iterator[str]:
+    """What went in and what ought to come out, a line each."""
     if case is None:
         return
-    yield f"<h3>input</h3><pre>{text(_said(case))}</pre>"
-    wanted = {name: value for name, value in case.expected.to_json().items() if value is not None}
-    if wanted:
-        yield f"<h3>expected</h3><pre>{text(_pretty(wanted))}</pre>"
+    expected = case.expected
+    facts = [("input", _said(case))]
+    if expected.transcript is not None:
+        facts.append(("expected words", expected.transcript))
+    for call in expected.tool_calls or ():
+        given = "…" if call.arguments is None else json.dumps(call.arguments, ensure_ascii=False)
+        facts.append(("expected call", f"{call.name}({given})"))
+    if expected.tool_calls == ():
+        facts.append(("expected call", "none"))
+    if expected.value is not None:
+        facts.append(("expected", _pretty(expected.value)))
     if case.metadata:
-        yield f"<h3>metadata</h3><pre>{text(_pretty(case.metadata))}</pre>"
+        facts.append(("metadata", ", ".join(f"{name} {value}" for name, value in case.metadata.items())))
+    yield '<dl class="given">'
+    for name, words in facts:
+        yield f"<dt>{name}</dt><dd>{text(words)}</dd>"
+    yield "</dl>"
 
 
 def _pretty(value: Any) -> str:
@@ -214,7 +228,8 @@ def _button(start_ms: float, end_ms: float, clip: ClipData | None) -> str:
     """Plays the stretch, where the clip has it."""
     if clip is None or end_ms <= clip.start_ms or start_ms >= clip.start_ms + clip.duration_ms:
         return ""
-    seek, until = max(0.0, start_ms - clip.start_ms) / 1000, (end_ms - clip.start_ms) / 1000
+    seek = max(0.0, start_ms - clip.start_ms) / 1000
+    until = (max(end_ms, start_ms + _SHORTEST_MS) - clip.start_ms) / 1000
     label = _stretch(start_ms, end_ms)
     times = f'data-seek="{seek:.3f}" data-until="{until:.3f}"'
     return f'<button type="button" {times} title="play">▶ {label}</button>'

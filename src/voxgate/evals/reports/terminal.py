@@ -42,15 +42,19 @@ def render(report: Report) -> RenderableType:
 def _scores(rows: list[ScoreRow], *, compared: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("score")
-    for heading in ("mean", "n", *(("before", "delta", "95 % interval", "cases") if compared else ())):
-        table.add_column(heading, justify="right")
+    for heading in ("before", "after", "delta", "95 % interval", "n", "cases") if compared else ("mean", "n"):
+        table.add_column(heading, justify="right", no_wrap=heading != "cases")
     if compared:
         table.add_column("")
     for row in rows:
-        cells = [legible(row.name), row.mean, row.measured]
+        cells = [row.mean, row.measured]
         if compared:
-            cells += [row.before, row.delta, row.interval, row.changes]
-        table.add_row(*(Text(cell) for cell in cells), Text(row.verdict, _STYLES.get(row.verdict, "")))
+            cells = [row.before, row.mean, row.delta, row.interval, row.measured, row.changes]
+        table.add_row(
+            Text(legible(row.name)),
+            *(Text(cell) for cell in cells),
+            Text(row.verdict, _STYLES.get(row.verdict, "")),
+        )
     return table
 
 
