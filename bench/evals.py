@@ -166,6 +166,8 @@ recorder and the evaluation on the same machine.
   real provider takes as long as it takes.
 - "Grown by": resident memory of the evaluating program between a tenth of the cases and the last one.
   Its peak over all of these runs: {peak_mb:.0f} MB.
+- Load of the machine at the end (average of a minute): {os.getloadavg()[0]:.0f}. More than its cores
+  means that others worked too.
 """
 
 
