@@ -13,10 +13,11 @@ from pkgutil import iter_modules
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.conftest import REPOSITORY
-from tests.evals.sessions import snapshot_sessions
-from tests.evals.subjects import subject_of
+from tests.evals.sessions import snapshot_sessions, weather_session
+from tests.evals.subjects import score_of, subject_of
 from voxgate.core.errors import InvalidRequest
 from voxgate.evals import scorers
 from voxgate.evals.registry import (
@@ -29,6 +30,7 @@ from voxgate.evals.registry import (
     online_safe,
     read_scorer,
 )
+from voxgate.evals.session import Session
 
 ASKED = {"rubric": "It is polite.", "model": "m", "base_url": "http://127.0.0.1:9/v1"}
 EARS = {"model": "m", "base_url": "http://127.0.0.1:9/v1"}
@@ -198,3 +200,21 @@ def test_every_scorer_is_documented_with_its_parameters() -> None:
         parameters.discard("name")
         assert {one for one in parameters if f"`{one}`" not in told} == set(), name
         assert len(rest.strip(" |").split(" | ")) == 3, name
+
+
+def test_the_example_of_the_documents_works() -> None:
+    text = (REPOSITORY / "docs/scorers.md").read_text()
+    code = text.partition("```python\n")[2].partition("\nEval(")[0]
+    names: dict[str, Any] = {}
+    exec(compile(code, "docs/scorers.md", "exec"), names)  # with what it imports from voxgate
+    assert score_of(names["longest_wait"], weather_session()).reason_missing == "the scorer gave no value"
+    answered = {"id": "r", "type": "response", "metrics": {"v2v_heard": 1200.0}}
+    waited = Session({"id": "s", "duration_ms": 2000, "spans": [answered]})
+    assert (score_of(names["longest_wait"], waited).value, names["longest_wait"].name) == (
+        1200,
+        "longest_wait",
+    )
+    for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL):
+        assert [read_scorer(one).name for one in yaml.safe_load(block)["scores"]] == [
+            *("tool_called", "v2v", "wer_user", "v2v_within"),
+        ]
