@@ -150,7 +150,11 @@ def random_session(random: Random, session_id: str) -> Saved:
         "credential_id": maybe(name()),
         "title": maybe(said()),
         "delete_after": None,
-        "data": {"metrics": {one: maybe(random.choice(NUMBERS)) for one in measured}, "errors": errors()},
+        "data": {
+            "metrics": {one: maybe(random.choice(NUMBERS)) for one in measured},
+            "errors": errors(),
+            **(maybe({"transport": "http", "request": {"path": f"/v1/{name()}"}}) or {}),
+        },
     }
     return Saved(row, spans)
 
@@ -199,6 +203,9 @@ class Saved:
                 return list(self._codes())
             case "user":
                 return [row["metadata"].get("user_id")]
+            case "endpoint":
+                request = row["data"].get("request")
+                return [request["path"].removeprefix("/v1/") if request else "realtime"]
             case "errors":
                 return [len(row["data"]["errors"])]
             case _ if field in METRICS:

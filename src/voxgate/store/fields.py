@@ -71,6 +71,7 @@ _OWN: Final = (
     Field("started", Kind.TIME, "when the call began", "number"),
     Field("tag", Kind.LIST, "one of the tags", "tags"),
     Field("user", Kind.TEXT, "`user_id` of the metadata", "user_id"),
+    Field("endpoint", Kind.TEXT, "`realtime` of calls, else as `chat/completions`", "endpoint"),
     Field("credential", Kind.TEXT, "id of the temporary credential", "credential_id"),
     Field("id", Kind.TEXT, "id of the session", "session_id"),
     Field("tool", Kind.LIST, "name of a tool that was called", "tools"),

@@ -129,6 +129,8 @@ session_search = Table(
     *(Column(name, Text, nullable=False) for name in ("tags", "tools", "codes")),
     Column("layout", Integer, nullable=False),
     *(Column(name, Float) for name in METRICS),
+    # `realtime`, or that of a request such as `chat/completions`.
+    Column("endpoint", Text),
     # Of values that few sessions share. For the others reading all rows is quicker than looking up each.
     Index("search_of_user", "user_id"),
     Index("search_of_credential", "credential_id"),

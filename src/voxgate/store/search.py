@@ -22,10 +22,12 @@ from voxgate.store.fields import METRICS
 from voxgate.store.fulltext import full_text
 from voxgate.store.schema import session_search, session_words
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Of what is derived here. A row of an earlier one is made again by the recorder (`jobs.indexing`)."""
 SEPARATOR: Final = "\n"
 """Around each of the texts of a list, so that one is found as a whole."""
+REALTIME: Final = "realtime"
+"""The endpoint of calls."""
 NUMBER_BITS: Final = 21
 LARGEST_MS: Final = (1 << 42) - 1
 _LIVE_SECONDS: Final = 5
@@ -80,7 +82,17 @@ def _values(session: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]) -> d
         "codes": _listed(_codes(session["data"], spans)),
         **{name: _number(metrics.get(name)) for name in METRICS},
         "layout": LAYOUT,
+        "endpoint": _endpoint(session["data"]),
     }
+
+
+def _endpoint(data: Mapping[str, Any]) -> str:
+    """Of a request by its path; whatever else there is was a call."""
+    request = data.get("request")
+    path = request.get("path") if isinstance(request, dict) else None
+    if data.get("transport") != "http" or not isinstance(path, str):
+        return REALTIME
+    return path.removeprefix("/openai").removeprefix("/v1/")
 
 
 def _listed(texts: Iterable[Any]) -> str:

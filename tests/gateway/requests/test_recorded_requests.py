@@ -86,6 +86,16 @@ async def finished(voxgate: Voxgate, count: int) -> list[dict[str, Any]]:
         return found
 
 
+async def found(voxgate: Voxgate, text: str) -> list[dict[str, Any]]:
+    headers = {"authorization": f"Bearer {voxgate.key}"}
+    async with (
+        aiohttp.ClientSession(voxgate.url, headers=headers) as http,
+        http.get("/api/sessions", params={"q": text}) as listed,
+    ):
+        items: list[dict[str, Any]] = (await listed.json())["items"]
+        return items
+
+
 async def test_requests_of_the_official_sdk_are_traces_with_words_usage_and_cost(tmp_path: Path) -> None:
     async with running(tmp_path) as (voxgate, _):
         client = AsyncOpenAI(base_url=f"{voxgate.url}/v1", api_key=voxgate.key, max_retries=0)
@@ -99,6 +109,8 @@ async def test_requests_of_the_official_sdk_are_traces_with_words_usage_and_cost
         ]
         await client.close()
         first, second = await finished(voxgate, 2)
+        chats, calls = [await found(voxgate, f"endpoint:{name}") for name in ("chat*", "realtime")]
+    assert (len(chats), len(calls)) == (2, 0)
     assert plain.choices[0].message.content == "Hello."
     assert streamed == ["We ", "go ", "home."]
     assert (first["status"], first["model"], first["provider"], first["turns"]) == (

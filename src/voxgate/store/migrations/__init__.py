@@ -18,6 +18,7 @@ from voxgate.store.migrations import (
     m0008_changes,
     m0009_evaluations,
     m0010_rule_runs,
+    m0011_requests,
 )
 from voxgate.store.migrations.step import Migration
 
@@ -31,6 +32,7 @@ MIGRATIONS: Final[list[Migration]] = [
     m0008_changes.MIGRATION,
     m0009_evaluations.MIGRATION,
     m0010_rule_runs.MIGRATION,
+    m0011_requests.MIGRATION,
 ]
 """In their order; the first one leads to version 2."""
 
