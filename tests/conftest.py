@@ -32,7 +32,7 @@ gc.disable()
 # Under nohup it is ignored, and what is started here would take no rolling restart.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-_SLOW = ("bench", "faults", "cli", "e2e", "clients")
+_SLOW = ("bench", "faults", "cli", "e2e", "clients", "deploy", "evals", "jobs", "providers")
 """Folders of tests with whole processes, most of which wait: first, so that none is left over at the end."""
 
 
