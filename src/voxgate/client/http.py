@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from voxgate.core.errors import SettingsError, VoxgateError
-from voxgate.core.settings import load_settings
+from voxgate.core.in_force import settings_in_force
 
 URL_VARIABLE: Final = "VOXGATE_URL"
 _SECONDS: Final = 60
@@ -34,7 +34,7 @@ class ApiError(VoxgateError):
 
 class Client:
     def __init__(self) -> None:
-        settings = load_settings({}, os.environ)
+        settings = settings_in_force()
         host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104
         scheme = "https" if settings.tls_cert else "http"
         self._url = os.environ.get(URL_VARIABLE, f"{scheme}://{host}:{settings.port}").rstrip("/")
@@ -56,6 +56,10 @@ class Client:
     @property
     def url(self) -> str:
         return self._url
+
+    @property
+    def key(self) -> str:
+        return self._key
 
     def call(
         self, method: str, path: str, body: Any = None, query: Query = None, *, seconds: float = _SECONDS

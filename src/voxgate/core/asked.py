@@ -13,6 +13,8 @@ from voxgate.core.errors import SettingsError
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
 OPENAI_VARIABLE: Final = "OPENAI_API_KEY"
+GATEWAY: Final = "voxgate"
+"""In the place of an endpoint: the Voxgate that runs, with its routes, keys and log."""
 
 
 class AskedModel(BaseModel):
@@ -20,8 +22,8 @@ class AskedModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")] = OPENAI_URL
-    """Ends before `/chat/completions` or `/audio/transcriptions`."""
+    base_url: Annotated[str, Field(pattern=r"^(voxgate|https?://[^\s/?#]+[^\s?#]*)$")] = OPENAI_URL
+    """Ends before `/chat/completions` or `/audio/transcriptions`; or `GATEWAY`."""
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     api_key_env: Annotated[str, Field(min_length=1)] | None = None
     """The variable that holds the key; of OpenAI itself `OPENAI_API_KEY`, else none is sent."""

@@ -17,7 +17,8 @@ import aiohttp
 from pydantic import ValidationError
 
 from voxgate import __version__
-from voxgate.core.asked import AskedModel
+from voxgate.client.http import Client
+from voxgate.core.asked import GATEWAY, AskedModel
 from voxgate.core.errors import SettingsError, VoxgateError
 from voxgate.core.in_force import settings_in_force
 from voxgate.core.prices import PriceTable
@@ -133,7 +134,12 @@ def model_of(section: str, **own: Any) -> Model:
             f"VOXGATE_{section.upper()}_MODEL.",
             param=f"{section}.model",
         )
-    return Model(section, wanted.model, wanted, wanted.key(os.environ), PriceTable(settings.prices))
+    prices, name = PriceTable(settings.prices), wanted.model
+    if wanted.base_url == GATEWAY:
+        client = Client()
+        wanted = wanted.model_copy(update={"base_url": f"{client.url}/v1"})
+        return Model(section, name, wanted, client.key, prices)
+    return Model(section, name, wanted, wanted.key(os.environ), prices)
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
