@@ -15,6 +15,7 @@ import yaml
 from tests.conftest import REPOSITORY
 from tests.running import Voxgate
 
+pytestmark = pytest.mark.timeout(300)
 ACTION = REPOSITORY / "deploy/github-action/action.yml"
 EVAL = """
 from voxgate import Eval
@@ -58,7 +59,7 @@ def run(script: str, folder: Path, **environ: str) -> subprocess.CompletedProces
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=250,
         check=False,
     )
 

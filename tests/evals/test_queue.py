@@ -19,6 +19,7 @@ from tests.cli.commands import Command
 from tests.running import Voxgate, start_voxgate
 from voxgate.evals.queue import QueueUnavailable, opened
 
+pytestmark = pytest.mark.timeout(400)  # several processes start one after the other
 CASES = 24
 EVALS = """
 import os, time
@@ -75,7 +76,7 @@ def test_the_cases_of_a_killed_worker_are_taken_up_again_and_none_is_scored_twic
     conductor = start(voxgate, "run", str(file), *queue)
     others: list[subprocess.Popen[str]] = []
     try:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 120
         while not any(name == "n5" for _, name in ran(voxgate)):
             assert doomed.poll() is None, doomed.communicate()
             assert time.monotonic() < deadline
@@ -85,7 +86,7 @@ def test_the_cases_of_a_killed_worker_are_taken_up_again_and_none_is_scored_twic
             start(voxgate, "worker", str(file), *queue, "--concurrency", "2", "--dead-after", "3")
             for _ in range(2)
         ]
-        output, _ = conductor.communicate(timeout=90)
+        output, _ = conductor.communicate(timeout=180)
         assert conductor.returncode == 0, output
     finally:
         for process in (doomed, conductor, *others):

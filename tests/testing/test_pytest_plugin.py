@@ -40,6 +40,7 @@ def test_an_eval(voxgate_eval):
 """
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.local
 def test_calls_and_evaluations_are_asserted_in_tests(voxgate: Voxgate, tmp_path: Path) -> None:
     (tmp_path / "test_agent.py").write_text(TESTS)
@@ -51,7 +52,7 @@ def test_calls_and_evaluations_are_asserted_in_tests(voxgate: Voxgate, tmp_path:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=250,
         check=False,
     )
     assert "2 failed, 2 passed" in done.stdout, done.stdout + done.stderr
