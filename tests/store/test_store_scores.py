@@ -92,6 +92,24 @@ def test_a_filter_finds_sessions_by_their_scores(scored: Store, q: str, expected
     assert found(scored, q) == {f"sess_{letter}" for letter in expected}
 
 
+@pytest.mark.parametrize(("order", "expected"), [("desc", "bac"), ("asc", "abc")])
+def test_lists_are_sorted_by_a_score_page_by_page(scored: Store, order: str, expected: str) -> None:
+    letters, cursor = "", None
+    while True:
+        page, cursor = scored.list_sessions(sort="score.wer", order=order, limit=1, cursor=cursor)
+        letters += "".join(row["id"].removeprefix("sess_") for row in page)
+        if cursor is None:
+            break
+    assert letters == expected
+
+
+def test_pairs_are_of_the_same_span_and_of_people_and_others(scored: Store) -> None:
+    scored.add_score("sess_b", {"name": "wer", "value": 1.0, "source": "human"})
+    (pair,) = scored.judged_pairs()
+    assert (pair["session_id"], pair["human_value"], pair["other_value"]) == ("sess_b", 1.0, 0.9)
+    assert scored.judged_pairs(name="other") == scored.judged_pairs(project="nobody's") == []
+
+
 @pytest.mark.parametrize("q", ["score.wer:many", "score:1", "score.wer>"])
 def test_a_wrong_filter_for_scores_is_refused(store: Store, q: str) -> None:
     with pytest.raises(InvalidRequest):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import NoneType
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, column, func, or_, select
 
 from voxgate.core.errors import InvalidRequest
 from voxgate.store.cursors import decode_cursor, encode_cursor
@@ -52,6 +52,11 @@ def _value_of(name: str) -> ColumnElement[Any]:
     return mean.correlate(session_search).scalar_subquery()
 
 
+def _shown_order(order: str) -> ColumnElement[Any]:
+    shown: ColumnElement[Any] = column("value")
+    return (shown.desc() if order == "desc" else shown.asc()).nulls_last()
+
+
 class Place:
     def __init__(self, sort: str, order: str) -> None:
         self._sort = ALIASES.get(sort, sort)
@@ -78,7 +83,11 @@ class Place:
         ]
         if self._value is not None:
             by_value = self._value.desc() if self._order == "desc" else self._value.asc()
-            order = [self._value.is_(None), by_value, *order]
+            # A mean of scores is taken once for each session, and so named by what it is selected as.
+            in_order = (
+                [_shown_order(self._order)] if is_score(self._sort) else [self._value.is_(None), by_value]
+            )
+            order = [*in_order, *order]
         return query.order_by(*order).limit(limit + 1)
 
     def cursor(self, row: Row[Any]) -> str:
