@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,11 @@ def test_an_eval(voxgate_eval):
 def test_calls_and_evaluations_are_asserted_in_tests(voxgate: Voxgate, tmp_path: Path) -> None:
     (tmp_path / "test_agent.py").write_text(TESTS)
     own = {name: value for name, value in os.environ.items() if not name.startswith("VOXGATE_")}
-    plugin = ["-p", "voxgate.testing.pytest_plugin", "-p", "no:cacheprovider"]
+    installed = "voxgate" in entry_points(group="pytest11").names
+    plugin = [] if installed else ["-p", "voxgate.testing.pytest_plugin"]  # installed before it had one
+    flags = [*plugin, "-p", "no:cacheprovider", "--voxgate-url", voxgate.url]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *plugin, "--voxgate-url", voxgate.url, str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", *flags, str(tmp_path)],
         env={**own, "VOXGATE_API_KEY": voxgate.key},
         cwd=tmp_path,
         capture_output=True,
