@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 from tests.postgres import Postgres, running_postgres
-from tests.running import Voxgate, start_voxgate
+from tests.running import STARTED, Voxgate, start_voxgate
 from tests.s3 import S3Server, running_s3
 
 # How long an example takes says what else the machine does, nothing about the code.
@@ -90,5 +90,6 @@ def anyio_backend() -> str:
 def voxgate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Voxgate]:
     """One running Voxgate with the embedded provider, shared by the tests that only make calls."""
     running = start_voxgate(tmp_path_factory.mktemp("voxgate"))
+    STARTED.remove(running)  # it outlives the test that was the first to ask for it
     yield running
     assert running.stop() == 0, "".join(running.output)
