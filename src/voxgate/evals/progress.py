@@ -92,12 +92,12 @@ class BarProgress:
             self._errors += 1
             self._bar.console.print(f"{result.case_id}: {result.error}", style="red", markup=False)
         failed = f" [red]{self._errors} failed[/red]" if self._errors else ""
-        self._bar.update(self._task, advance=1, cost=f"${spent_usd:,.4f}{failed}")
+        self._bar.update(self._task, advance=1, cost=f"{_spent(spent_usd)}{failed}")
         self._show()
 
     def counted(self, done: int, errors: int, spent_usd: float) -> None:
         failed = f" [red]{errors} failed[/red]" if errors else ""
-        self._bar.update(self._task, completed=done, cost=f"${spent_usd:,.4f}{failed}")
+        self._bar.update(self._task, completed=done, cost=f"{_spent(spent_usd)}{failed}")
 
     def closed(self) -> None:
         self._bar.stop()
@@ -153,7 +153,13 @@ class PlainProgress:
         left = (now - self._started) / self._fresh * (self._total - self._done)
         failed = f", {self._errors} failed" if self._errors else ""
         rest = f", about {left:.0f} s left" if self._done < self._total else ""
-        return f"{self._done} of {self._total}{failed}, ${spent_usd:,.4f}{rest}"
+        spent = f", {_spent(spent_usd)}" if spent_usd else ""
+        return f"{self._done} of {self._total}{failed}{spent}{rest}"
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, soft_wrap=True)
+
+
+def _spent(usd: float) -> str:
+    """Nothing at all mostly means that no price is known."""
+    return f"${usd:,.4f}" if usd else ""

@@ -184,6 +184,7 @@ def test_the_terminal_shows_scores_gates_and_what_got_worse() -> None:
     ):
         assert words in text, text
     assert "\x1b" not in text
+    assert "wer missing: nobody wrote it down (8)" in text
 
 
 @pytest.mark.parametrize(

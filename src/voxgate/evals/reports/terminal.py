@@ -25,6 +25,11 @@ def render(report: Report) -> RenderableType:
     rows = report.rows()
     if rows:
         parts.append(_scores(rows, compared=outcome.comparison is not None))
+    parts += [
+        _missing(name, column.why_missing())
+        for name, column in outcome.tally.columns.items()
+        if column.missing
+    ]
     parts += [_check(check) for check in outcome.checks]
     parts += [
         Text(f"{row.name}: {row.compared.note}", "yellow")
@@ -56,6 +61,10 @@ def _scores(rows: list[ScoreRow], *, compared: bool) -> Table:
             Text(row.verdict, _STYLES.get(row.verdict, "")),
         )
     return table
+
+
+def _missing(name: str, reasons: str) -> Text:
+    return Text(f"{legible(name)} missing: {legible(reasons)}", "yellow")
 
 
 def _check(check: Check) -> Text:
