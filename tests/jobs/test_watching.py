@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -154,3 +155,13 @@ def test_a_database_that_does_not_say_who_watches_keeps_no_call_waiting(
     wait_for(lambda: "who watches which call is not known" in caplog.text, bench.recorder.step)
     end(log)
     bench.record_until("sess_1", "complete")
+
+
+def test_a_watched_call_does_not_wait_for_the_others_after_its_first_save(bench: Bench) -> None:
+    trace = TraceBuilder("sess_1").snapshot()
+    for is_watched, most_seconds in ((True, 1.0), (False, float("inf"))):
+        saved = live.LiveTrace(bench.store, "sess_1")
+        saved.watch(is_watched)
+        assert saved.save(trace, running=100_000)
+        rests_seconds = saved.next_save - time.monotonic()
+        assert (rests_seconds < most_seconds) and (is_watched or rests_seconds > 1.0)

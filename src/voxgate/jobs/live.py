@@ -95,8 +95,11 @@ class LiveTrace:
     def save(self, trace: Trace, running: int = 1, cost: _Cost | None = None) -> bool:
         """The whole; whether the store took it."""
         if self._save_whole(trace, running, cost or _Cost(), is_told=False):
-            pause = max(_REFRESH_SECONDS, self._whole_pause)
-            self.rest(pause, _SOUND_REFRESH * pause)
+            if self.is_watched:  # what comes next is a change
+                self.rest(_CHANGE_SECONDS, _SOUND_CHANGE_SECONDS)
+            else:
+                pause = max(_REFRESH_SECONDS, self._whole_pause)
+                self.rest(pause, _SOUND_REFRESH * pause)
         return self._told is not None
 
     def _save_whole(self, trace: Trace, running: int, cost: _Cost, *, is_told: bool) -> bool:
