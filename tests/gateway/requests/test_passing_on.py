@@ -197,11 +197,13 @@ async def test_a_provider_that_is_not_there_is_named_and_another_asked(
 
 
 async def test_a_stream_that_the_provider_cuts_is_cut_for_the_client_too(start_gateway: StartGateway) -> None:
-    async with house(start_gateway, stream(b'data: {"n":1}\n\n', cut=True)) as (gateway, _):
+    async with house(start_gateway, stream(b'data: {"n":1}\n\ndata: {"n":2}', cut=True)) as (gateway, _):
         with pytest.raises(aiohttp.ClientPayloadError):
             await ask(gateway, "chat/completions", {**CHAT, "stream": True})
         facts = b"".join(await gateway.facts())
+        said = b"".join(record.data for record in await gateway.records())
     assert b"broke off in the middle" in facts
+    assert said.count(b'{"n":2}') == 1
 
 
 async def test_a_provider_that_never_answers_is_given_up(start_gateway: StartGateway) -> None:

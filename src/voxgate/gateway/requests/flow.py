@@ -234,7 +234,6 @@ class Requests:
                 if is_watched:
                     observer.feed(piece)
         except (OSError, aiohttp.ClientError, TimeoutError) as error:
-            observer.end()
             raise UpstreamLost(f"{answer.target.provider} broke off in the middle of its answer.") from error
         finally:
             if is_watched:
