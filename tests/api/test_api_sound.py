@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import random
+import struct
 import wave
 from functools import partial
 from typing import Any
@@ -240,6 +241,14 @@ def test_peaks_come_as_they_were_made(recorded: World, client: TestClient) -> No
     assert "not made yet" in missing.json()["error"]["message"]
     recorded.blobs.put("sessions/sess_1/peaks.json", b'{"per_second":50,"user":[0.5]}')
     assert client.get("/api/sessions/sess_1/peaks").json() == {"per_second": 50, "user": [0.5]}
+
+
+def test_a_call_that_has_just_ended_has_no_peaks_as_bytes_and_that_is_no_error(
+    recorded: World, client: TestClient
+) -> None:
+    answer = client.get("/api/sessions/sess_1/peaks", params={"format": "bytes", "start": 100})
+    assert answer.status_code == 200
+    assert answer.content == b"VXPK" + struct.pack("<BBHII", 1, 50, 3, 100, 0)
 
 
 def test_peaks_as_bytes_are_made_of_the_stored_ones_and_can_begin_anywhere(

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import ConsoleMessage, Page
 
 from tests.browsers import Chromium, running_chromium
 from tests.clients.conftest import question, spoken_question, voice
@@ -31,6 +31,10 @@ async def chromium(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ch
         yield running
 
 
+def _told(message: ConsoleMessage) -> str:
+    return f"{message.type}: {message.text} ({message.location['url']})"
+
+
 @pytest.fixture
 def open_page(chromium: Chromium) -> OpenPage:
     @contextlib.asynccontextmanager
@@ -48,7 +52,7 @@ def open_page(chromium: Chromium) -> OpenPage:
             page = await context.new_page()
             await page.add_init_script(KEEP_SOUNDS)
             page.on("pageerror", lambda error: problems.append(f"page error: {error}"))
-            page.on("console", lambda message: problems.append(f"{message.type}: {message.text}"))
+            page.on("console", lambda message: problems.append(_told(message)))
             yield page
         # A 401 is how the page learns that nobody is signed in; the browser reports it by itself.
         errors = [each for each in problems if "error" in each.split(":")[0].lower()]

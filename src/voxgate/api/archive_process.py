@@ -82,14 +82,14 @@ class _Answers:
         return ear.start_ms, ear.hear()
 
     def peaks(self, session_id: str, start: int, live: bool) -> bytes | None:
-        """None while the log of the call is still being read. A running call that has no log is about to have
-        one, or has just ended: who draws it asks again, and it is no error until then."""
-        if not live:
+        """None while the log of the call is still being read. A call that has no log or no peaks is about to
+        have them, or has just ended: who draws it asks again, and it is no error until then."""
+        try:
+            if live:
+                call = self._call(session_id)
+                return peaks_of(call, start) if call.follow() else None
             with self._blobs.open(f"sessions/{session_id}/peaks.json") as file:
                 return stored_peaks(file.read(), start)
-        call = self._call(session_id)
-        try:
-            return peaks_of(call, start) if call.follow() else None
         except NotFound:
             return no_peaks(start)
 

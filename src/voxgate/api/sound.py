@@ -152,20 +152,18 @@ def get_peaks(
     format: PeaksFormat = "json",  # noqa: A002 - the parameter's public name
     start: Annotated[int, Query(ge=0, le=LARGEST_PEAK, description="The first peak; for `bytes`.")] = 0,
 ) -> Response:
-    """What the waveform is drawn from. As `bytes` it is a sixth as long, and there while the call runs."""
+    """What the waveform is drawn from. As `bytes` it is a sixth as long, and there while the call runs; until
+    they are made, also after the call's end, there are none in it."""
 
     def read(row: Row) -> tuple[bytes, str]:
         live = row["status"] == "live"
-        if format == "bytes" and (live or has_peaks(row)):
+        if format == "bytes":
             data = _stored_peaks(control, row["id"]) if start == 0 and not live else None
             return data or control.archive.peaks(row["id"], start, live=live), _BYTES
-        if not has_peaks(row):
+        if control.blobs.size(_peaks_key(row)) is None:
             raise NotFound(f"The peaks of the session {session_id} are not made yet.")
         with control.blobs.open(_peaks_key(row)) as file:
             return file.read(), "application/json"
-
-    def has_peaks(row: Row) -> bool:
-        return control.blobs.size(_peaks_key(row)) is not None
 
     data, media_type = read_steadily(control, partial(find_session, control, key, session_id), read)
     headers = {"cache-control": "no-store"} if media_type == _BYTES else {}
