@@ -51,6 +51,7 @@ from voxgate.gateway.forwarded import ForwardedHeaders, Proxies
 from voxgate.gateway.leases import Leases
 from voxgate.gateway.limits import CallLimits, most_calls
 from voxgate.gateway.metrics import Metrics
+from voxgate.gateway.requests.cache import AnswerCache
 from voxgate.gateway.requests.endpoints import ENDPOINTS, PASS_THROUGH
 from voxgate.gateway.requests.flow import Parts, Requests
 from voxgate.gateway.requests.sending import Sender
@@ -61,7 +62,7 @@ from voxgate.gateway.upgrade import Gateway
 from voxgate.providers.routes import Router
 from voxgate.providers.targets import Targets
 from voxgate.recording.spool import Spool
-from voxgate.store import Kept, Store, open_blobs
+from voxgate.store import Kept, Store, open_blobs, open_cache
 
 _SIGNAL_POLL_SECONDS: Final = 0.25
 _PUBLISH_SECONDS: Final = 1.0
@@ -168,6 +169,7 @@ def build_worker(
             calls=calls,
             leases=leases,
             spending=spending,
+            cache=AnswerCache(open_cache(settings), settings.cache, settings.projects, metrics),
             largest_body_bytes=settings.largest_message_bytes,
             body_seconds=settings.limits.handshake_seconds,
         )

@@ -8,6 +8,7 @@ The time to live governs the start of a call; a call that has started goes on.
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Final, Literal
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import ErrorDetails
 
 from voxgate.auth import scopes
+from voxgate.auth.caching import scope_secret
 from voxgate.auth.keys import ApiKey, KeyRing, masked
 from voxgate.auth.tokens import ExpiredToken, TokenBox
 from voxgate.core import clock
@@ -164,6 +166,8 @@ class Grant:
     max_tokens: int | None = None
     max_audio_seconds: float | None = None
     max_cost_usd: float | None = None
+    cache_secret: bytes | None = field(default=None, repr=False)
+    """Of a temporary credential: what its answers are cached under (`auth.caching`)."""
 
     @property
     def has_budget(self) -> bool:
@@ -267,9 +271,10 @@ class Minter:
         self._store = store
         self._tokens = tokens
 
-    def mint(self, request: CredentialRequest, by: Grant | ApiKey) -> Minted:
+    def mint(self, request: CredentialRequest, by: Grant | ApiKey, raw_key: str | None = None) -> Minted:
         """By a Voxgate API key that may mint, or by a provider's own key, which then travels inside the
-        encrypted token and is used for the call. Forbidden for anything else."""
+        encrypted token and is used for the call. Forbidden for anything else. Without `raw_key`, the API
+        key's text, nothing of the credential is cached."""
         if isinstance(by, ApiKey):
             by.require("mint")
             self._check_project(request, by)
@@ -287,6 +292,9 @@ class Minter:
         now = clock.unix_seconds()
         credential_id, expires_at = new_id("cred"), now + request.ttl_seconds
         claims = self._claims(credential_id, expires_at, request, by)
+        if raw_key is not None and isinstance(by, ApiKey):
+            secret = scope_secret(raw_key, claims.get("project"))
+            claims["cache"] = base64.urlsafe_b64encode(secret).decode()
         key = CREDENTIAL_PREFIX + self._tokens.seal(claims, purpose=_PURPOSE)
         if len(key) > _LARGEST_KEY:
             raise InvalidRequest(
@@ -443,6 +451,7 @@ class Gatekeeper:
             max_tokens=claims.get("max_tokens"),
             max_audio_seconds=claims.get("max_audio_seconds"),
             max_cost_usd=claims.get("max_cost_usd"),
+            cache_secret=base64.urlsafe_b64decode(claims["cache"]) if "cache" in claims else None,
         )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from voxgate.core.caching import CacheMode
 from voxgate.core.origins import origin_pattern
 from voxgate.core.patterns import BUILT_IN, check_pattern
 
@@ -54,6 +55,8 @@ class ProjectSettings(BaseModel):
 
     transcribe: Annotated[TranscriptionSettings, BeforeValidator(_named)] | None = None
     """What is asked for the words of its calls that have none; None: nobody."""
+    cache: CacheMode | None = None
+    """Which answers of its requests are kept; None: as `[cache]` says."""
 
     @model_validator(mode="after")
     def _check_transcription(self) -> ProjectSettings:

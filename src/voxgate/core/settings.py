@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from voxgate.core.asked import AskedModel, variables
+from voxgate.core.caching import CacheSettings
 from voxgate.core.errors import SettingsError
 from voxgate.core.kinds import FILE_TRANSCRIBERS
 from voxgate.core.networks import network_text
@@ -170,6 +171,7 @@ class Settings(_Section):
     them as they are. They come before those that are shipped."""
     projects: dict[str, ProjectSettings] = Field(default_factory=dict)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    cache: CacheSettings = Field(default_factory=CacheSettings)
     prices: dict[str, PriceSettings] = Field(default_factory=dict)
     """Of models, by the names that providers know; instead of those that are shipped and beside them."""
     export: ExportSettings = Field(default_factory=ExportSettings)
@@ -316,7 +318,7 @@ _MOST_ERRORS: Final = 8
 _WORDS: Final = {"extra_forbidden": "unknown key", "missing": "this key is missing"}
 ASKED: Final = ("judge", "audio_judge", "transcriber")
 _SECTIONS: Final = {
-    *("providers", "routes", "aliases", "projects", "limits", "prices", "export", "local"),
+    *("providers", "routes", "aliases", "projects", "limits", "cache", "prices", "export", "local"),
     *ASKED,
 }
 _PLAIN_KEYS: Final = [name for name in Settings.model_fields if name not in {*_SECTIONS, "api_key"}]

@@ -18,7 +18,7 @@ from voxgate.auth.revocation import revoke_credential
 from voxgate.core.errors import Forbidden, InvalidRequest, MethodNotAllowed, NotFound
 from voxgate.core.prices import PriceTable
 from voxgate.gateway.answers import Json, guarded, json_body
-from voxgate.gateway.callers import Callers
+from voxgate.gateway.callers import Callers, request_key
 from voxgate.gateway.calls import Calls
 from voxgate.gateway.client_secrets import SECRET_PATHS, ClientSecrets
 from voxgate.gateway.policies.budget import check_prices
@@ -79,7 +79,7 @@ class Endpoints:
             self._router.check_client_key(wanted.models, caller.provider_key)
         if wanted.max_cost_usd is not None:
             check_prices(self._prices, self._router.served_by(wanted.models))
-        minted = await run_in_threadpool(self._minter.mint, wanted, caller)
+        minted = await run_in_threadpool(self._minter.mint, wanted, caller, request_key(request))
         return Json(minted.body(), headers={"cache-control": "no-store"})
 
     async def list_credentials(self, request: Request) -> Response:

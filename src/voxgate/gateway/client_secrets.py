@@ -23,7 +23,7 @@ from voxgate.auth.scopes import SessionScope
 from voxgate.core.errors import InvalidRequest
 from voxgate.core.ids import new_id
 from voxgate.gateway.answers import Json, guarded, json_body
-from voxgate.gateway.callers import Callers
+from voxgate.gateway.callers import Callers, request_key
 from voxgate.gateway.session_bodies import Wanted, beta_session, ga_session, read_beta, read_ga
 from voxgate.providers.openai import TRANSCRIPTION
 from voxgate.providers.routes import Router
@@ -74,7 +74,8 @@ class ClientSecrets:
         credential = _credential(wanted, caller, request.headers.get(_SAFETY_HEADER))
         if isinstance(caller, Grant) and caller.provider_key:
             self._router.check_client_key(credential.models, caller.provider_key)
-        return wanted, await run_in_threadpool(self._minter.mint, credential, caller)
+        minted = await run_in_threadpool(self._minter.mint, credential, caller, request_key(request))
+        return wanted, minted
 
 
 def _credential(wanted: Wanted, caller: Grant | ApiKey, safety_identifier: str | None) -> CredentialRequest:

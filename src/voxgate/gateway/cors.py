@@ -19,7 +19,7 @@ from voxgate.core.origins import EVERY_ORIGIN, origin_fits
 
 _OPEN: Final = ("/v1/", "/openai/")
 _METHODS: Final = "GET, POST, DELETE, OPTIONS"
-_EXPOSED: Final = "Location, WWW-Authenticate, X-Request-Id, X-Voxgate-Session-Id"
+_EXPOSED: Final = "Age, Location, WWW-Authenticate, X-Request-Id, X-Voxgate-Cache, X-Voxgate-Session-Id"
 _KEY_HEADERS: Final = ("authorization", "api-key", "x-api-key")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _PREFLIGHT_SECONDS: Final = "600"

@@ -12,6 +12,7 @@ from voxgate.core.errors import UpstreamRefused
 from voxgate.core.prices import PriceTable
 from voxgate.core.settings import Settings
 from voxgate.export.outbox import Outbox
+from voxgate.jobs.cache_sweep import CacheSweep
 from voxgate.jobs.compaction import Compactor
 from voxgate.jobs.indexing import Indexing
 from voxgate.jobs.machines import Machine, machine_id
@@ -28,7 +29,7 @@ from voxgate.jobs.transcription_marks import Marks
 from voxgate.jobs.transcriptions import Parts, Transcriptions
 from voxgate.providers.dictation import Dictation
 from voxgate.providers.routes import Router
-from voxgate.store import Blobs, Kept, Store, open_blobs, open_shared
+from voxgate.store import Blobs, Kept, Store, open_blobs, open_cache, open_shared
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +76,12 @@ def run_recorder(
                 on_finished=transcriptions.add,
                 sharing=_sharing(settings, store, share),
             )
+            sweep = CacheSweep(open_cache(settings), settings.cache.largest_bytes)
+            if share.is_first:
+                sweep.start()
             ready()
             recorder.run(stop, at_once)
+            sweep.close()
             transcriptions.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from voxgate.store.blobs import Blobs, FolderBlobs, InvalidBlobKey
+from voxgate.store.cached import Cache, Cached, open_cache
 from voxgate.store.changes import WATCHED, Change, ChangeRows
 from voxgate.store.credentials import CredentialRows
 from voxgate.store.database import Database
@@ -51,6 +52,8 @@ __all__ = [
     "WATCHED",
     "Asked",
     "Blobs",
+    "Cache",
+    "Cached",
     "Change",
     "FolderBlobs",
     "InvalidBlobKey",
@@ -65,6 +68,7 @@ __all__ = [
     "migrate",
     "newest_schema",
     "open_blobs",
+    "open_cache",
     "open_shared",
     "schema_version",
 ]

@@ -110,6 +110,27 @@ class S3Blobs:
                 raise NotFound(f"There is no blob {key}.")
             return b""
 
+    def get(self, key: str, largest_bytes: int) -> bytes | None:
+        """A whole blob in one request; None if there is none, or a larger one."""
+        with self._reaching():
+            try:
+                found = obstore.get(self._store, check_key(key))
+                return bytes(found.bytes()) if found.meta["size"] <= largest_bytes else None
+            except FileNotFoundError:
+                return None
+
+    def delete(self, keys: Sequence[str]) -> None:
+        with self._reaching():
+            obstore.delete(self._store, list(keys))
+
+    def pages(self, prefix: str) -> Iterator[list[tuple[str, int, float]]]:
+        """Key, size in bytes and when it was written, in unix seconds, of all under a folder."""
+        with self._reaching():
+            for page in obstore.list(self._store, f"{prefix.rstrip('/')}/"):
+                yield [
+                    (entry["path"], int(entry["size"]), entry["last_modified"].timestamp()) for entry in page
+                ]
+
     def delete_prefix(self, prefix: str) -> int:
         keys = self.list(prefix)
         check_key(prefix.rstrip("/"))

@@ -13,11 +13,12 @@ from typing import Any, Final
 
 from voxgate.traces.answers import Answer, Said, answer_of
 from voxgate.traces.events import CLIENT, GATEWAY, SERVER, Event, Json, number, obj, string
-from voxgate.traces.usage import as_realtime
+from voxgate.traces.usage import as_realtime, flat_usage
 
 _RESPONSE: Final = "answer"
 _ITEM: Final = "answer_text"
 _HISTORY: Final = ("messages", "input", "prompt")
+_NOTHING_USED: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
 _MOST_WORDS: Final = 20_000
 _BAD: Final = 400
 _DEEPEST: Final = 4
@@ -31,6 +32,8 @@ class Exchange:
         self._answer: Answer = answer_of(self._endpoint)
         self._status: int | None = None
         self._asked = self._done = False
+        self._cache: Json | None = None
+        """What the cache had to do with it."""
         self._items: set[str] = set()
 
     def translate(self, event: Event) -> Iterator[Event]:
@@ -47,6 +50,8 @@ class Exchange:
         msg = event.msg or {}
         if event.type == "gateway.answered_http":
             self._status = int(number(msg, "status") or 0)
+        elif event.type == "gateway.cache":
+            self._cache = {name: value for name, value in msg.items() if name != "type"}
         if event.type == "gateway.closed" and not self._done:
             self._done = True
             yield from self._end(event, msg)
@@ -86,8 +91,14 @@ class Exchange:
             return
         output = [call.item(call.arguments) for call in self._answer.calls]
         response: Json = {"id": _RESPONSE, "output": output, **self._outcome(closed)}
-        if self._answer.usage:
-            response["usage"] = as_realtime(self._answer.usage)
+        usage = as_realtime(self._answer.usage) if self._answer.usage else None
+        if self._cache is not None:
+            response["cache"] = dict(self._cache)
+        if self._cache is not None and self._cache.get("result") == "hit":
+            response["cache"]["usage"] = flat_usage(usage or {})
+            usage = dict(_NOTHING_USED)  # what was used then was paid then
+        if usage:
+            response["usage"] = usage
         yield _event(event, "response.done", response=response)
 
     def _outcome(self, closed: Json) -> Json:

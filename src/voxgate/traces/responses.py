@@ -68,6 +68,8 @@ class Response:
     out_of_band: bool = False
     instructions: str | None = None
     metadata: Json = field(default_factory=dict)
+    cache: Json | None = None
+    """Of a request that asked for the cache: whether it was a `hit`."""
     item_ids: list[str] = field(default_factory=list)
     transcripts: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
@@ -273,6 +275,7 @@ class Responses:
         response.done_ns = event.t_ns
         response.status = name_of(shown, "status") or "completed"
         response.reason = string(details, "reason")
+        response.cache = obj(shown, "cache") or None
         response.usage = obj(shown, "usage") or obj(msg, "usage")  # xAI has it beside the response
         for item in objects(shown, "output"):
             self._take_output(response, event, item, done=True)

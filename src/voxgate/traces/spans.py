@@ -223,6 +223,7 @@ def _response_output(one: Assembly, response: Response) -> Json:
         "reason": response.reason,
         "interrupted": is_interrupted(response, one.layout.assistant),
         "cost": one.bill.parts_of(response.id),
+        **({"cache": response.cache} if response.cache else {}),
         "play_start_ms": round_ms(run.start_ms) if run else None,
     }
 

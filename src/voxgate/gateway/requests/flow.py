@@ -33,6 +33,8 @@ from voxgate.gateway.calls import Calls
 from voxgate.gateway.forwarded import Proxies
 from voxgate.gateway.leases import Leases
 from voxgate.gateway.requests.bodies import Wanted, check_unambiguous, read_form, read_json, with_model
+from voxgate.gateway.requests.cache import AnswerCache
+from voxgate.gateway.requests.cached import Asked, CachedAnswer, Plan
 from voxgate.gateway.requests.endpoints import PASS_THROUGH, Endpoint
 from voxgate.gateway.requests.logging import AnswerLog, put_request
 from voxgate.gateway.requests.sending import Answer, Sender
@@ -59,6 +61,8 @@ _OURS: Final = frozenset((
 _HUNG_UP: Final = 499
 _BAD: Final = 400
 _CANCELLED_WAIT: Final = 1.0
+_PIECE_BYTES: Final = 64 << 10
+"""Of an answer that is there as a whole, at once."""
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +80,7 @@ class Parts:
     calls: Calls
     leases: Leases
     spending: Spending
+    cache: AnswerCache
     largest_body_bytes: int
     body_seconds: float
 
@@ -91,12 +96,18 @@ class _Work:
     model: str | None = None
     body: bytes = b""
     wanted: Wanted | None = None
+    plan: Plan | None = None
+    """With the cache; None where nobody wants one."""
     log: Log = UNRECORDED
     begun: bool = False
     """Whether the head of an answer went to the client."""
     status: int = 0
     priced_as: tuple[str, ...] = ()
     is_closed: bool = False
+
+    @property
+    def recorded_as(self) -> str | None:
+        return None if self.log is UNRECORDED else self.session_id
 
     def close(self, code: int, reason: str, side: str) -> None:
         """The log; the first one counts."""
@@ -191,11 +202,12 @@ class Requests:
         parts, grant = self._parts, work.grant
         assert grant is not None
         targets = self._targets(work, grant)
+        work.plan = parts.cache.plan(self._asked(work, grant, targets))
         parts.spending.check_request_price(grant, [target.priced_as for target in targets])
         await parts.leases.take(work.session_id, grant)
         await parts.spending.take(work.session_id, grant)
         try:
-            answer = await parts.sender.send(
+            answer = await self._cached(work) or await parts.sender.send(
                 targets,
                 lambda target: _body_for(work, target),
                 _headers(work, grant),
@@ -206,9 +218,13 @@ class Requests:
             parts.spending.give_back(work.session_id)
             raise
         try:
-            await self._pass_on(work, answer, send)
+            if isinstance(answer, CachedAnswer):
+                await self._give_again(work, answer, send)
+            else:
+                await self._pass_on(work, answer, send)
         finally:
-            answer.response.close() if not answer.response.content.at_eof() else answer.response.release()
+            if isinstance(answer, Answer):
+                answer.response.close() if not answer.response.content.at_eof() else answer.response.release()
             parts.spending.finish(work.session_id)
 
     def _targets(self, work: _Work, grant: Grant) -> list[Target]:
@@ -226,19 +242,24 @@ class Requests:
         content_type = response.headers.get("content-type", "")
         observer = AnswerLog(work.log, content_type, self._parts.largest_body_bytes)
         is_watched = work.log is not UNRECORDED or (work.grant is not None and work.grant.has_budget)
-        await send(_head(work, answer))
+        head, plan = _head(work, answer), work.plan
+        await send(head)
         work.begun = True
         try:
             async for piece in response.content.iter_any():
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 if is_watched:
                     observer.feed(piece)
+                if plan is not None:
+                    plan.feed(piece)
         except (OSError, aiohttp.ClientError, TimeoutError) as error:
             raise UpstreamLost(f"{answer.target.provider} broke off in the middle of its answer.") from error
         finally:
             if is_watched:
                 observer.end()
                 self._charge(work, observer)
+        if plan is not None and plan.outcome == "miss":
+            self._parts.cache.keep(plan, work.status, head["headers"], response.headers, work.recorded_as)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         is_bad = work.status >= _BAD
         said = f"the provider answered {work.status}" if is_bad else ""
@@ -266,6 +287,46 @@ class Requests:
     def _charge(self, work: _Work, observer: AnswerLog) -> None:
         if work.grant is not None and work.grant.has_budget and work.status < 400:
             self._parts.spending.charge(work.session_id, observer.usage, work.priced_as)
+
+    # From the cache
+
+    def _asked(self, work: _Work, grant: Grant, targets: list[Target]) -> Asked:
+        return Asked(
+            endpoint=work.endpoint,
+            grant=grant,
+            key=request_key(work.request),
+            model=work.model,
+            headers=work.request.headers,
+            body=work.body,
+            wanted=work.wanted,
+            targets=targets,
+            records_words=grant.project is not None and self._parts.places.recorded(grant)["text"],
+        )
+
+    async def _cached(self, work: _Work) -> CachedAnswer | None:
+        if work.plan is None:
+            return None
+        found = await self._parts.cache.find(work.plan)
+        work.log.fact(work.plan.fact())
+        return found
+
+    async def _give_again(self, work: _Work, answer: CachedAnswer, send: Send) -> None:
+        """No provider is asked and nothing is spent; it is recorded as any other."""
+        work.status = 200
+        work.log.fact(
+            {"type": "gateway.answered_http", "status": 200, "content_type": answer.content_type or None}
+        )
+        observer = AnswerLog(work.log, answer.content_type, self._parts.largest_body_bytes)
+        kept = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+        await send({"type": "http.response.start", "status": 200, "headers": kept + _ours(work)})
+        work.begun = True
+        for start in range(0, len(answer.body), _PIECE_BYTES):
+            piece = answer.body[start : start + _PIECE_BYTES]
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            observer.feed(piece)
+        observer.end()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        work.close(1000, "", "gateway")
 
     async def _until_hung_up(self, work: _Work, receive: Receive, answering: Any) -> None:
         """A client that hangs up is not answered any more, and its provider not asked."""
@@ -345,11 +406,16 @@ def _head(work: _Work, answer: Answer) -> dict[str, Any]:
         for name, value in answer.response.headers.items()
         if name.lower() not in _OURS
     ]
-    ours = {"x-voxgate-provider": answer.target.provider}
-    if work.log is not UNRECORDED:
-        ours[SESSION_HEADER] = work.session_id
-    kept += [(name.encode(), value.encode()) for name, value in ours.items()]
+    kept += [(b"x-voxgate-provider", answer.target.provider.encode()), *_ours(work)]
     return {"type": "http.response.start", "status": answer.response.status, "headers": kept}
+
+
+def _ours(work: _Work) -> list[tuple[bytes, bytes]]:
+    """What every answer says of itself."""
+    told = {} if work.plan is None else work.plan.headers()
+    if work.recorded_as is not None:
+        told[SESSION_HEADER] = work.session_id
+    return [(name.encode(), value.encode()) for name, value in told.items()]
 
 
 def _opened(work: _Work, grant: Grant, recorded: Mapping[str, bool]) -> dict[str, Any]:
