@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.conftest import REPOSITORY
 from voxgate.core.asked import AskedModel
+from voxgate.core.caching import CacheSettings
 from voxgate.core.prices import PriceSettings
 from voxgate.core.projects import ProjectSettings
 from voxgate.core.settings import ExportSettings, LimitSettings, OtlpSettings, Settings, load_settings
@@ -21,7 +22,8 @@ DOCS = REPOSITORY / "docs"
 
 def test_every_setting_is_documented() -> None:
     text = (DOCS / "settings.md").read_text()
-    for section in (Settings, ProviderSettings, RouteSettings, ProjectSettings, LimitSettings, AskedModel):
+    told = (Settings, ProviderSettings, RouteSettings, ProjectSettings, LimitSettings, CacheSettings, AskedModel)
+    for section in told:
         for name in section.model_fields:
             if name not in {"providers", "routes", "aliases", "projects", "limits", "export", "local"}:
                 assert f"`{name}`" in text or f"{name} =" in text or f".{name}]" in text, name

@@ -191,3 +191,35 @@ answers = st.lists(st.dictionaries(st.sampled_from(fields), json_values), max_si
 @given(st.sampled_from(["chat/completions", "responses", "messages", "embeddings"]), bodies, answers)
 def test_no_body_and_no_answer_stops_the_builder(endpoint: str, body: Body, said: list[Body]) -> None:
     assert trace(endpoint, body, *said).spans[0].type == "session"
+
+
+def test_an_answer_from_the_cache_costs_nothing_and_no_provider_was_asked() -> None:
+    answer = {"choices": [{"message": {"content": "It is here."}}], "usage": CHAT_USED}
+    opened = {"type": "gateway.opened", "session_id": "sess_2", "transport": "http", "model": "m"}
+    kept = {"type": "gateway.cache", "result": "hit", "age_seconds": 7, "answer_of": "sess_1"}
+    found = build_trace(
+        [
+            Event(0, "gateway", {**opened, "project": "p", "endpoint": "chat/completions"}),
+            Event(1_000_000, "client", {"model": "m", "messages": ASKED}),
+            Event(2_000_000, "gateway", kept),
+            Event(2_000_000, "gateway", {"type": "gateway.answered_http", "status": 200}),
+            Event(3_000_000, "server", answer),
+            Event(4_000_000, "gateway", {"type": "gateway.closed", "code": 1000, "side": "gateway"}),
+        ],
+        session_id="sess_2",
+    )
+    [response] = of_type(found, "response")
+    assert response.status == "completed"
+    assert response.output["text"] == "It is here."
+    assert (response.cost_usd, response.usage["total_tokens"]) == (0, 0)
+    cache = response.output["cache"]
+    assert (cache["result"], cache["age_seconds"], cache["answer_of"]) == ("hit", 7, "sess_1")
+    assert cache["usage"]["total_tokens"] == 1100
+    summary = found.summary
+    assert (summary["cost_usd"], summary["provider"], summary["status"]) == (0, "", "complete")
+
+
+def test_a_request_that_asks_for_no_cache_says_nothing_of_one() -> None:
+    answer = {"choices": [{"message": {"content": "It is here."}}], "usage": CHAT_USED}
+    [response] = of_type(trace("chat/completions", {"model": "m", "messages": ASKED}, answer), "response")
+    assert "cache" not in response.output
