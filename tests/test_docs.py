@@ -22,8 +22,8 @@ DOCS = REPOSITORY / "docs"
 
 def test_every_setting_is_documented() -> None:
     text = (DOCS / "settings.md").read_text()
-    told = (Settings, ProviderSettings, RouteSettings, ProjectSettings, LimitSettings, CacheSettings, AskedModel)
-    for section in told:
+    settings = (Settings, ProviderSettings, RouteSettings, ProjectSettings, LimitSettings, CacheSettings)
+    for section in (*settings, AskedModel):
         for name in section.model_fields:
             if name not in {"providers", "routes", "aliases", "projects", "limits", "export", "local"}:
                 assert f"`{name}`" in text or f"{name} =" in text or f".{name}]" in text, name
