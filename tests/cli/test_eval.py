@@ -96,6 +96,21 @@ def test_from_a_good_run_to_a_regression_and_its_reports(voxgate: Command, tmp_p
     assert exported.output == Path("r.md").read_text()
 
 
+def test_the_first_run_of_a_gate_that_compares_is_said_to_be_one(voxgate: Command, tmp_path: Path) -> None:
+    text = GOOD.replace(">=0.9", "no-regression").replace('"greetings"', '"a first one"')
+    path = written(tmp_path, text)
+    refused = voxgate("eval", "run", path)
+    assert refused.status == 2
+    assert "the first one with --no-baseline" in " ".join(refused.errors.split())
+    first = voxgate("eval", "run", path, "--no-baseline")
+    assert first.status == 0, first
+    assert "PASS  exact no-regression  not compared with anything (--no-baseline)" in first.output
+    second = voxgate("eval", "run", path)
+    assert second.status == 0, second
+    assert "PASS  exact no-regression" in second.output
+    assert "not compared" not in second.output
+
+
 def test_scores_are_made_again_without_running_anything(voxgate: Command, tmp_path: Path) -> None:
     assert voxgate("eval", "run", written(tmp_path, GOOD)).status == 0
     before = newest(voxgate, name="greetings")

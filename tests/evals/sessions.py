@@ -12,7 +12,8 @@ import numpy as np
 import soundfile
 
 from tests.traces.calls import Call, pcm
-from voxgate.evals.session import Session, Track
+from voxgate.evals.session import Session
+from voxgate.evals.sound import Track
 
 SNAPSHOTS = sorted((Path(__file__).parent.parent / "traces/snapshots").glob("*.json"))
 
@@ -24,13 +25,13 @@ class FakeSource:
         self.tracks = tracks
         self.fetched: list[str] = []
 
-    def audio(self, session_id: str, track: Track) -> bytes:
+    def audio(self, session_id: str, track: Track) -> Iterator[bytes]:
         self.fetched.append(track)
         if track not in self.tracks:
-            return b""
+            return
         file = BytesIO()
         soundfile.write(file, self.tracks[track], 24_000, format="WAV", subtype="PCM_16")
-        return file.getvalue()
+        yield file.getvalue()
 
     def events(self, session_id: str) -> Iterator[dict[str, Any]]:
         yield {"t": 0, "dir": "gateway", "msg": {"type": "gateway.opened"}}

@@ -14,11 +14,14 @@ import soxr
 from numpy.typing import NDArray
 
 from voxgate.audio.voice import Voice
+from voxgate.audio.waves import Wave
 
-Wave = NDArray[np.float32]
+Samples = NDArray[np.float32]
 Spectrum = NDArray[np.float64]
 _RATE: Final = 8_000
 """Voices have what they are known by below 4 kHz."""
+_STEP: Final = _RATE // 10
+"""100 ms are whole samples at any usual rate."""
 _PRE_EMPHASIS: Final = 0.95
 """Takes the weight from the low tones, which make all voices alike."""
 _NOTHING: Final = 1e-12
@@ -56,8 +59,7 @@ def echoes(near: Wave, far: Wave, rate: int, parameters: EchoParameters | None =
     pieces = list(_pieces(Voice.of(far, rate).intervals, parameters))
     if not pieces:
         return []
-    near, far = (_emphasised(_thin(lane, rate)) for lane in (near, far))
-    return [_echo(near, far, start, end, parameters) for start, end in pieces]
+    return [_echo(near, far, rate, start, end, parameters) for start, end in pieces]
 
 
 def _pieces(
@@ -70,13 +72,15 @@ def _pieces(
             yield from pairwise(edges)
 
 
-def _echo(near: Wave, far: Wave, start_ms: float, end_ms: float, parameters: EchoParameters) -> Echo:
+def _echo(
+    near: Wave, far: Wave, rate: int, start_ms: float, end_ms: float, parameters: EchoParameters
+) -> Echo:
     first, last = round(start_ms * _RATE / 1000), round(end_ms * _RATE / 1000)
     lags = round(parameters.longest_lag_ms * _RATE / 1000) + 1
-    said = far[first:last].astype(np.float64)
+    said = _part(far, rate, first, last).astype(np.float64)
     size = len(said)
     came = np.zeros(size + lags - 1)
-    part = near[first : first + len(came)]
+    part = _part(near, rate, first, first + len(came))
     came[: len(part)] = part
     products = _products(said, came)[:lags]
     sums = np.concatenate(([0.0], np.cumsum(np.square(came))))
@@ -96,11 +100,21 @@ def _products(said: Spectrum, came: Spectrum) -> Spectrum:
     return np.asarray(np.fft.irfft(both, size))
 
 
-def _thin(wave: Wave, rate: int) -> Wave:
+def _part(wave: Wave, rate: int, first: int, last: int) -> Samples:
+    """`[first, last)` of it at 8 kHz, as if all of it had been brought there: with what is around it, from a
+    moment on that is a sample at both rates."""
+    begin = max(first // _STEP - 1, 0)
+    end = -(-last // _STEP) + 1
+    around = wave[begin * _STEP * rate // _RATE : end * _STEP * rate // _RATE]
+    found = _emphasised(_thin(around, rate))
+    return found[first - begin * _STEP : last - begin * _STEP]
+
+
+def _thin(wave: Samples, rate: int) -> Samples:
     return wave if rate == _RATE else np.asarray(soxr.resample(wave, rate, _RATE), np.float32)
 
 
-def _emphasised(wave: Wave) -> Wave:
+def _emphasised(wave: Samples) -> Samples:
     found = wave.copy()
     found[1:] -= np.float32(_PRE_EMPHASIS) * wave[:-1]
     return found

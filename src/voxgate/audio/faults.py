@@ -4,17 +4,16 @@ scale 1 in, the places in ms out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from voxgate.audio.hearing import CLIP_LEVEL
 from voxgate.audio.levels import mean_square
 from voxgate.audio.voice import Voice
+from voxgate.audio.waves import Runs, Wave, blocks, overlapping
 
-Wave = NDArray[np.float32]
 PACKETS_MS: Final = (10.0, 20.0, 30.0, 40.0, 60.0)
 """As long as packets of speech usually are."""
 _FULL_SCALE: Final = 32768.0
@@ -46,8 +45,12 @@ def clipped_runs(
 ) -> list[Clipped]:
     """Where at least `shortest` samples in a row are beyond `level`, all on one side: a peak that only
     touches the end of the scale is not cut off."""
-    runs = [run for side in (wave >= level, wave <= -level) for run in _runs(side, shortest)]
-    return [Clipped(start * 1000 / rate, end * 1000 / rate, end - start) for start, end in sorted(runs)]
+    above, below = Runs(shortest), Runs(shortest)
+    for block in blocks(wave):
+        above.add(block >= level)
+        below.add(block <= -level)
+    runs = sorted([*above.all(), *below.all()])
+    return [Clipped(start * 1000 / rate, end * 1000 / rate, end - start) for start, end in runs]
 
 
 def gaps(
@@ -59,15 +62,24 @@ def gaps(
         return []
     least = 10 ** (voice.threshold_db / 10)
     edge = max(round(_EDGE_MS * rate / 1000), 1)
-    still = np.zeros(len(wave), np.bool_)
-    still[1:] = (wave[1:] == wave[:-1]) & (np.abs(wave[1:]) < _SILENCE)
     found = []
-    for start, end in _runs(still, shortest_ms * rate / 1000):
+    for start, end in _still(wave, shortest_ms * rate / 1000):
+        if (end - start) * 1000 / rate > longest_ms:
+            continue
         sides = wave[max(start - edge, 0) : start], wave[end : end + edge]
-        is_short = (end - start) * 1000 / rate <= longest_ms
-        if is_short and all(mean_square(side) > least for side in sides):
+        if all(mean_square(side) > least for side in sides):
             found.append(Hole(start * 1000 / rate, end * 1000 / rate, "gap"))
     return found
+
+
+def _still(wave: Wave, least: float) -> list[tuple[int, int]]:
+    """Where each sample is the one before, and next to nothing."""
+    runs, before = Runs(least), np.full(1, np.nan, np.float32)
+    for block in blocks(wave):
+        joined = np.concatenate((before, block))
+        runs.add((joined[1:] == joined[:-1]) & (np.abs(block) < _SILENCE))
+        before = block[-1:]
+    return runs.all()
 
 
 def repeats(wave: Wave, rate: int, voice: Voice, packets_ms: Sequence[float] = PACKETS_MS) -> list[Hole]:
@@ -77,16 +89,25 @@ def repeats(wave: Wave, rate: int, voice: Voice, packets_ms: Sequence[float] = P
         return []
     least = 10 ** (voice.threshold_db / 10)
     found: list[Hole] = []
-    for packet_ms in packets_ms:
-        size = round(packet_ms * rate / 1000)
-        same = wave[size:] == wave[:-size] if 0 < size < len(wave) else np.zeros(0, np.bool_)
-        for start, end in _runs(same, size):
-            place = Hole((start + size) * 1000 / rate, (end + size) * 1000 / rate, "repeat")
-            is_known = any(one.start_ms < place.end_ms and place.start_ms < one.end_ms for one in found)
-            is_short = place.end_ms - place.start_ms < _LONGEST_REPEAT_MS
-            if is_short and not is_known and mean_square(wave[start + size : end + size]) > least:
-                found.append(place)
+    for size, start, end in _same(wave, [round(ms * rate / 1000) for ms in packets_ms]):
+        place = Hole((start + size) * 1000 / rate, (end + size) * 1000 / rate, "repeat")
+        is_known = any(one.start_ms < place.end_ms and place.start_ms < one.end_ms for one in found)
+        is_short = place.end_ms - place.start_ms < _LONGEST_REPEAT_MS
+        if is_short and not is_known and mean_square(wave[start + size : end + size]) > least:
+            found.append(place)
     return sorted(found)
+
+
+def _same(wave: Wave, sizes: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """For each size where the samples `[first, last)` are the same as those so many samples later, for so
+    many at least."""
+    runs = {size: Runs(size) for size in sizes if size}
+    longest = max(runs, default=0)
+    for block, own in overlapping(wave, longest):
+        for size, run in runs.items():
+            later = block[size : size + own]
+            run.add(later == block[: len(later)])
+    yield from ((size, *place) for size, run in runs.items() for place in run.all())
 
 
 def merged(places: Sequence[tuple[float, float]], gap_ms: float) -> list[tuple[float, float]]:
@@ -98,12 +119,3 @@ def merged(places: Sequence[tuple[float, float]], gap_ms: float) -> list[tuple[f
         else:
             found.append((start, end))
     return found
-
-
-def _runs(where: NDArray[np.bool_], least: float = 1) -> list[tuple[int, int]]:
-    """Those of at least so many samples; of others there may be millions."""
-    edges = np.flatnonzero(where[1:] != where[:-1]) + 1
-    whole = np.concatenate(([0] if len(where) and where[0] else [], edges, [len(where)])).astype(np.int64)
-    starts, ends = whole[:-1:2], whole[1::2]
-    long = ends - starts >= least
-    return list(zip(starts[long].tolist(), ends[long].tolist(), strict=True))

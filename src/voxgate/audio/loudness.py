@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from voxgate.audio.waves import Wave, blocks
+
 Levels = NDArray[np.float32]
 """Mean squares, of full scale 1."""
 
@@ -88,14 +90,16 @@ def _thinning(hz: NDArray[np.float64], rate: int, factor: int) -> NDArray[np.flo
     return np.asarray(gain**2)
 
 
-def weighted_energies(wave: Levels, rate: int) -> Levels:
+def weighted_energies(wave: Wave, rate: int) -> Levels:
     """Of each whole 100 ms of samples of full scale 1, after the weighting."""
     size = max(round(rate * STEP_MS / 1000), 1)
-    steps = wave[: len(wave) // size * size].reshape(-1, size)
-    if not len(steps):
-        return np.zeros(0, np.float32)
-    squares = np.einsum("ij,ij->i", steps, steps) / np.float32(size)
-    return k_weighting(rate, size).energies(steps, squares)
+    found = [np.zeros(0, np.float32)]
+    for block in blocks(wave, size):
+        steps = block[: len(block) // size * size].reshape(-1, size)
+        if len(steps):
+            squares = np.einsum("ij,ij->i", steps, steps) / np.float32(size)
+            found.append(k_weighting(rate, size).energies(steps, squares))
+    return np.concatenate(found)
 
 
 def integrated_lufs(energies: Levels) -> float | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from voxgate.audio.levels import frame_levels, frame_size
 from voxgate.audio.vad import VadParameters
+from voxgate.audio.waves import Wave, blocks
 
 Levels = NDArray[np.float32]
 Interval = tuple[float, float]
@@ -79,10 +80,12 @@ class Voice:
     parameters: VadParameters
 
     @classmethod
-    def of(cls, wave: NDArray[np.float32], rate: int, parameters: VadParameters | None = None) -> Voice:
+    def of(cls, wave: Wave, rate: int, parameters: VadParameters | None = None) -> Voice:
         """Of samples of full scale 1."""
-        frame_ms = frame_size(rate) * 1000 / rate
-        return cls(frame_levels(wave, rate), frame_ms, parameters or VadParameters())
+        size = frame_size(rate)
+        levels = [frame_levels(block, rate) for block in blocks(wave, size)]
+        found = np.concatenate([np.zeros(0, np.float32), *levels])
+        return cls(found, size * 1000 / rate, parameters or VadParameters())
 
     @cached_property
     def levels_db(self) -> Levels:

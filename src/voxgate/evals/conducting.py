@@ -19,6 +19,7 @@ from voxgate.evals.baselines import find_baseline
 from voxgate.evals.budget import SAMPLE, Budget, estimate
 from voxgate.evals.casework import Casework, Sessions
 from voxgate.evals.experiments import ApiExperiments, Experiments, Key
+from voxgate.evals.gates import Gate
 from voxgate.evals.git import git_state, main_branch
 from voxgate.evals.model import Case, Json
 from voxgate.evals.outcome import Outcome, outcome_of
@@ -106,13 +107,14 @@ async def conduct(
             stopped = await through(run)
     finally:
         reporter.closed()
-    return await asyncio.to_thread(prepared.judge, evaluation, house, stopped)
+    return await asyncio.to_thread(prepared.judge, house, stopped)
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     experiment: Json
     baseline: Json | None
+    gate: Gate
     cases: int
     known: set[Key]
     estimate_usd: float | None
@@ -143,11 +145,11 @@ class _Prepared:
         name = str(self.experiment["name"])
         return Plan(name, self.experiment, self.cases, runs, len(self.known), self.estimate_usd, budget)
 
-    def judge(self, evaluation: Eval, house: House, stopped: str | None) -> Outcome:
+    def judge(self, house: House, stopped: str | None) -> Outcome:
         """Ends the experiment, unless it can go on: then it stays as it is, to be taken up again."""
         experiment_id = self.experiment["id"]
         row = house.experiments.get(experiment_id)
-        outcome = outcome_of(house.experiments, row, evaluation.gate, self.baseline, stopped=stopped)
+        outcome = outcome_of(house.experiments, row, self.gate, self.baseline, stopped=stopped)
         if stopped or outcome.infrastructure_errors:
             return outcome
         status = "failed" if outcome.tally.errors else "complete"
@@ -163,11 +165,12 @@ def _prepare(evaluation: Eval, house: House, options: Options) -> _Prepared:
         project=evaluation.project,
         main_branch=house.main_branch,
     )
-    if baseline is None and evaluation.gate.needs_baseline:
+    gate = replace(evaluation.gate, is_first=options.baseline is False)
+    if baseline is None and gate.needs_baseline and not gate.is_first:
         raise InvalidRequest(
             f"The gate of {evaluation.name!r} asks for no regression, and there is no complete experiment "
-            f"of that name on {house.main_branch or 'any branch'} yet: run one there, or name another one as "
-            "the baseline.",
+            f"of that name on {house.main_branch or 'any branch'} yet. Run one there (the first one with "
+            "--no-baseline), or name another one as the baseline.",
             param="baseline",
         )
     experiment, count = _opened(evaluation, house, options, baseline)
@@ -178,9 +181,8 @@ def _prepare(evaluation: Eval, house: House, options: Options) -> _Prepared:
     }
     if count == 0:
         raise InvalidRequest(f"The data of {evaluation.name!r} has no cases.", param="data")
-    return _Prepared(
-        experiment, baseline, count, known, _estimate(evaluation, house, experiment, count, known)
-    )
+    estimated = _estimate(evaluation, house, experiment, count, known)
+    return _Prepared(experiment, baseline, gate, count, known, estimated)
 
 
 def _opened(evaluation: Eval, house: House, options: Options, baseline: Json | None) -> tuple[Json, int]:

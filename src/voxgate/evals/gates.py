@@ -52,6 +52,8 @@ class Gate:
     conditions: tuple[Condition, ...] = ()
     allow_missing: bool | frozenset[str] = False
     """Scores whose missing values are passed over: all, or those named."""
+    is_first: bool = False
+    """Nothing is there to compare with yet, and that is known: then nothing has regressed."""
 
     @property
     def needs_baseline(self) -> bool:
@@ -129,6 +131,9 @@ def _judged(condition: Condition, gate: Gate, tally: Tally, comparison: Comparis
         why = f"{column.missing} of {total} values are missing: {column.why_missing()}"
         return Check(condition.key, condition.text, passed=False, value=None, unit=column.unit, reason=why)
     if condition.operator is None:
+        if comparison is None and gate.is_first:
+            reason = "not compared with anything (--no-baseline)"
+            return Check(condition.key, condition.text, passed=True, value=None, unit=column.unit, reason=reason)
         return _unregressed(condition, name, comparison)
     return _limit(condition, _aggregated(column, aggregate), column)
 

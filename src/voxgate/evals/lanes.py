@@ -8,12 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
 from voxgate.audio.voice import Voice
+from voxgate.audio.waves import Wave
 from voxgate.evals.model import Evidence
 from voxgate.evals.reading import Line, Role, known_role
-from voxgate.evals.session import Samples, Session
+from voxgate.evals.session import Session
 
 _CLOSE_MS = 100.0
 
@@ -22,7 +21,7 @@ _CLOSE_MS = 100.0
 class Lane:
     """`samples` at `rate` begin at `start_ms` of the call."""
 
-    samples: Samples
+    samples: Wave
     rate: int
     start_ms: float
     lines: tuple[Line, ...]
@@ -50,16 +49,13 @@ class Lane:
 
 def lane_of(session: Session, role: Role) -> Lane | None:
     """None where nothing was recorded of this side's sound."""
-    if not session.audio("user" if role == "user" else "assistant").rate:
+    if not session.has_audio("user" if role == "user" else "assistant"):
         return None
-    sound = session.lane(role)
-    if not len(sound.samples):
+    wave = session.wave(role)
+    if not len(wave):
         return None
-    samples = sound.samples
-    if not np.isfinite(samples.sum(dtype=np.float64)):  # of an hour there are many: no copy without need
-        samples = np.nan_to_num(samples, posinf=1.0, neginf=-1.0)
     lines = tuple(one for one in session.lines if one.role == role and one.is_spoken)
-    return Lane(samples, sound.rate, session.start_ms, lines)
+    return Lane(wave, wave.rate, session.start_ms, lines)
 
 
 def no_sound(role: Role) -> str:

@@ -6,22 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from io import BytesIO
+from math import inf
 from threading import Lock
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
-import soundfile
-from numpy.typing import NDArray
 
 from voxgate.core.errors import NotFound
 from voxgate.evals.model import Evidence, Json, ToolCall
 from voxgate.evals.reading import Line, Response, Role, lines_of, response_of, tool_call_of
+from voxgate.evals.sound import HeldTrack, LaneWave, Sound, Track
 from voxgate.evals.turns import turn_metrics, turn_usage
 from voxgate.traces.events import number, obj, objects, string
 
-Track = Literal["user", "assistant", "heard", "mix"]
-Samples = NDArray[np.float32]
+Clip = Literal["user", "assistant", "heard"]
 _WHOLE_ONLY: Final = "it is measured of whole calls, and this is one turn"
 _NOT_HERE: Final = "nothing in this turn has it"
 
@@ -29,8 +27,8 @@ _NOT_HERE: Final = "nothing in this turn has it"
 class Source(Protocol):
     """Where what is too large for the trace comes from: the API, or the store of the recorder."""
 
-    def audio(self, session_id: str, track: Track) -> bytes:
-        """The whole track as a WAV file; empty where there is no sound."""
+    def audio(self, session_id: str, track: Track) -> Iterator[bytes]:
+        """The whole track as a WAV file, in pieces; none where there is no sound."""
         ...
 
     def events(self, session_id: str) -> Iterator[Json]:
@@ -41,55 +39,37 @@ class Source(Protocol):
 class NoSource:
     """Of a trace by itself: it has no sound and no events."""
 
-    def audio(self, session_id: str, track: Track) -> bytes:
-        return b""
+    def audio(self, session_id: str, track: Track) -> Iterator[bytes]:
+        return iter(())
 
     def events(self, session_id: str) -> Iterator[Json]:
         return iter(())
 
 
-class Sound(NamedTuple):
-    """Samples from -1 to 1: one for each frame, of `mix` a row of user and assistant. Without
-    sound none, at 0 Hz."""
-
-    samples: Samples
-    rate: int
-
-    def between(self, start_ms: float, end_ms: float) -> Sound:
-        """What lies there, as far as it is there."""
-        first, last = (max(round(ms * self.rate / 1000), 0) for ms in (start_ms, end_ms))
-        return Sound(self.samples[first:last], self.rate)
-
-    @property
-    def duration_ms(self) -> float:
-        return len(self.samples) * 1000 / self.rate if self.rate else 0.0
-
-
-SILENCE: Final = Sound(np.zeros(0, np.float32), 0)
-
-
 class _Recording:
-    """The sound of a call, decoded once; whole or by turns, it is the same."""
+    """The sound of a call, fetched once; whole or by turns, it is the same."""
 
     def __init__(self, session_id: str, source: Source) -> None:
         self.session_id = session_id
         self.source = source
         self._lock = Lock()
-        self._tracks: dict[Track, Sound] = {}
+        self._tracks: dict[Track, HeldTrack] = {}
+        self._is_there: dict[Track, bool] = {}
 
-    def sound(self, track: Track) -> Sound:
+    def track(self, name: Track) -> HeldTrack:
         with self._lock:
-            if track not in self._tracks:
-                self._tracks[track] = _decoded(self.source.audio(self.session_id, track))
-            return self._tracks[track]
+            if name not in self._tracks:
+                self._tracks[name] = HeldTrack(self.source.audio(self.session_id, name))
+            return self._tracks[name]
 
-
-def _decoded(wav: bytes) -> Sound:
-    if not wav:
-        return SILENCE
-    samples, rate = soundfile.read(BytesIO(wav), dtype="float32")
-    samples.flags.writeable = False
-    return Sound(samples, int(rate))
+    def is_there(self, name: Track) -> bool:
+        """Without fetching all of it."""
+        with self._lock:
+            if name in self._tracks:
+                return self._tracks[name].rate > 0
+            if name not in self._is_there:
+                self._is_there[name] = any(self.source.audio(self.session_id, name))
+            return self._is_there[name]
 
 
 class Session:
@@ -260,31 +240,52 @@ class Session:
         """The event log of the whole call."""
         return self._recording.source.events(self.id)
 
-    def audio(self, track: Track) -> Sound:
-        """`heard` and `mix` on the call's clock: the sample of `ms` is `ms * rate / 1000`. `user` and
-        `assistant` are what was sent and received, one after the other. Of a turn: its part of `heard` and
-        `mix`, from `start_ms` on; of the others its clips."""
-        whole = self._recording.sound(track)
-        if self.span_id is None or not whole.rate:
-            return whole
-        if track == "heard" or track == "mix":
-            return whole.between(self.start_ms, self.end_ms)
-        clips = [self.clip(span["id"], track).samples for span in self.spans]
-        return Sound(np.concatenate([np.zeros(0, np.float32), *clips]), whole.rate)
+    def audio(self, track: Track, longest_ms: float = inf) -> Sound:
+        """All of a track at once; of `heard` and `mix` no more than `longest_ms`, and on the call's clock: the
+        sample of `ms` is `ms * rate / 1000`. `user` and `assistant` are what was sent and received, one after
+        the other. Of a turn: its part of `heard` and `mix`, from `start_ms` on; of the others its clips."""
+        held = self._recording.track(track)
+        if self.span_id is not None and held.rate and track in ("user", "assistant"):
+            clips = [self.clip(span["id"], track).samples for span in self.spans]
+            return Sound(np.concatenate([np.zeros(0, np.float32), *clips]), held.rate)
+        return Sound(held.read(*self._part(held, longest_ms)), held.rate)
 
     def lane(self, role: Role) -> Sound:
         """One side as it sounded for the user, on the clock that `audio("mix")` has."""
-        mix = self.audio("mix")
-        return Sound(mix.samples[:, 0 if role == "user" else 1], mix.rate) if mix.samples.ndim == 2 else mix
+        wave = self.wave(role)
+        return Sound(wave[:], wave.rate)
 
-    def clip(self, span_id: str, name: Literal["user", "assistant", "heard"]) -> Sound:
+    def wave(self, role: Role) -> LaneWave:
+        """As `lane`, for calls of any length: read by slices, where it is looked at."""
+        held = self._recording.track("mix")
+        return LaneWave(held, 0 if role == "user" else 1, *self._part(held))
+
+    def has_audio(self, track: Track) -> bool:
+        """Whether it was recorded."""
+        return self._recording.is_there(track)
+
+    def _part(self, held: HeldTrack, longest_ms: float = inf) -> tuple[int, int]:
+        """The frames of a track on the call's clock, or of all of one that is not."""
+        if self.span_id is None:
+            return 0, len(held) if longest_ms == inf else held.between(0, longest_ms)[1]
+        return held.between(self.start_ms, min(self.end_ms, self.start_ms + longest_ms))
+
+    def clip(self, span_id: str, name: Clip) -> Sound:
         """A span's own sound: what the user said, what was generated, or how much of that was heard."""
-        sound = self._recording.sound("user" if name == "user" else "assistant")
+        held, pieces = self._clip(span_id, name)
+        samples = [held.read(start, end) for start, end in pieces]
+        return Sound(np.concatenate([np.zeros(0, np.float32), *samples]), held.rate)
+
+    def clip_ms(self, span_id: str, name: Clip) -> float:
+        """How long that is."""
+        held, pieces = self._clip(span_id, name)
+        frames = sum(max(min(end, len(held)) - start, 0) for start, end in pieces)
+        return frames * 1000 / held.rate if held.rate else 0.0
+
+    def _clip(self, span_id: str, name: Clip) -> tuple[HeldTrack, list[tuple[int, int]]]:
+        held = self._recording.track("user" if name == "user" else "assistant")
         span = next((one for one in self.spans if one["id"] == span_id), {})
-        pieces = _pieces(span, name) if span.get("type") in ("user", "response") else []
-        if not pieces:
-            return Sound(SILENCE.samples, sound.rate)
-        return Sound(np.concatenate([sound.samples[start:end] for start, end in pieces]), sound.rate)
+        return held, _pieces(span, name) if span.get("type") in ("user", "response") else []
 
 
 class _Turn(Session):
@@ -310,7 +311,7 @@ def _below(spans: Sequence[Json], root_id: str) -> list[Json]:
     return found
 
 
-def _pieces(span: Json, name: str) -> list[tuple[int, int]]:
+def _pieces(span: Json, name: Clip) -> list[tuple[int, int]]:
     """Frames of the track. Where all was heard there is no clip `heard` of its own."""
     clips = [one for one in objects(span, "attachments") if one.get("name") == name]
     if name == "heard" and not clips and number(obj(span, "metrics"), "truncated_at_ms") is None:

@@ -10,21 +10,21 @@ import orjson
 
 from voxgate.client.http import ApiError, Client
 from voxgate.evals.model import Json
-from voxgate.evals.session import Session, Track
+from voxgate.evals.session import Session
+from voxgate.evals.sound import Track
 
 
 class ApiSource:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def audio(self, session_id: str, track: Track) -> bytes:
+    def audio(self, session_id: str, track: Track) -> Iterator[bytes]:
         """ApiError where it cannot be had for any other reason than that there is none."""
         try:
-            return b"".join(self._client.stream(f"/api/sessions/{session_id}/audio", {"track": track}))
+            yield from self._client.stream(f"/api/sessions/{session_id}/audio", {"track": track})
         except ApiError as error:
-            if error.http_status == HTTPStatus.NOT_FOUND:
-                return b""
-            raise
+            if error.http_status != HTTPStatus.NOT_FOUND:
+                raise
 
     def events(self, session_id: str) -> Iterator[Json]:
         yield from map(orjson.loads, lines_of(self._client.stream(f"/api/sessions/{session_id}/events")))

@@ -39,18 +39,25 @@ class HeardLine:
 async def heard_lines(session: Session, of: Role, ears: Ears) -> tuple[list[HeardLine], list[str], int]:
     """Those of a side whose sound was recorded; why others were not heard; and how many there are in all."""
     lines = [line for line in session.lines if line.role == of and line.is_spoken]
-    sounds = [session.clip(line.span_id, "user" if of == "user" else "heard") for line in lines]
-    asked = [(line, sound) for line, sound in zip(lines, sounds, strict=True) if len(sound.samples)]
-    answers = await asyncio.gather(*(ears.hear(sound) for _, sound in asked), return_exceptions=True)
+    room = asyncio.Semaphore(ears.model.wanted.concurrency)  # of a long call not all its sound at once
+    heard = (_heard(session, line, ears, room) for line in lines)
+    answers = await asyncio.gather(*heard, return_exceptions=True)
     found, failed = list[HeardLine](), list[str]()
-    for (line, _), answer in zip(asked, answers, strict=True):
+    for line, answer in zip(lines, answers, strict=True):
         if isinstance(answer, NoAnswer):
             failed.append(answer.message)
         elif isinstance(answer, BaseException):
             raise answer
-        else:
+        elif answer is not None:
             found.append(HeardLine(line, _compared(line, of, answer), answer.cost_usd))
     return found, failed, len(lines)
+
+
+async def _heard(session: Session, line: Line, ears: Ears, room: asyncio.Semaphore) -> Heard | None:
+    """None where its sound was not recorded."""
+    async with room:
+        sound = session.clip(line.span_id, "user" if line.role == "user" else "heard")
+        return await ears.hear(sound) if len(sound.samples) else None
 
 
 def _compared(line: Line, of: Role, heard: Heard) -> Compared:

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import orjson
 
 from voxgate.audio.wav import wav_header
 from voxgate.core.errors import NotFound
 from voxgate.evals.model import Json
-from voxgate.evals.session import Session, Track
+from voxgate.evals.session import Session
+from voxgate.evals.sound import Track
 from voxgate.recording.reading import OpenSound, read_lines
 from voxgate.store import Blobs, Store
+
+_PIECE_BYTES: Final = 1 << 18
 
 
 class StoreSource:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
 
-    def audio(self, session_id: str, track: Track) -> bytes:
+    def audio(self, session_id: str, track: Track) -> Iterator[bytes]:
         try:
-            with OpenSound(self._blobs, f"sessions/{session_id}", track) as sound:
-                return wav_header(sound.rate, sound.channels, sound.size) + sound.read(0, sound.size)
+            opened = OpenSound(self._blobs, f"sessions/{session_id}", track)
         except NotFound:
-            return b""
+            return
+        with opened as sound:
+            yield wav_header(sound.rate, sound.channels, sound.size)
+            for first in range(0, sound.size, _PIECE_BYTES):
+                yield sound.read(first, min(first + _PIECE_BYTES, sound.size))
 
     def events(self, session_id: str) -> Iterator[Json]:
         yield from map(orjson.loads, read_lines(self._blobs, f"sessions/{session_id}"))

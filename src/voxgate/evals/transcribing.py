@@ -12,7 +12,7 @@ from voxgate.audio.pcm import to_bytes
 from voxgate.core.errors import InvalidRequest
 from voxgate.core.projects import TranscriptionSettings
 from voxgate.evals.asking import Model, NoAnswer, model_of
-from voxgate.evals.session import Sound
+from voxgate.evals.sound import Sound
 from voxgate.providers.dictation import form, heard
 from voxgate.providers.refusals import Refusal
 

@@ -155,7 +155,7 @@ async def test_a_failed_response_is_a_task_error(stage: Stage, kind: str, retrya
 
 async def test_refused_settings_a_missing_turn_and_an_unknown_model_are_not_tried_again(stage: Stage) -> None:
     session_id = await stage.record(speech(200))
-    with pytest.raises(TaskError, match="and none 4") as missing:
+    with pytest.raises(TaskError, match="no turn 5: the recording has 1 turn") as missing:
         await replay().run(turn_case(session_id, 4), TRIAL)
     with pytest.raises(TaskError, match="none-such") as unknown:
         await replay(model="none-such").run(turn_case(session_id, 0), TRIAL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from collections.abc import Iterator
 from io import BytesIO, StringIO
 from typing import Any
 from xml.etree import ElementTree
@@ -23,7 +24,8 @@ from voxgate.evals.reports.clips import encoded
 from voxgate.evals.reports.markdown import MOST_CHARACTERS, markdown, plain
 from voxgate.evals.reports.report import Report, figure, signed
 from voxgate.evals.reports.terminal import render
-from voxgate.evals.session import Session, Sound
+from voxgate.evals.session import Session
+from voxgate.evals.sound import Sound
 
 NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>|`**@octocat** \x1b[31m"
 
@@ -31,11 +33,11 @@ NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>|`**@octo
 class Calls:
     """Sessions with a second of sound each, made when asked for."""
 
-    def audio(self, session_id: str, track: str) -> bytes:
+    def audio(self, session_id: str, track: str) -> Iterator[bytes]:
         file = BytesIO()
         sound = np.stack([np.sin(np.arange(24_000) / 20) * 0.3] * 2, axis=1)
         soundfile.write(file, sound, 24_000, format="WAV", subtype="PCM_16")
-        return file.getvalue()
+        yield file.getvalue()
 
     def events(self, session_id: str) -> Any:
         return iter(())

@@ -10,7 +10,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from voxgate.evals.session import Session, Track
+from voxgate.evals.session import Session
+from voxgate.evals.sound import Track
 
 Wave = NDArray[np.floating[Any]]
 
@@ -29,12 +30,12 @@ class Sounding:
             "mix": np.column_stack(lanes),
         }
 
-    def audio(self, session_id: str, track: Track) -> bytes:
+    def audio(self, session_id: str, track: Track) -> Iterator[bytes]:
         if track in self._silent:
-            return b""
+            return
         file = BytesIO()
         soundfile.write(file, self._tracks[track], self._rate, format="WAV", subtype="FLOAT")
-        return file.getvalue()
+        yield file.getvalue()
 
     def events(self, session_id: str) -> Iterator[dict[str, Any]]:
         return iter(())

@@ -41,11 +41,14 @@ async def replay_each_turn(mouth: Mouth, call: RecordedCall) -> Rebuilt:
 
 
 def turn_of(call: RecordedCall, number: int) -> RecordedTurn:
+    """From 0. People count from 1."""
     if not 0 <= number < len(call.turns):
-        raise TaskError(f"The recording has {len(call.turns)} turns and none {number}.", retryable=False)
+        there = len(call.turns)
+        turns = "1 turn" if there == 1 else f"{there} turns"
+        raise TaskError(f"There is no turn {number + 1}: the recording has {turns}.", retryable=False)
     turn = call.turns[number]
     if not turn.can_be_taken:
-        raise TaskError(f"Turn {number} of the recording has no input.", retryable=False)
+        raise TaskError(f"Turn {number + 1} of the recording has no input.", retryable=False)
     return turn
 
 

@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 import soundfile
 
-from voxgate.evals.session import Session, Sound
+from voxgate.evals.session import Session
+from voxgate.evals.sound import Sound
 
 LONGEST_MS: Final = 180_000.0
 _OPUS_RATES: Final = (8000, 12000, 16000, 24000, 48000)
@@ -36,7 +37,7 @@ class ClipData:
 
 def clip_of(session: Session) -> ClipData | None:
     """Both sides of a call, or of one turn of it; None without sound."""
-    sound = session.audio("mix").between(0, LONGEST_MS)
+    sound = session.audio("mix", LONGEST_MS)
     if not sound.rate or not len(sound.samples):
         return None
     return ClipData(*encoded(sound), start_ms=session.start_ms, duration_ms=sound.duration_ms)

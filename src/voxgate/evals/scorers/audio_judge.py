@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import soxr
@@ -20,7 +20,8 @@ from voxgate.evals.prompting import prompt_of, shipped_prompt
 from voxgate.evals.protocols import Subject
 from voxgate.evals.returned import Manner
 from voxgate.evals.scoring import FunctionScorer, scorer
-from voxgate.evals.session import Sound
+from voxgate.evals.session import Clip
+from voxgate.evals.sound import Sound
 from voxgate.evals.sheets import Entry, Sheet, sheet_of
 
 TIMEOUT_SECONDS: Final = 900.0
@@ -73,17 +74,17 @@ def audio_judge(
         clips = _clips(subject, of) if subject.session is not None else []
         if not clips:
             return [manner.missing("there is no sound to judge", source="judge")]
-        seconds = sum(sound.duration_ms for _, sound in clips) / 1000
+        seconds = sum(one.ms for one in clips) / 1000
         if seconds > longest_seconds:
             reason = f"there are {seconds:.0f} s of sound, more than {longest_seconds:g}"
             return [manner.missing(reason, source="judge")]
-        sheet = Sheet(tuple(entry if words else _without_words(entry) for entry, _ in clips))
+        sheet = Sheet(tuple(one.entry if words else _without_words(one.entry) for one in clips))
         values = values_for(ruling, subject, sheet, with_expected=expected)
         system, before, after = text.around_the_call(values)
         parts = [
             part
-            for entry, (_, sound) in zip(sheet.entries, clips, strict=True)
-            for part in _parts(entry, sound)
+            for entry, one in zip(sheet.entries, clips, strict=True)
+            for part in _parts(entry, one.sound(subject))
         ]
         return await one.scores(system, [_text(before), *parts, _text(after)], sheet)
 
@@ -92,7 +93,20 @@ def audio_judge(
     )
 
 
-def _clips(subject: Subject, of: Of) -> list[tuple[Entry, Sound]]:
+class _Clip(NamedTuple):
+    """Of a line; its sound is read when it is known that all of them are not too long."""
+
+    entry: Entry
+    span_id: str
+    name: Clip
+    ms: float
+
+    def sound(self, subject: Subject) -> Sound:
+        assert subject.session is not None
+        return subject.session.clip(self.span_id, self.name)
+
+
+def _clips(subject: Subject, of: Of) -> list[_Clip]:
     """What was said with its sound, of a turn only what is in it."""
     session = subject.session
     assert session is not None
@@ -101,9 +115,10 @@ def _clips(subject: Subject, of: Of) -> list[tuple[Entry, Sound]]:
         line = entry.line
         if line is None or "earlier" in entry.body or of not in (line.role, "both"):
             continue
-        sound = session.clip(line.span_id, "user" if line.role == "user" else "heard")
-        if sound.duration_ms >= _SHORTEST_MS:
-            found.append((entry, sound))
+        name: Clip = "user" if line.role == "user" else "heard"
+        ms = session.clip_ms(line.span_id, name)
+        if ms >= _SHORTEST_MS:
+            found.append(_Clip(entry, line.span_id, name, ms))
     return found
 
 

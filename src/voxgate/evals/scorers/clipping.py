@@ -8,6 +8,7 @@ import numpy as np
 
 from voxgate.audio.faults import clipped_runs, merged
 from voxgate.audio.hearing import CLIP_LEVEL
+from voxgate.audio.waves import blocks
 from voxgate.evals.lanes import lane_of, named, no_sound
 from voxgate.evals.reading import Role
 from voxgate.evals.returned import Finding, not_measured
@@ -26,7 +27,7 @@ def clipping(
 
     def measured(session: Session) -> Finding:
         lane = lane_of(session, of)
-        sounding = 0 if lane is None else int(np.count_nonzero(lane.samples))
+        sounding = 0 if lane is None else sum(int(np.count_nonzero(block)) for block in blocks(lane.samples))
         if lane is None or not sounding:
             return not_measured(no_sound(of))
         runs = clipped_runs(lane.samples, lane.rate, level=level, shortest=shortest)
