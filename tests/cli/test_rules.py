@@ -33,13 +33,10 @@ async def test_a_rule_scores_calls_when_they_are_over_and_those_of_before_when_i
 ) -> None:
     _, first = write_recording(shared, SPOKEN, tmp_path)
     before = await import_log(voxgate, first, "scored")
-    prying = "judge: {rubric: x, model: m, base_url: 'http://127.0.0.1:9/v1', api_key_env: HOME}"
-    wanted = ("response_status", "no_such: {x: 1}", prying)
-    flags = (*(flag for one in wanted for flag in ("--scorer", one)), "--filter", "turns>0")
-    made = await asyncio.to_thread(
-        run_here, voxgate, "rules", "create", "tidy", "--project", "scored", *flags
-    )
-    rule_id = made.line
+    prying = {"rubric": "x", "model": "m", "base_url": "http://127.0.0.1:9/v1", "api_key_env": "HOME"}
+    wanted = [{"name": "response_status"}, {"name": "no_such"}, {"name": "judge", "params": prying}]
+    rule = {"name": "tidy", "project": "scored", "filter": "turns>0", "scorers": wanted}
+    rule_id = (await voxgate.request("POST", "/api/rules", json=rule))["id"]
     _, second = write_recording(shared, SPOKEN, tmp_path)
     after = await import_log(voxgate, second, "scored")
     scores = await scores_of(voxgate, after, f"rule:{rule_id}")
@@ -67,3 +64,28 @@ async def test_an_alert_that_cannot_be_read_is_told(voxgate: Voxgate) -> None:
     for alert in ("wer", "wer<low over 5", "wer<0.5"):
         told = await asyncio.to_thread(run_here, voxgate, "rules", "create", "x", *flags, "--alert", alert)
         assert (told.status, "alert" in told.errors) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("scorer", "why"),
+    [
+        ("werr", "Is 'wer' meant?"),
+        ("wer: {side: user}", "unexpected keyword argument 'side'"),
+        ("judge: {rubric: x, api_key_env: HOME}", "cannot have api_key_env"),
+        ("contains: words", "are {parameter: value}"),
+    ],
+)
+def test_a_scorer_that_no_rule_can_have_is_refused(voxgate: Voxgate, scorer: str, why: str) -> None:
+    told = run_here(voxgate, "rules", "create", "x", "--scorer", scorer)
+    assert told.status == 2, told
+    assert why in " ".join(told.errors.split())
+
+
+def test_a_rule_of_the_commands_scores_by_what_it_was_given(voxgate: Voxgate) -> None:
+    judged = "judge: {rubric: Does the caller know what happens next}"  # whom it asks is the server's matter
+    made = run_here(voxgate, "rules", "create", "tone", "--scorer", judged, "--scorer", "v2v_p95")
+    assert made.status == 0, made
+    shown = run_here(voxgate, "rules", "list", "--json")
+    (rule,) = (json.loads(line) for line in shown.output.splitlines() if made.line in line)
+    assert [one["name"] for one in rule["scorers"]] == ["judge", "v2v_p95"]
+    assert run_here(voxgate, "rules", "delete", made.line).status == 0

@@ -28,7 +28,7 @@ _NONE: Final = "none"
 """Where a flag takes a list: an empty one."""
 
 Names = list[str] | None
-Models = Annotated[Names, typer.Option(help="Allowed model; may be repeated [any].")]
+Models = Annotated[Names, typer.Option(help="Allowed model; may be repeated (any).")]
 Ttl = Annotated[int, typer.Option(help="Seconds in which a call may start, 1 to 86400.")]
 Project = Annotated[str | None, typer.Option(help="Record the calls in this project.")]
 User = Annotated[str | None, typer.Option(help="Your user's id; it goes on the trace.")]
@@ -42,31 +42,31 @@ Locks = Annotated[
     Names,
     typer.Option(
         help="'locked': the client may change nothing that is set; or a field such as instructions or "
-        "audio.output.voice, may be repeated [the client may change all]."
+        "audio.output.voice, may be repeated (the client may change all)."
     ),
 ]
 Events = Annotated[
     Names,
-    typer.Option(help="Client event that may be sent, as 'response.*'; may be repeated; 'none' [any]."),
+    typer.Option(help="Client event that may be sent, as 'response.*'; may be repeated; 'none' (any)."),
 ]
-Tools = Annotated[Names, typer.Option(help="Tool that the client may bring; may be repeated; 'none' [any].")]
+Tools = Annotated[Names, typer.Option(help="Tool that the client may bring; may be repeated; 'none' (any).")]
 Origins = Annotated[
     Names,
     typer.Option(
-        "--allowed-origins", "--origin", help="Origin of a page that may use it; may be repeated [any]."
+        "--allowed-origins", "--origin", help="Origin of a page that may use it; may be repeated (any)."
     ),
 ]
 Addresses = Annotated[
     Names,
-    typer.Option("--allowed-ips", "--ip", help="Address or network that may use it; may be repeated [any]."),
+    typer.Option("--allowed-ips", "--ip", help="Address or network that may use it; may be repeated (any)."),
 ]
-Concurrent = Annotated[int | None, typer.Option(help="Calls at once [any].")]
-SessionSeconds = Annotated[int | None, typer.Option(help="Duration of each call [any].")]
+Concurrent = Annotated[int | None, typer.Option(help="Calls at once (any).")]
+SessionSeconds = Annotated[int | None, typer.Option(help="Duration of each call (any).")]
 ExpiresHard = Annotated[bool, typer.Option(help="End running calls, too, when it expires.")]
-Uses = Annotated[int | None, typer.Option(help="Calls that may be made with it [any].")]
-Tokens = Annotated[int | None, typer.Option(help="Tokens of all its calls [any].")]
-SoundSeconds = Annotated[float | None, typer.Option(help="Sound of all its calls, both ways [any].")]
-Dollars = Annotated[float | None, typer.Option(help="US dollars for all its calls [any].")]
+Uses = Annotated[int | None, typer.Option(help="Calls that may be made with it (any).")]
+Tokens = Annotated[int | None, typer.Option(help="Tokens of all its calls (any).")]
+SoundSeconds = Annotated[float | None, typer.Option(help="Sound of all its calls, both ways (any).")]
+Dollars = Annotated[float | None, typer.Option(help="US dollars for all its calls (any).")]
 Audio = Annotated[bool, typer.Option(help="With --project: record the sound.")]
 Words = Annotated[bool, typer.Option(help="With --project: record the words.")]
 Retention = Annotated[int | None, typer.Option(help="With --project: delete recordings after so many days.")]

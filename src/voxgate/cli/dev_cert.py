@@ -40,7 +40,7 @@ def dev_cert(
         list[str] | None,
         typer.Argument(help="Hosts, *.hosts and addresses beside localhost, 127.0.0.1 and ::1."),
     ] = None,
-    to: Annotated[Path | None, typer.Option(help="Folder for the files [tls in the data folder].")] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder for the files (tls in the data folder).")] = None,
     days: Annotated[int, typer.Option(help="How long it is good.", min=1, max=LONGEST_DAYS)] = 365,
     force: Annotated[bool, typer.Option("--force", help="Replace the files that are there.")] = False,
 ) -> None:

@@ -41,13 +41,13 @@ def export(
     audio: Annotated[bool, typer.Option(help="Also the sound.")] = True,
     audio_format: Annotated[str, typer.Option(help="wav, flac or ogg.")] = "wav",
     track: Annotated[
-        list[str] | None, typer.Option(help="user, assistant, heard or mix; may be repeated. [all]")
+        list[str] | None, typer.Option(help="user, assistant, heard or mix; may be repeated (all).")
     ] = None,
     clips: Annotated[
-        bool | None, typer.Option(help="Also the clip of each span. [only for braintrust]")
+        bool | None, typer.Option(help="Also the clip of each span (only for braintrust).")
     ] = None,
     events: Annotated[
-        bool | None, typer.Option(help="Also the event logs, which can be imported. [only for files]")
+        bool | None, typer.Option(help="Also the event logs, which can be imported (only for files).")
     ] = None,
 ) -> None:
     """Write sessions with their sound to a folder.

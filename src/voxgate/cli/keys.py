@@ -33,10 +33,10 @@ def create(
             "recorded; admin: all of it, and keys."
         ),
     ] = "mint",
-    project: Annotated[str | None, typer.Option(help="Bind the key to one project [all].")] = None,
+    project: Annotated[str | None, typer.Option(help="Bind the key to one project (all).")] = None,
     expires: Annotated[
         str | None,
-        typer.Option(help="When it ends: in 12h, 90d, 8w, or at 2027-01-31, 2027-01-31T12:00Z [never]."),
+        typer.Option(help="When it ends: in 12h, 90d, 8w, or at 2027-01-31, 2027-01-31T12:00Z (never)."),
     ] = None,
 ) -> None:
     """Make an API key and print it. It is shown this once."""

@@ -19,7 +19,7 @@ EXAMPLES: Final = (
 
 def migrate(
     to: Annotated[
-        int | None, typer.Option(help="Schema version to go to, up or down [this Voxgate's].")
+        int | None, typer.Option(help="Schema version to go to, up or down (this Voxgate's).")
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Only say what there is; exit code 1 if there is something to do.")

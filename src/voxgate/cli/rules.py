@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from voxgate.cli.table import Column, moment, print_table
 from voxgate.client.http import Client
 from voxgate.core.errors import InvalidRequest, VoxgateError
+from voxgate.evals.registry import check_rule_scorer
 
 _POLL_SECONDS: Final = 0.5
 
@@ -44,18 +45,21 @@ def create(
     scorer: Annotated[
         list[str], typer.Option(help="A scorer, as in YAML: its name, or 'name: {parameter: value}'.")
     ],
-    filter_: Annotated[str, typer.Option("--filter", help="Only sessions that it finds [all].")] = "",
+    filter_: Annotated[str, typer.Option("--filter", help="Only sessions that it finds (all).")] = "",
     rate: Annotated[float, typer.Option(help="The share of them, 0 to 1.")] = 1.0,
-    project: Annotated[str | None, typer.Option(help="Only sessions of this project [all].")] = None,
+    project: Annotated[str | None, typer.Option(help="Only sessions of this project (all).")] = None,
     alert: Annotated[
         str | None, typer.Option(help="'SCORE<0.8 over 50': when its mean over so many sessions is so.")
     ] = None,
     webhook: Annotated[str | None, typer.Option(help="Where the alert goes.")] = None,
 ) -> None:
     """Make a rule and print its id."""
+    scorers = [_scorer(text) for text in scorer]
+    for one in scorers:
+        check_rule_scorer(one["name"], one.get("params"))
     body = {
         "name": name,
-        "scorers": [_scorer(text) for text in scorer],
+        "scorers": scorers,
         "filter": filter_,
         "sampling_rate": rate,
         "project": project,
@@ -67,7 +71,7 @@ def create(
 @app.command(epilog="Example:  voxgate rules run rule_… --filter 'last:30d'")
 def run(
     rule_id: Annotated[str, typer.Argument(metavar="ID")],
-    filter_: Annotated[str, typer.Option("--filter", help="Only those that it finds too [all].")] = "",
+    filter_: Annotated[str, typer.Option("--filter", help="Only those that it finds too (all).")] = "",
     wait: Annotated[bool, typer.Option(help="Show how far it is, until it is done.")] = True,
 ) -> None:
     """Score what was recorded before. Ctrl-C stops looking, not the run."""
@@ -105,6 +109,8 @@ def _scorer(text: str) -> dict[str, Any]:
         raise InvalidRequest(f"The scorer {text!r} is no YAML: {error}", param="scorer") from error
     if isinstance(written, dict) and len(written) == 1:
         ((name, params),) = written.items()
+        if params is not None and not isinstance(params, dict):
+            raise InvalidRequest(f"The parameters in {text!r} are {{parameter: value}}.", param="scorer")
         return {"name": str(name), "params": params or {}}
     if isinstance(written, str):
         return {"name": written}

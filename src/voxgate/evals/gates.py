@@ -132,8 +132,8 @@ def _judged(condition: Condition, gate: Gate, tally: Tally, comparison: Comparis
         return Check(condition.key, condition.text, passed=False, value=None, unit=column.unit, reason=why)
     if condition.operator is None:
         if comparison is None and gate.is_first:
-            reason = "not compared with anything (--no-baseline)"
-            return Check(condition.key, condition.text, passed=True, value=None, unit=column.unit, reason=reason)
+            why = "not compared with anything (--no-baseline)"
+            return Check(condition.key, condition.text, passed=True, value=None, unit=column.unit, reason=why)
         return _unregressed(condition, name, comparison)
     return _limit(condition, _aggregated(column, aggregate), column)
 

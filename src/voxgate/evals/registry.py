@@ -79,35 +79,41 @@ ALIASES: Final = {"tool_call": "tool_called", "tool_call_args": "tool_arguments"
 def make_scorer(name: str, params: Mapping[str, Any] | None = None) -> Scorer:
     """Also of a metric, by its name (`v2v_p95`) or without its percentile (`v2v`). InvalidRequest for a name
     that there is not, or parameters that it does not take."""
-    known = ALIASES.get(name, name)
-    entry = ENTRIES.get(known)
+    entry, make, given = _found(name, params)
+    try:
+        return make(**given)
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(
+            f"The scorer {entry.name!r} cannot be made: {error}", param=entry.name
+        ) from error
+
+
+def _found(
+    name: str, params: Mapping[str, Any] | None
+) -> tuple[Entry, Callable[..., Scorer], dict[str, Any]]:
+    """What makes it, and of what, if that is what it takes."""
+    entry, given = _entry(name), dict(params or {})
     if entry is None and find_measure(name) is not None:
-        return _made(ENTRIES["metric"], {"measure": name, **(params or {})})
+        entry, given = ENTRIES["metric"], {"measure": name, **given}
     if entry is None:
         near = difflib.get_close_matches(name, [*ENTRIES, *ALIASES], 1)
         meant = f"Is {near[0]!r} meant?" if near else f"There are: {', '.join(ENTRIES)}."
         raise InvalidRequest(f"There is no scorer {name!r}. {meant}", param="scorers")
-    given = dict(params or {})
-    if known != name:
+    if name in ALIASES:
         given.setdefault("name", name)
-    return _made(entry, given)
-
-
-def _made(entry: Entry, params: dict[str, Any]) -> Scorer:
     make = entry.load()
     try:
-        inspect.signature(make).bind(**params)
+        inspect.signature(make).bind(**given)
     except TypeError as error:
         takes = ", ".join(inspect.signature(make).parameters) or "nothing"
         raise InvalidRequest(
             f"The scorer {entry.name!r} cannot be made: {error}. It takes {takes}.", param=entry.name
         ) from error
-    try:
-        return make(**params)
-    except (TypeError, ValueError) as error:
-        raise InvalidRequest(
-            f"The scorer {entry.name!r} cannot be made: {error}", param=entry.name
-        ) from error
+    return entry, make, given
+
+
+def _entry(name: str) -> Entry | None:
+    return ENTRIES.get(ALIASES.get(name, name))
 
 
 _ADDRESSES: Final = frozenset({"base_url", "api_key_env"})
@@ -125,21 +131,31 @@ def make_rule_scorer(name: str, params: Mapping[str, Any] | None = None) -> Scor
     """As `make_scorer`, for what came over the API: whom a scorer asks is the settings' matter, so that no
     key of the API reads the machine's files or has its secrets sent anywhere. InvalidRequest also where the
     settings name nobody to ask."""
-    kept = sorted(_OF_THE_MACHINE.get(name, frozenset()) & set(params or {}))
-    if kept:
-        raise InvalidRequest(
-            f"A rule's {name!r} cannot have {', '.join(kept)}: that is for the server's settings to say.",
-            param=kept[0],
-        )
+    _check_kept(name, params)
     try:
         return make_scorer(name, params)
     except SettingsError as error:
         raise InvalidRequest(f"The scorer {name!r} cannot be made: {error.message}", param=name) from error
 
 
+def check_rule_scorer(name: str, params: Mapping[str, Any] | None = None) -> None:
+    """InvalidRequest where no machine could make it for a rule, whatever its settings are."""
+    _check_kept(name, params)
+    _found(name, params)
+
+
+def _check_kept(name: str, params: Mapping[str, Any] | None) -> None:
+    kept = sorted(_OF_THE_MACHINE.get(name, frozenset()) & set(params or {}))
+    if kept:
+        raise InvalidRequest(
+            f"A rule's {name!r} cannot have {', '.join(kept)}: that is for the server's settings to say.",
+            param=kept[0],
+        )
+
+
 def read_scorer(written: Any) -> Scorer:
-    """As YAML files and rules write it: `wer`, `{"wer": {"side": "user"}}`, or
-    `{"name": "wer", "params": {"side": "user"}}`."""
+    """As YAML files and rules write it: `wer`, `{"wer": {"of": "user"}}`, or
+    `{"name": "wer", "params": {"of": "user"}}`."""
     if isinstance(written, str):
         return make_scorer(written)
     if isinstance(written, Mapping) and "name" in written and set(written) <= {"name", "params"}:
@@ -171,7 +187,7 @@ def implied(key: str) -> Scorer | None:
         return make_scorer(measure.score)
     base = key.rpartition(".")[0] or key
     for name in (key, base):
-        entry = ENTRIES.get(ALIASES.get(name, name))
+        entry = _entry(name)
         if entry is not None and _needs_nothing(entry):
             return make_scorer(name)
     return None

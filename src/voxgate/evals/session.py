@@ -241,9 +241,9 @@ class Session:
         return self._recording.source.events(self.id)
 
     def audio(self, track: Track, longest_ms: float = inf) -> Sound:
-        """All of a track at once; of `heard` and `mix` no more than `longest_ms`, and on the call's clock: the
-        sample of `ms` is `ms * rate / 1000`. `user` and `assistant` are what was sent and received, one after
-        the other. Of a turn: its part of `heard` and `mix`, from `start_ms` on; of the others its clips."""
+        """All of a track at once; of `heard` and `mix` no more than `longest_ms`, and on the call's clock:
+        the sample of `ms` is `ms * rate / 1000`. `user` and `assistant` are what was sent and received, one
+        after the other. Of a turn: its part of `heard` and `mix`, from `start_ms` on; of others its clips."""
         held = self._recording.track(track)
         if self.span_id is not None and held.rate and track in ("user", "assistant"):
             clips = [self.clip(span["id"], track).samples for span in self.spans]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from html.parser import HTMLParser
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from io import BytesIO, StringIO
 from typing import Any
 from xml.etree import ElementTree

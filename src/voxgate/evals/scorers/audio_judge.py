@@ -21,8 +21,8 @@ from voxgate.evals.protocols import Subject
 from voxgate.evals.returned import Manner
 from voxgate.evals.scoring import FunctionScorer, scorer
 from voxgate.evals.session import Clip
-from voxgate.evals.sound import Sound
 from voxgate.evals.sheets import Entry, Sheet, sheet_of
+from voxgate.evals.sound import Sound
 
 TIMEOUT_SECONDS: Final = 900.0
 _RATE: Final = 16_000
