@@ -22,13 +22,14 @@ from voxgate.jobs.memory import give_back
 from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.recording import SessionRecording
 from voxgate.jobs.redaction import Redactions
+from voxgate.jobs.requests import Requests
 from voxgate.jobs.retention import Retention
 from voxgate.jobs.scoring_wishes import ScoringWishes
 from voxgate.jobs.shares import WHOLE, Share
 from voxgate.jobs.sharing import Sharing
 from voxgate.jobs.transcriptions import Transcriptions
 from voxgate.jobs.watching import Watching
-from voxgate.recording.wirelog import LOCK_NAME, remove_left_folders, wire_logs, writer_is_alive
+from voxgate.recording.wirelog import LOCK_NAME, log_names, remove_left_folders, wire_logs, writer_is_alive
 from voxgate.store import Blobs, Store
 
 _MOST_ATTEMPTS: Final = 6
@@ -106,6 +107,7 @@ class Recorder:
         self._sharing = sharing
         self._next_find = 0.0
         self._watching = Watching(store)
+        self._requests = Requests(store, blobs, redactions, on_finished)
 
     def run(self, stop: threading.Event, at_once: threading.Event) -> None:
         """Records until `stop`, then finishes what has ended, unless `at_once` is set. Only one recorder
@@ -119,6 +121,7 @@ class Recorder:
                     stop.wait(self._poll_seconds)
             if is_mine:
                 self._drain(at_once)
+            self._requests.close()
 
     def step(self) -> bool:
         """Does a bounded piece of what there is to do; whether there was anything."""
@@ -132,6 +135,7 @@ class Recorder:
                 busy = self._advance_watched() or busy
             if path in self._recordings and not recording.rests(now):
                 busy = self._advance(path) or busy
+        busy = self._requests.step() or busy
         # A little of what has time: each of them does a bounded piece, and the first that has one.
         return any(work.step() for work in self._beside) or busy
 
@@ -150,11 +154,13 @@ class Recorder:
             return
         self._next_find = now + _FIND_SECONDS
         behind = sum(recording.behind for recording in self._recordings.values())
-        for path in self._logs():
+        for name, worker in log_names(self._wire_dir):
             if behind >= _MOST_BEHIND:
                 return
-            setback = self._setbacks.get(path)
-            if path not in self._recordings and (setback is None or now >= setback.again_at):
+            if self._requests.waits_for(name):
+                continue
+            path = self._wire_dir / worker / name
+            if path not in self._recordings and self._is_to_begin(path, now):
                 try:
                     self._recordings[path] = self._begin(path)
                     behind += self._recordings[path].behind
@@ -163,6 +169,13 @@ class Recorder:
                 except StoreUnavailable as error:
                     self._begin_again_later(path, error)
                     return  # the next one would wait for an answer as long
+
+    def _is_to_begin(self, path: Path, now: float) -> bool:
+        if not self._share.has(path.stem):
+            return False
+        if (setback := self._setbacks.get(path)) is not None:
+            return now >= setback.again_at
+        return not self._requests.offer(path)
 
     def _logs(self) -> list[Path]:
         return [path for path in wire_logs(self._wire_dir) if self._share.has(path.stem)]
@@ -249,7 +262,8 @@ class Recorder:
             may_grow = any(writer_is_alive(lock) for lock in locks)
             self._next_find = 0.0  # what a writer began just before its end
             busy = self.step()
-            if not may_grow and not any(path.parent in folders for path in self._recordings):
+            is_left = any(path.parent in folders for path in self._recordings)
+            if not may_grow and not is_left and not self._requests.has_any_of(folders):
                 return
             if not busy:
                 at_once.wait(self._poll_seconds)

@@ -118,13 +118,17 @@ def _closes(fact: bytes) -> bool:
 
 def wire_logs(wire_dir: Path) -> list[Path]:
     """All logs that the recorder has not finished yet, oldest first (session ids ascend with time)."""
-    found = [
+    return [wire_dir / worker / name for name, worker in log_names(wire_dir)]
+
+
+def log_names(wire_dir: Path) -> list[tuple[str, str]]:
+    """The same, as names of files and of the folders that they are in: after a backlog there are many."""
+    return sorted(
         (name, worker)
         for worker in _names(str(wire_dir))
         for name in _names(f"{wire_dir}/{worker}")
         if name.endswith(SUFFIX)
-    ]
-    return [wire_dir / worker / name for name, worker in sorted(found)]
+    )
 
 
 def _names(folder: str) -> list[str]:

@@ -7,7 +7,7 @@ This is the one place where their SQL for searching differs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from sqlalchemy import (
@@ -47,6 +47,10 @@ class FullText(Protocol):
         """In place of what was indexed before of the session."""
         ...
 
+    def index_new(self, connection: Connection, said: Mapping[int, Iterable[Line]]) -> None:
+        """Of many sessions of which nothing was indexed before, by their numbers."""
+        ...
+
     def found(self, wanted: Sequence[Words], *, all_of_them: bool) -> ColumnElement[bool]:
         """Whether the session has all, or any, of these words."""
         ...
@@ -63,8 +67,15 @@ class FullText(Protocol):
 class SqliteFullText:
     def index(self, connection: Connection, number: int, lines: Iterable[Line]) -> None:
         connection.execute(_FORGET, {"wanted": number})
-        texts = {name: " ".join(found) for name, found in _columns(lines).items()}
-        connection.execute(_INSERT, {"rowid": number, **texts})
+        self.index_new(connection, {number: lines})
+
+    def index_new(self, connection: Connection, said: Mapping[int, Iterable[Line]]) -> None:
+        columns = {number: _columns(lines) for number, lines in said.items()}
+        rows = [
+            {"rowid": number, **{name: " ".join(found) for name, found in texts.items()}}
+            for number, texts in columns.items()
+        ]
+        connection.execute(_INSERT, rows)
 
     def found(self, wanted: Sequence[Words], *, all_of_them: bool) -> ColumnElement[bool]:
         query = (" AND " if all_of_them else " OR ").join(self._term(one) for one in wanted)
@@ -106,6 +117,10 @@ class PostgresFullText:
         vector = " ".join(f"'{word}':{','.join(known)}" for word, known in places.items() if known)
         changed = update(session_words).where(session_words.c.number == number)
         connection.execute(changed.values(vector=cast(literal(vector, String), TSVECTOR)))
+
+    def index_new(self, connection: Connection, said: Mapping[int, Iterable[Line]]) -> None:
+        for number, lines in said.items():
+            self.index(connection, number, lines)
 
     def found(self, wanted: Sequence[Words], *, all_of_them: bool) -> ColumnElement[bool]:
         query = (" & " if all_of_them else " | ").join(self._term(one) for one in wanted)

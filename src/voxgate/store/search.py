@@ -9,7 +9,7 @@ which start in the same one. A range of time is a range of numbers, and the full
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final
@@ -17,7 +17,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from voxgate.core.clock import unix_ms, unix_seconds
-from voxgate.store.excerpts import lines_of, write_lines
+from voxgate.store.excerpts import Line, lines_of, write_lines
 from voxgate.store.fields import METRICS
 from voxgate.store.fulltext import full_text
 from voxgate.store.schema import session_search, session_words
@@ -33,9 +33,15 @@ LARGEST_MS: Final = (1 << 42) - 1
 _LIVE_SECONDS: Final = 5
 """The words of a running call are indexed so often."""
 
+Saved = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]
+"""A session and its spans."""
+
 # Statements that are always the same: making one anew takes several times as long as executing it.
 _OF_SESSION: Final = select(session_search).where(session_search.c.session_id == bindparam("wanted"))
 _AT: Final = select(session_search.c.number).where(session_search.c.number == bindparam("wanted"))
+_TAKEN: Final = select(session_search.c.number).where(
+    session_search.c.number.in_(bindparam("wanted", expanding=True))
+)
 _INSERT: Final = insert(session_search)
 _UPDATE: Final = update(session_search).where(session_search.c.number == bindparam("wanted"))
 _INDEXED_AT: Final = select(session_words.c.indexed_at).where(session_words.c.number == bindparam("wanted"))
@@ -63,6 +69,22 @@ def save_search(
         if changed:
             connection.execute(_UPDATE, {"wanted": number, **changed})
     _save_words(connection, number, session, spans)
+
+
+def save_new_search(connection: Connection, saved: Sequence[Saved]) -> None:
+    """Of many sessions, each with its spans, that were not there before: a few statements for all."""
+    numbers = _free_numbers(connection, [session for session, _ in saved])
+    rows, said = list[dict[str, Any]](), dict[int, list[Line]]()
+    for number, (session, spans) in zip(numbers, saved, strict=True):
+        rows.append({"number": number, **_values(session, spans)})
+        if lines := lines_of(session["title"], spans):
+            said[number] = lines
+    connection.execute(_INSERT, rows)
+    if said:
+        now = unix_seconds()
+        kept = [{"number": number, "text": write_lines(lines)} for number, lines in said.items()]
+        connection.execute(_INSERT_WORDS, [{**one, "indexed_at": now} for one in kept])
+        full_text(connection).index_new(connection, said)
 
 
 def _saved(connection: Connection, session_id: str) -> Row[Any] | None:
@@ -125,12 +147,29 @@ def _start_ms(started_at: str | datetime) -> int:
     return min(max(unix_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC)), 0), LARGEST_MS)
 
 
-def _free_number(connection: Connection, start_ms: int, session_id: str) -> int:
+def _free_number(connection: Connection, start_ms: int, session_id: str, but: Set[int] = frozenset()) -> int:
+    number = _wanted_number(start_ms, session_id)
+    while number in but or connection.execute(_AT, {"wanted": number}).first():
+        within = (number + 1) & ((1 << NUMBER_BITS) - 1)
+        number = start_ms << NUMBER_BITS | within
+    return number
+
+
+def _free_numbers(connection: Connection, sessions: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The same of many, in their order."""
+    begun = [(_start_ms(one["started_at"]), one["id"]) for one in sessions]
+    wanted = [_wanted_number(*one) for one in begun]
+    taken = set(connection.execute(_TAKEN, {"wanted": wanted}).scalars())
+    numbers: list[int] = []
+    for one, number in zip(begun, wanted, strict=True):
+        numbers.append(_free_number(connection, *one, taken) if number in taken else number)
+        taken.add(numbers[-1])
+    return numbers
+
+
+def _wanted_number(start_ms: int, session_id: str) -> int:
     digest = blake2b(session_id.encode("utf-8", "replace"), digest_size=4).digest()
-    within = int.from_bytes(digest) & ((1 << NUMBER_BITS) - 1)
-    while connection.execute(_AT, {"wanted": start_ms << NUMBER_BITS | within}).first():
-        within = (within + 1) & ((1 << NUMBER_BITS) - 1)
-    return start_ms << NUMBER_BITS | within
+    return start_ms << NUMBER_BITS | int.from_bytes(digest) & ((1 << NUMBER_BITS) - 1)
 
 
 # Its words

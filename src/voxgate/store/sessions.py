@@ -15,7 +15,7 @@ from voxgate.store.cursors import decode_cursor, encode_cursor
 from voxgate.store.database import Database, changed_rows, to_dict, upsert
 from voxgate.store.kept import Kept
 from voxgate.store.schema import SUMMARY_KEYS, session_search, sessions, spans
-from voxgate.store.search import LAYOUT, save_search
+from voxgate.store.search import LAYOUT, Saved, save_new_search, save_search
 from voxgate.store.tagging import edit_tags, edited_tags
 from voxgate.traces.changes import applied
 
@@ -47,6 +47,7 @@ SPAN_KEYS = (
 _SHOWN = [sessions.c[name] for name in (*SESSION_KEYS, "metrics", "errors", "revision")]
 _SESSION = select(*_SHOWN).where(sessions.c.id == bindparam("wanted"))
 _REVISION = select(sessions.c.revision).where(sessions.c.id == bindparam("wanted"))
+_SAVED = select(sessions.c.id).where(sessions.c.id.in_(bindparam("wanted", expanding=True)))
 _SPANS_OF = select(spans.c.id).where(spans.c.session_id == bindparam("wanted"))
 _WHOLE = (("revision", sessions.c.revision + 1), ("whole_revision", sessions.c.revision + 1))
 _TOLD = (("whole_revision", sessions.c.revision),)
@@ -86,14 +87,27 @@ class SessionRows:
         the ids of those that were saved like this before: they are written only if they are not there.
         `is_told`: it is what the changes come to that were saved, so who follows it sees nothing new."""
         with self._database.writing() as connection:
-            if "data" not in row:
-                _settle(connection, row["id"])
-            (forget_old_changes if is_told else forget_changes)(connection, row["id"])
-            saved = _save_session(connection, row, is_told=is_told)
-            there = _delete_other_spans(connection, row["id"], {span["id"] for span in spans})
-            _save_spans(connection, row["id"], spans, there & unchanged)
-            if session := saved or _read_session(connection, row["id"]):
-                save_search(connection, session, spans)
+            _save_trace(connection, row, spans, unchanged, is_told=is_told)
+
+    def save_traces(self, traces: Sequence[Saved]) -> None:
+        """Many whole traces, each a row and its spans, in one transaction; those of sessions of which nothing
+        is saved yet by a few statements for all."""
+        with self._database.writing() as connection:
+            there = _there(connection, [row["id"] for row, _ in traces])
+            new: list[Saved] = []
+            for row, own in traces:
+                values = _values_of(row)
+                if row["id"] in there or not _SEARCHED.issubset(values):
+                    _save_trace(connection, row, own)
+                else:
+                    new.append((values | {"whole_revision": 1}, own))
+            if new:
+                _save_new(connection, new)
+
+    def saved_sessions(self, ids: Sequence[str]) -> set[str]:
+        """Those of them of which something is saved."""
+        with self._database.reading() as connection:
+            return _there(connection, ids)
 
     def get_session(self, session_id: str, *, with_spans: bool = True) -> dict[str, Any] | None:
         """The session's fields, `metrics` and `errors` (a number) of its data, `revision`, and `spans` in the
@@ -171,6 +185,35 @@ class SessionRows:
         return encode_cursor([rows[-1].started_at, rows[-1].id]) if len(rows) == limit else None
 
 
+def _save_trace(
+    connection: Connection,
+    row: Mapping[str, Any],
+    spans: Sequence[Mapping[str, Any]],
+    unchanged: Set[str] = frozenset(),
+    *,
+    is_told: bool = False,
+) -> None:
+    if "data" not in row:
+        _settle(connection, row["id"])
+    (forget_old_changes if is_told else forget_changes)(connection, row["id"])
+    saved = _save_session(connection, row, is_told=is_told)
+    there = _delete_other_spans(connection, row["id"], {span["id"] for span in spans})
+    _save_spans(connection, row["id"], spans, there & unchanged)
+    if session := saved or _read_session(connection, row["id"]):
+        save_search(connection, session, spans)
+
+
+def _save_new(connection: Connection, traces: Sequence[Saved]) -> None:
+    upsert(connection, sessions, [values for values, _ in traces])
+    rows = [one for values, own in traces for one in _all_span_values(values["id"], own)]
+    upsert(connection, spans, rows)
+    save_new_search(connection, traces)
+
+
+def _there(connection: Connection, ids: Sequence[str]) -> set[str]:
+    return set(connection.execute(_SAVED, {"wanted": list(ids)}).scalars())
+
+
 def _make_searchable(connection: Connection, session_id: str) -> None:
     session = _read_session(connection, session_id)
     if session is not None:  # somebody may have deleted it meanwhile
@@ -220,16 +263,21 @@ def _save_session(
     connection: Connection, row: Mapping[str, Any], *, is_told: bool = False
 ) -> dict[str, Any] | None:
     """What is saved of the session now; None if the row lacks some of what it is searched by."""
-    values = {key: row[key] for key in SESSION_KEYS if _is_given(row, key)}
-    if "data" in values:
-        values["metrics"] = values["data"].get("metrics") or {}
-        values["wave"] = values["data"].get("wave")
-        values["errors"] = _error_count(values["data"])
+    values = _values_of(row)
     if "tags" in values:
         values["tags"] = edited_tags(connection, row["id"], values["tags"])
     counters = _TOLD if is_told else _WHOLE
     upsert(connection, sessions, [values | {"whole_revision": 1}], also_set=counters)
     return values if _SEARCHED.issubset(values) else None
+
+
+def _values_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    values = {key: row[key] for key in SESSION_KEYS if _is_given(row, key)}
+    if "data" in values:
+        values["metrics"] = values["data"].get("metrics") or {}
+        values["wave"] = values["data"].get("wave")
+        values["errors"] = _error_count(values["data"])
+    return values
 
 
 def _read_session(connection: Connection, session_id: str) -> dict[str, Any] | None:
@@ -253,8 +301,13 @@ def _save_spans(
     rows: Sequence[Mapping[str, Any]],
     but: Set[str] = frozenset(),
 ) -> None:
-    values = [_span_values(session_id, n, row) for n, row in enumerate(rows) if row["id"] not in but]
-    upsert(connection, spans, values)
+    upsert(connection, spans, _all_span_values(session_id, rows, but))
+
+
+def _all_span_values(
+    session_id: str, rows: Sequence[Mapping[str, Any]], but: Set[str] = frozenset()
+) -> list[dict[str, Any]]:
+    return [_span_values(session_id, n, row) for n, row in enumerate(rows) if row["id"] not in but]
 
 
 def _span_values(session_id: str, position: int, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -125,13 +125,16 @@ class StagedBlobs:
         self._kept[key] = time.monotonic()
         return True
 
+    def sync_all(self, keys: Sequence[str]) -> Sequence[str]:
+        return [key for key in keys if not self.sync(key)]
+
     def tidy(self) -> None:
         """Takes out of the folder what has been up for long enough."""
         if not self._adopted:
             self._adopted = True
             self.adopt()
         before = time.monotonic() - _KEPT_SECONDS
-        for key in [key for key, since in self._kept.items() if since < before]:
+        for key in [key for key, since in list(self._kept.items()) if since < before]:
             del self._kept[key]
             self.local.delete_prefix(key)
 
