@@ -125,3 +125,33 @@ async def test_requests_of_the_official_sdk_are_traces_with_words_usage_and_cost
     assert (response["output"]["text"], response["usage"]["total_tokens"]) == ("We go home.", 9)
     assert second["cost_usd"] == pytest.approx((5 * 2 + 4 * 8) / 1e6)
     assert response["metrics"]["ttft_text"] > 0
+
+
+async def test_an_answer_from_the_cache_is_the_same_to_the_sdk_and_costs_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path) as (voxgate, provider):
+        client = AsyncOpenAI(
+            base_url=f"{voxgate.url}/v1",
+            api_key=voxgate.key,
+            max_retries=0,
+            default_headers={"x-voxgate-cache": "auto"},
+        )
+        answers, told = [], ""
+        async with asyncio.timeout(90):
+            while told != "hit":  # a lookup that takes long is a miss
+                raw = await client.chat.completions.with_raw_response.create(
+                    model="gpt-5", messages=MESSAGES, temperature=0
+                )
+                answers.append(raw.parse())
+                told = raw.headers["x-voxgate-cache"]
+        await client.close()
+        asked = len(provider.received)
+        *first, hit = await finished(voxgate, len(answers))
+    assert answers[-1] == answers[0]
+    assert asked == len(answers) - 1
+    assert all(one["provider"] == "house" and one["cost_usd"] > 0 for one in first)
+    assert (hit["provider"], hit["cost_usd"], hit["usage"]["total_tokens"]) == ("", 0, 0)
+    [response] = [span for span in hit["spans"] if span["type"] == "response"]
+    assert response["output"]["text"] == "Hello."
+    cache = response["output"]["cache"]
+    assert (cache["result"], cache["usage"]["total_tokens"]) == ("hit", 12)
+    assert cache["answer_of"] in {one["id"] for one in first}
