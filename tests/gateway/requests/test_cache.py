@@ -250,6 +250,18 @@ async def test_a_store_that_is_away_makes_misses_and_no_errors(
     assert len(provider.received) == 2
 
 
+async def test_an_answer_that_cannot_be_read_is_a_miss(start_gateway: StartGateway) -> None:
+    async with house(start_gateway) as (gateway, provider):
+        assert await outcome(gateway, SEED) == "miss"
+        await _until(lambda: _counted(gateway, "answers", "stored") == 1)
+        [path] = sealed(gateway)
+        path.unlink()
+        path.mkdir()
+        assert await outcome(gateway, SEED) == "miss"
+        assert _counted(gateway, "lookups", "late") == 1
+    assert len(provider.received) == 2
+
+
 def _counted(gateway: RunningGateway, what: str, result: str) -> float:
     name = f'voxgate_cache_{what}_total{{result="{result}"}} '
     found = [line for line in gateway.worker.place.text().splitlines() if line.startswith(name)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,24 @@ def test_the_time_is_the_settings_unless_a_request_says_less_or_as_much_as_it_ma
             ttl_of({header: wrong}, 60, 600)
 
 
+def plan_of(answers: AnswerCache, **headers: str) -> Plan:
+    """For a chat with a seed."""
+    asked = Asked(
+        CHAT,
+        Grant("api_key", "key_1", project="p"),
+        "vg_1",
+        "m",
+        {"x-voxgate-cache": "auto", **headers},
+        b"{}",
+        Wanted("m", {"seed": 1}),
+        [],
+        True,
+    )
+    made = answers.plan(asked)
+    assert made is not None
+    return made
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_an_answer_is_given_until_its_time_is_over(
@@ -175,15 +194,8 @@ async def test_an_answer_is_given_until_its_time_is_over(
     now = [1000.0]
     answers = AnswerCache(CacheFolder(tmp_path), CacheSettings(), {}, Metrics(), lambda: now[0])
 
-    def plan() -> Plan:
-        headers = {"x-voxgate-cache": "auto", "x-voxgate-cache-ttl": "60"}
-        grant = Grant("api_key", "key_1", project="p")
-        asked = Asked(CHAT, grant, "vg_1", "m", headers, b"{}", Wanted("m", {"seed": 1}), [], True)
-        made = answers.plan(asked)
-        assert made is not None
-        return made
-
-    first = plan()
+    ttl = {"x-voxgate-cache-ttl": "60"}
+    first = plan_of(answers, **ttl)
     assert await answers.find(first) is None
     first.feed(b'{"choices": []}')
     answers.keep(
@@ -191,7 +203,7 @@ async def test_an_answer_is_given_until_its_time_is_over(
     )
     for moment, there in ((1000.0, True), (1059.5, True), (1060.0, False), (900.0, False), (1001.0, True)):
         now[0] = moment
-        again = plan()
+        again = plan_of(answers, **ttl)
         found = await answers.find(again)
         assert (found is not None) is there, moment
         assert again.outcome == ("hit" if there else "miss")
@@ -199,3 +211,36 @@ async def test_an_answer_is_given_until_its_time_is_over(
         while answers._waiting:
             await asyncio.sleep(0.005)
     assert answers._waiting_bytes == 0
+
+
+class HangingCache(CacheFolder):
+    """Answers nobody until it is let go."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.asked = 0
+        self.let_go = threading.Event()
+
+    def get(self, name: str, ttl_seconds: int, largest_bytes: int) -> bytes | None:
+        self.asked += 1
+        self.let_go.wait(60)
+        return None
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_store_that_hangs_is_a_miss_and_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anyio_backend: str
+) -> None:
+    monkeypatch.setattr(cache, "_REST_SECONDS", 600.0)
+    store = HangingCache(tmp_path)
+    answers = AnswerCache(store, CacheSettings(), {}, Metrics())
+    try:
+        for _ in range(20):
+            plan = plan_of(answers)
+            async with asyncio.timeout(30):
+                assert await answers.find(plan) is None
+            assert plan.outcome == "miss"
+        assert store.asked <= 1
+    finally:
+        store.let_go.set()
