@@ -82,8 +82,9 @@ class CacheFolder:
         try:
             _write(temporary, sealed)
             temporary.replace(path)
-        finally:
+        except OSError:
             temporary.unlink(missing_ok=True)
+            raise
 
     def all(self) -> Iterator[Cached]:
         for ttl in _folders(self._root / PREFIX):
@@ -111,13 +112,12 @@ class CacheFolder:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Its folder may be taken away while it is empty, so again just after it was made."""
-    for _ in range(_MOST_ATTEMPTS - 1):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    """Its folder may not be there yet, and may be taken away as long as it is empty."""
+    for _ in range(_MOST_ATTEMPTS):
         with contextlib.suppress(FileNotFoundError):
             path.write_bytes(data)
             return
-    path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
 
 

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
@@ -21,7 +21,7 @@ from voxgate.core.caching import CacheMode, CacheSettings
 from voxgate.core.errors import StoreUnavailable
 from voxgate.core.projects import ProjectSettings
 from voxgate.gateway.metrics import Metrics
-from voxgate.gateway.requests.cacheable import Wish, is_whole, refusal, ttl_of, wish_of
+from voxgate.gateway.requests.cacheable import CACHE_HEADER, Wish, is_whole, refusal, ttl_of, wish_of
 from voxgate.gateway.requests.cached import Asked, CachedAnswer, Plan, kept_headers, pack, unpack
 from voxgate.store import Cache
 
@@ -37,6 +37,7 @@ _HEAD_BYTES: Final = 256 << 10
 _SKEW_SECONDS: Final = 60.0
 """By which the clocks of machines may differ."""
 
+_HEADER: Final = CACHE_HEADER.encode()
 _Place = tuple[str, int]
 """The name of an answer and the seconds that it is good for."""
 logger = logging.getLogger(__name__)
@@ -71,6 +72,10 @@ class AnswerCache:
             "voxgate_cache_answers_total", "Answers that could go into the cache.", "result"
         )
 
+    def concerns(self, grant: Grant, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Whether there may be a plan. Most requests end here, so it costs them next to nothing."""
+        return any(name == _HEADER for name, _ in headers) or self._mode(grant) == "auto"
+
     def plan(self, asked: Asked) -> Plan | None:
         """None where nobody wants a cache. InvalidRequest for a wish that is none."""
         wish, mode = wish_of(asked.headers), self._mode(asked.grant)
@@ -84,7 +89,7 @@ class AnswerCache:
         if plan.reason is None:
             plan.outcome, plan.secret, plan.ttl_seconds = "miss", secret or b"", ttl_seconds
             plan.is_read, plan.largest_bytes = wish != "refresh", self._settings.largest_answer_bytes
-        elif asked.headers.get("x-voxgate-cache") is None:
+        elif asked.headers.get(CACHE_HEADER) is None:
             return None  # nobody has asked, so nobody is told
         return plan
 

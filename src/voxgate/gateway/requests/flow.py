@@ -202,7 +202,8 @@ class Requests:
         parts, grant = self._parts, work.grant
         assert grant is not None
         targets = self._targets(work, grant)
-        work.plan = parts.cache.plan(self._asked(work, grant, targets))
+        if parts.cache.concerns(grant, work.request.scope["headers"]):
+            work.plan = parts.cache.plan(self._asked(work, grant, targets))
         parts.spending.check_request_price(grant, [target.priced_as for target in targets])
         await parts.leases.take(work.session_id, grant)
         await parts.spending.take(work.session_id, grant)
