@@ -14,6 +14,7 @@ from fastapi.responses import StreamingResponse
 
 from voxgate.api.access import Admin, Control, Controlled, Reader, own_project
 from voxgate.api.answers import Conflict
+from voxgate.api.joined import joined_of
 from voxgate.api.shapes import (
     Deleted,
     Ending,
@@ -119,7 +120,7 @@ def get_session(
 
 def trace_of(control: Control, row: dict[str, Any]) -> dict[str, Any]:
     """Of a row with its spans."""
-    return trace_shape(row) | {"scores": control.store.scores_of(row["id"])}
+    return trace_shape(row) | {"scores": control.store.scores_of(row["id"])} | joined_of(control, row)
 
 
 @router.delete("/{session_id}", response_model=Deleted)

@@ -150,7 +150,16 @@ class Wave(AnswerShape):
     assistant: str = Field(description="As it was heard.")
 
 
+class Parent(AnswerShape):
+    """What a session works for, as its caller said (`x-voxgate-parent`)."""
+
+    session_id: str
+    ref: str | None = Field(description="A function call or a span of it; null: the session.")
+
+
 class ListedSession(Session):
+    endpoint: str | None = Field(description="`realtime` of calls, else as `chat/completions`.")
+    parent: Parent | None = Field(description="The session that it works for, if it says one.")
     tools: list[str] = Field(description="Names of the tools that were called.")
     wave: Wave | None = Field(description="Null while the call runs, and without sound.")
     excerpt: Excerpt | None = Field(description="Where the filter's words are; null if it has none.")
@@ -255,6 +264,14 @@ class Recorded(AnswerShape):
     text: bool = True
 
 
+class FoundParent(Parent):
+    found: bool = Field(description="Whether there is such a session, and in the same project.")
+
+
+class Child(ListedSession):
+    parent_span_id: str | None = Field(description="The span that it works under: a tool's, else the root.")
+
+
 class Trace(Session):
     """A session with its spans and everything else that the trace knows of the call."""
 
@@ -272,6 +289,13 @@ class Trace(Session):
     )
     events_count: int | None
     scores: list[Score] = Field(default_factory=list, description="Oldest first.")
+    parent: FoundParent | None = Field(default=None, description="The session that it works for.")
+    children: list[Child] = Field(
+        default_factory=list, description="Sessions that work for it, the oldest first, at most 500."
+    )
+    children_cost_usd: float | None = Field(
+        default=None, description="What they cost; it is not in `cost_usd`. Null: nothing known."
+    )
 
 
 class ImportedSession(AnswerShape):
@@ -377,55 +401,6 @@ class View(AnswerShape):
 class ViewPage(AnswerShape):
     items: list[View]
     next_cursor: str | None = None
-
-
-class Percentiles(AnswerShape):
-    """Over the calls that have a value; null where none has."""
-
-    p50: float | None
-    p95: float | None
-
-
-class MeanScore(AnswerShape):
-    mean: float = Field(description="Over sessions, of each the mean of its scores of that name.")
-    sessions: int = Field(description="How many have one.")
-
-
-class Figures(AnswerShape):
-    calls: int
-    live: int
-    failed: int
-    with_errors: int
-    errors: int
-    duration_ms: float
-    cost_usd: float = Field(description="Of the calls whose price is known.")
-    priced: int = Field(description="How many these are.")
-    turns: int
-    interruptions: int
-    with_tools: int
-    with_failed_tools: int
-    v2v: Percentiles = Field(description="Voice to voice in ms: of each call its own median.")
-    first_audio: Percentiles = Field(description="Of the model's first audio, likewise.")
-    score: MeanScore | None = Field(
-        default=None, description="Of the score that is asked for; null where no session has it."
-    )
-
-
-class StatsBucket(Figures):
-    start: str
-
-
-class StatsGroup(Figures):
-    value: str
-
-
-class Stats(AnswerShape):
-    start: str = Field(description="Of the first bucket.")
-    end: str
-    bucket_seconds: float
-    total: Figures
-    buckets: list[StatsBucket] = Field(description="Without gaps.")
-    groups: list[StatsGroup] = Field(description="Most calls first, at most 12.")
 
 
 class Revoked(AnswerShape):

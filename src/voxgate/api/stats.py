@@ -10,7 +10,7 @@ from pydantic import AwareDatetime
 
 from voxgate.api.access import Controlled, Reader, own_project
 from voxgate.api.sessions import Wanted
-from voxgate.api.shapes import Stats
+from voxgate.api.stats_shapes import Stats
 from voxgate.core.clock import now_utc
 from voxgate.core.errors import InvalidRequest
 from voxgate.store import MOST_BUCKETS, Asked

@@ -26,20 +26,19 @@ Locate = Callable[[str], str]
 
 
 def rows(view: SessionView, locate: Locate = lambda url: url) -> list[Json]:
-    """In the order of the spans; the session is the root."""
+    """In the order of the spans; the session is the root, unless it works for another one."""
     messages = Messages(view)
-    root = view.root["id"] if view.root else view.id
-    return [_row(view, messages, span, root, locate) for span in view.spans]
+    return [_row(view, messages, span, locate) for span in view.spans]
 
 
-def _row(view: SessionView, messages: Messages, span: Json, root: str, locate: Locate) -> Json:
+def _row(view: SessionView, messages: Messages, span: Json, locate: Locate) -> Json:
     told, said = _content(messages, span, locate)
     start_ns, end_ns = view.times_ns(span)
     return {
         "id": span["id"],
         "span_id": span["id"],
-        "root_span_id": root,
-        "span_parents": [span["parent_id"]] if span["parent_id"] else [],
+        "root_span_id": view.top_id,
+        "span_parents": _parents(view, span),
         "span_attributes": {"name": span["name"], "type": _TYPES.get(span["type"], "task")},
         "created": iso_utc(view.moment(start_ns)),
         "input": told,
@@ -50,6 +49,12 @@ def _row(view: SessionView, messages: Messages, span: Json, root: str, locate: L
         "metrics": _metrics(span, start_ns, end_ns),
         "scores": _scores(view, span),
     }
+
+
+def _parents(view: SessionView, span: Json) -> list[str]:
+    if span["parent_id"]:
+        return [span["parent_id"]]
+    return [view.parent[1]["id"]] if view.parent else []
 
 
 def _scores(view: SessionView, span: Json) -> Json:

@@ -287,14 +287,29 @@ class BraintrustWriter(LinesWriter):
 
     name = "braintrust.jsonl"
 
+    def __init__(self, folder: Path, source: Source, wanted: Wanted, manifest: Manifest | NoManifest) -> None:
+        super().__init__(folder, source, wanted, manifest)
+        self._above: dict[str, Json | None] = {}
+
     def _lines(self, trace: Json, audio: Json) -> list[Json]:
-        view = SessionView(trace, self._wanted.public_url)
+        view = SessionView(trace, self._wanted.public_url, self._found)
         attachments = [one for span in view.spans for one in objects(span, "attachments")]
         files = {view.clip_url(one): one["file"] for one in attachments if "file" in one}
         lines = braintrust.rows(view, lambda url: files.get(url, url))
         if lines and audio:
             lines[0]["metadata"]["audio"] = audio
         return lines
+
+    def _found(self, session_id: str) -> Json | None:
+        """A session that others work for, of which several may come one after the other."""
+        if session_id not in self._above:
+            try:
+                self._above = {session_id: self._source.trace(session_id)}
+            except VoxgateError as error:
+                if error.status not in (403, 404):
+                    raise
+                self._above = {session_id: None}
+        return self._above[session_id]
 
 
 class ParquetWriter(FolderWriter):

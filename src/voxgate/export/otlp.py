@@ -1,6 +1,7 @@
 """Sessions as OTLP trace data: a session in, `ResourceSpans` out, and many of those as one request's bytes.
 
-A session is one trace (or a part of the client's, if it sent a `traceparent`), with the session as the root
+A session is one trace (or a part of the client's, if it sent a `traceparent`, or of that of the session it
+works for), with the session as the root
 and turns, users, responses and tools below it. Moments of the session are events of the root span.
 """
 
@@ -21,7 +22,7 @@ from voxgate.core.kinds import Kind
 from voxgate.export.gen_ai import SCHEMA_URL, GenAI
 from voxgate.export.messages import Messages
 from voxgate.export.openinference import OpenInference
-from voxgate.export.view import SessionView
+from voxgate.export.view import Find, SessionView
 from voxgate.traces.events import Json, objects, string
 
 _KINDS: Final = {"session": OtlpSpan.SPAN_KIND_SERVER, "response": OtlpSpan.SPAN_KIND_CLIENT}
@@ -53,9 +54,10 @@ class OtlpEncoder:
     resource: Mapping[str, str] = field(default_factory=dict)
     content: bool = True
 
-    def encode(self, row: Json) -> ResourceSpans:
-        """One session; its project is the resource's, since backends sort by that."""
-        view = SessionView(row, self.public_url)
+    def encode(self, row: Json, find: Find = lambda _: None) -> ResourceSpans:
+        """One session; its project is the resource's, since backends sort by that. `find` gives the row of the
+        session that it works for."""
+        view = SessionView(row, self.public_url, find)
         project = string(view.session, "project") or "default"
         resource = {**self.resource, "voxgate.project": project, "openinference.project.name": project}
         messages = Messages(view)
@@ -78,6 +80,8 @@ class OtlpEncoder:
             trace_id=view.trace_id,
             span_id=view.span_id(span["id"]),
             parent_span_id=view.remote_parent_id if is_root else view.span_id(span["parent_id"]),
+            trace_state=(view.context.state or "") if is_root and view.context else "",
+            links=self._links(view) if is_root else [],
             name=self.conventions[0].name(view, span),
             kind=_KINDS.get(span["type"], OtlpSpan.SPAN_KIND_INTERNAL),
             start_time_unix_nano=start,
@@ -86,6 +90,13 @@ class OtlpEncoder:
             events=self._events(view) if is_root else [],
             status=self._status(span),
         )
+
+    def _links(self, view: SessionView) -> list[OtlpSpan.Link]:
+        """What it works for, where its own caller's span is its parent already."""
+        if view.context is None or view.parent is None:
+            return []
+        above, span = view.parent
+        return [OtlpSpan.Link(trace_id=above.trace_id, span_id=above.span_id(span["id"]))]
 
     def _status(self, span: Json) -> Status:
         if not (span["error"] or span["status"] in _FAILED):
@@ -149,6 +160,7 @@ def _own_of_session(view: SessionView) -> Json:
         "voxgate.audio.url": view.track_url("mix"),
         "voxgate.credential.id": session.get("credential_id"),
         "voxgate.transport": session.get("transport"),
+        "voxgate.parent.session.id": view.parent[0].id if view.parent else None,
         "voxgate.dialect": session.get("dialect"),
         "voxgate.voice": session.get("voice"),
         "voxgate.transcription.model": session.get("transcription_model"),

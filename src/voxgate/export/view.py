@@ -5,22 +5,32 @@ tree, ids and moments as OpenTelemetry wants them, and links to its sound out. P
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Final
 
 from voxgate.traces.events import Json, obj, objects, string
+from voxgate.traces.parents import TraceContext, parent_of, span_for, trace_context_of
 
 _SPAN_ID: Final = re.compile(r"span_([0-9a-f]{16})")
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
-"""W3C Trace Context, section 3.2: version, trace id, parent id, flags; later versions may add fields."""
+_MOST_ABOVE: Final = 4
+"""A log may say anything, also that two sessions work for each other."""
+Find = Callable[[str], Json | None]
+"""Of an id the session's row with its spans."""
 
 
 class SessionView:
     """`session` has the fields of the session and of its data side by side, as the API shows them."""
 
-    def __init__(self, row: Json, public_url: str = "") -> None:
+    def __init__(
+        self, row: Json, public_url: str = "", find: Find = lambda _: None, depth: int = _MOST_ABOVE
+    ) -> None:
+        """`find` is how it gets at the session that it works for, and so on `depth` times."""
+        self._public_url = public_url
+        self._find = find
+        self._depth = depth
         data = row.get("data")
         self.session: Json = {**data, **{k: v for k, v in row.items() if k != "data"}} if data else row
         self.id: str = row["id"]
@@ -69,26 +79,46 @@ class SessionView:
     # Ids and moments
 
     @cached_property
-    def _traceparent(self) -> tuple[bytes, bytes] | None:
-        """Trace and span of the client, where it sent a `traceparent` with its upgrade."""
-        headers = obj(self.session, "request").get("headers")
-        for header in headers if isinstance(headers, list) else []:
-            if isinstance(header, list) and len(header) == 2 and header[0] == "traceparent":
-                match = _TRACEPARENT.fullmatch(str(header[1]))
-                if match and int(match[1], 16) and int(match[2], 16):
-                    return bytes.fromhex(match[1]), bytes.fromhex(match[2])
-        return None
+    def context(self) -> TraceContext | None:
+        """The caller's, where it sent a `traceparent`."""
+        return trace_context_of(obj(self.session, "request"))
+
+    @cached_property
+    def parent(self) -> tuple[SessionView, Json] | None:
+        """The session that this one works for and the span of it, if it is there and in the same project."""
+        wanted = parent_of(obj(self.session, "request"))
+        row = self._find(wanted.session_id) if wanted and self._depth else None
+        if wanted is None or row is None or row["project"] != self.session.get("project"):
+            return None
+        view = SessionView(row, self._public_url, self._find, self._depth - 1)
+        span = span_for(view.spans, wanted.ref)
+        return None if span is None else (view, span)
+
+    @cached_property
+    def top_id(self) -> str:
+        """The id of the span above all, which is another session's where this one works for it."""
+        if self.parent is not None:
+            return self.parent[0].top_id
+        return self.root["id"] if self.root else self.id
 
     @cached_property
     def trace_id(self) -> bytes:
-        """16 bytes: the client's trace, else one that follows from the session's id."""
-        return (
-            self._traceparent[0] if self._traceparent else blake2b(self.id.encode(), digest_size=16).digest()
-        )
+        """16 bytes: the caller's trace, else that of the session it works for, else one that follows from the
+        session's id."""
+        if self.context is not None:
+            return bytes.fromhex(self.context.trace_id)
+        if self.parent is not None:
+            return self.parent[0].trace_id
+        return blake2b(self.id.encode(), digest_size=16).digest()
 
-    @property
+    @cached_property
     def remote_parent_id(self) -> bytes:
-        return self._traceparent[1] if self._traceparent else b""
+        if self.context is not None:
+            return bytes.fromhex(self.context.span_id)
+        if self.parent is not None:
+            view, span = self.parent
+            return view.span_id(span["id"])
+        return b""
 
     def span_id(self, span_id: str) -> bytes:
         """8 bytes, which our ids have in them."""

@@ -132,7 +132,7 @@ class Exporter:
         if row is None or row["status"] == "live" or not self._is_wanted(row):
             return None
         try:
-            return request_bytes([self._encoder.encode(row)])
+            return request_bytes([self._encoder.encode(row, self._store.get_session)])
         except Exception as error:  # a trace that cannot be mapped is put aside, and the others go on
             logger.exception("session %s cannot be written as OTLP", session_id)
             self._outbox.refuse(session_id, f"{type(error).__name__}: {error}")

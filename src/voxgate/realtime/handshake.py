@@ -27,10 +27,10 @@ PUBLIC_QUERY: Final = frozenset(
 )
 """What the Realtime APIs know: their values are no secrets. Any other parameter may be one."""
 _PUBLIC_HEADER: Final = re.compile(
-    r"accept(?:-encoding|-language)?|cache-control|connection|forwarded|host|origin|pragma|traceparent|upgrade"
+    r"accept(?:-encoding|-language)?|cache-control|connection|forwarded|host|origin|pragma|traceparent|tracestate|upgrade"
     r"|user-agent|via|x-request-id|x-forwarded-(?:for|proto)|sec-(?:fetch|ch-ua)[a-z-]*"
     r"|sec-websocket-(?:extensions|version)|openai-(?:beta|organization|project|safety-identifier)"
-    r"|x-openai-agents-sdk|x-stainless-[a-z-]+"
+    r"|x-openai-agents-sdk|x-stainless-[a-z-]+|x-voxgate-parent"
 )
 """Whose values help to understand a call; any other header may hold a secret."""
 _PUBLIC_SUBPROTOCOL: Final = re.compile(

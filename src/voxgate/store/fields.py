@@ -72,6 +72,7 @@ _OWN: Final = (
     Field("tag", Kind.LIST, "one of the tags", "tags"),
     Field("user", Kind.TEXT, "`user_id` of the metadata", "user_id"),
     Field("endpoint", Kind.TEXT, "`realtime` of calls, else as `chat/completions`", "endpoint"),
+    Field("parent", Kind.TEXT, "id of the session that a request works for", "parent_id"),
     Field("credential", Kind.TEXT, "id of the temporary credential", "credential_id"),
     Field("id", Kind.TEXT, "id of the session", "session_id"),
     Field("tool", Kind.LIST, "name of a tool that was called", "tools"),
@@ -135,7 +136,7 @@ ALIASES: Final = {
 WITHOUT_VALUE: Final = frozenset(
     name
     for name, field in FIELDS.items()
-    if field.kind.is_measured or field.kind is Kind.LIST or name in ("user", "credential")
+    if field.kind.is_measured or field.kind is Kind.LIST or name in ("user", "credential", "parent")
 )
 """Fields that a session may not have: `has:` asks for them."""
 

@@ -41,7 +41,7 @@ FACETS: Final = {"project": False, "model": False, "provider": False, "status": 
 """Fields whose values are counted; whether a session may have several."""
 FACET_SESSIONS: Final = 10_000
 _FACET_VALUES: Final = 100
-_FEW_SHARE: Final = ("user", "credential", "id")
+_FEW_SHARE: Final = ("user", "credential", "id", "parent")
 """Fields with an index."""
 
 
@@ -69,6 +69,14 @@ class SessionLists:
             rows = connection.execute(place.page(query, limit, cursor)).all()
             items = _whole(connection, [row.number for row in rows[:limit]], words_of(wanted))
         return items, place.cursor(rows[limit - 1]) if len(rows) > limit else None
+
+    def children_of(self, session_id: str, project: str, limit: int = 500) -> list[dict[str, Any]]:
+        """The sessions that work for this one, the oldest first. Those of other projects only say so."""
+        wanted = Compare("parent", "=", Pattern((session_id,)))
+        with self._database.reading() as connection:
+            query = _searched(connection, wanted, project, (session_search.c.number,))
+            rows = connection.execute(query.order_by(session_search.c.number).limit(limit)).all()
+            return _whole(connection, [row.number for row in rows], ())
 
     def count_sessions(self, *, project: str | None = None, q: str | None = None) -> tuple[int, int]:
         """How many a filter finds, and how many of them run."""
@@ -132,7 +140,8 @@ def has_few(wanted: Filter) -> bool:
 def _whole(connection: Connection, numbers: Sequence[int], wanted: Sequence[Words]) -> list[dict[str, Any]]:
     """In the order of the numbers."""
     columns = [(session_search if name in GROWING else sessions).c[name] for name in LISTED]
-    searched = session_search.c.number.label("_number"), session_search.c.tools
+    found_by = [session_search.c[name] for name in ("tools", "endpoint", "parent_id", "parent_ref")]
+    searched = session_search.c.number.label("_number"), *found_by
     query = select(*searched, *columns).join_from(session_search, sessions)
     rows = connection.execute(query.where(session_search.c.number.in_(numbers))).all()
     found = {row[0]: to_dict(row) for row in rows}
@@ -140,8 +149,13 @@ def _whole(connection: Connection, numbers: Sequence[int], wanted: Sequence[Word
     for number, session in found.items():
         del session["_number"]
         session["tools"] = _texts(session["tools"])
+        session["parent"] = _parent(session.pop("parent_id"), session.pop("parent_ref"))
         session["excerpt"] = excerpt(read_lines(said[number]), wanted) if number in said else None
     return [found[number] for number in numbers]
+
+
+def _parent(session_id: str | None, ref: str | None) -> dict[str, Any] | None:
+    return None if session_id is None else {"session_id": session_id, "ref": ref}
 
 
 def _said(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:

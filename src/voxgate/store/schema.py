@@ -131,9 +131,12 @@ session_search = Table(
     *(Column(name, Float) for name in METRICS),
     # `realtime`, or that of a request such as `chat/completions`.
     Column("endpoint", Text),
+    # The session that it works for, and the tool call or span of that one (`traces.parents`).
+    *(Column(name, Text) for name in ("parent_id", "parent_ref")),
     # Of values that few sessions share. For the others reading all rows is quicker than looking up each.
     Index("search_of_user", "user_id"),
     Index("search_of_credential", "credential_id"),
+    Index("search_of_parent", "parent_id"),
 )
 
 # What was said, for excerpts; the words of it are in `session_fts` (SQLite) or in `vector` (PostgreSQL).

@@ -105,6 +105,7 @@ def _values(session: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]) -> d
         **{name: _number(metrics.get(name)) for name in METRICS},
         "layout": LAYOUT,
         "endpoint": _endpoint(session["data"]),
+        **_parent(session["data"]),
     }
 
 
@@ -115,6 +116,12 @@ def _endpoint(data: Mapping[str, Any]) -> str:
     if data.get("transport") != "http" or not isinstance(path, str):
         return REALTIME
     return path.removeprefix("/openai").removeprefix("/v1/")
+
+
+def _parent(data: Mapping[str, Any]) -> dict[str, Any]:
+    parent = data.get("parent")
+    known = parent if isinstance(parent, dict) else {}
+    return {"parent_id": known.get("session_id"), "parent_ref": known.get("ref")}
 
 
 def _listed(texts: Iterable[Any]) -> str:

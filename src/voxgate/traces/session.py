@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Final
 
 from voxgate.traces.events import Event, Json, name_of, number, obj, objects, string
+from voxgate.traces.parents import ignored
 
 _MOST_EVENTS: Final = 1000
 # RFC 6455 section 7.4 and what providers add: codes that end a call without anything being wrong.
@@ -81,6 +82,8 @@ class SessionState:
         if not self.opened:
             self.opened = msg
             self.id = self.id or string(msg, "session_id") or ""
+            for header in ignored(obj(msg, "request")):
+                self.mark(event, "gateway.not_joined", "warning", header=header)
 
     def on_dialled(self, event: Event, msg: Json) -> None:
         self.dialled = msg

@@ -12,6 +12,7 @@ from voxgate.traces.conversation import Conversation
 from voxgate.traces.events import Json, name_of, obj, string
 from voxgate.traces.metrics import Measured
 from voxgate.traces.model import Span, round_ms
+from voxgate.traces.parents import parent_of, trace_context_of
 from voxgate.traces.session import SessionState
 from voxgate.traces.spans import joined
 from voxgate.traces.tracks import Track, TrackLayout
@@ -88,6 +89,7 @@ def data_of(one: Assembly, found: Measured) -> Json:
         "credential": obj(opened, "credential") or None,
         "client": obj(opened, "client") or None,
         "request": obj(opened, "request") or None,
+        **_joined(obj(opened, "request")),
         "dial_ms": session.dialled.get("ms"),
         "close": session.close,
         "config": session.shown_config() or None,
@@ -118,6 +120,15 @@ def data_of(one: Assembly, found: Measured) -> Json:
         "lost": session.lost,
         "messages": session.messages,
         "items": [item.to_json() for item in one.conversation.items.values()],
+    }
+
+
+def _joined(request: Json) -> Json:
+    """What the caller said that it is a part of."""
+    parent, context = parent_of(request), trace_context_of(request)
+    return {
+        "parent": parent.to_json() if parent else None,
+        "trace_context": context.to_json() if context else None,
     }
 
 

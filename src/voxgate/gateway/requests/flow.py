@@ -36,6 +36,7 @@ from voxgate.gateway.requests.bodies import Wanted, check_unambiguous, read_form
 from voxgate.gateway.requests.cache import AnswerCache
 from voxgate.gateway.requests.cached import Asked, CachedAnswer, Plan
 from voxgate.gateway.requests.endpoints import PASS_THROUGH, Endpoint
+from voxgate.gateway.requests.joining import joining
 from voxgate.gateway.requests.logging import AnswerLog, put_request
 from voxgate.gateway.requests.sending import Answer, Sender
 from voxgate.gateway.requests.shapes import error_body
@@ -441,5 +442,5 @@ def _opened(work: _Work, grant: Grant, recorded: Mapping[str, bool]) -> dict[str
             "user_agent": request.headers.get("user-agent"),
             "origin": request.headers.get("origin"),
         },
-        "request": {"path": request.url.path},
+        "request": {"path": request.url.path, "headers": joining(request.scope["headers"])},
     }

@@ -19,6 +19,7 @@ from voxgate.store.migrations import (
     m0009_evaluations,
     m0010_rule_runs,
     m0011_requests,
+    m0012_parents,
 )
 from voxgate.store.migrations.step import Migration
 
@@ -33,6 +34,7 @@ MIGRATIONS: Final[list[Migration]] = [
     m0009_evaluations.MIGRATION,
     m0010_rule_runs.MIGRATION,
     m0011_requests.MIGRATION,
+    m0012_parents.MIGRATION,
 ]
 """In their order; the first one leads to version 2."""
 
