@@ -66,7 +66,7 @@ def test_a_list_item_has_every_field_of_the_contract(world: World, client: TestC
     world.add_session(**row, data={"metrics": {"v2v_p50": 480.5, "snr_db": None}, "errors": 2, "tracks": {}})
     page = client.get("/api/sessions").json()
     more = {"id": "sess_1", "status": "complete", "metrics": {"v2v_p50": 480.5, "snr_db": None}, "errors": 2}
-    more |= {"excerpt": None, "scores": {}, "tools": [], "wave": None}
+    more |= {"excerpt": None, "scores": {}, "tools": [], "wave": None, "endpoint": "realtime", "parent": None}
     assert page == {"items": [row | more], "next_cursor": None}
 
 

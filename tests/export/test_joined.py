@@ -45,7 +45,10 @@ def encoded(row: Row, *others: Row) -> list[Span]:
 
 
 def test_its_spans_are_in_the_calls_trace_under_the_tool() -> None:
-    call, child = encoded(CALL), encoded(request_row("sess_a", ("x-voxgate-parent", "sess_call/call_1")), CALL)
+    call, child = (
+        encoded(CALL),
+        encoded(request_row("sess_a", ("x-voxgate-parent", "sess_call/call_1")), CALL),
+    )
     [tool] = [one for one in call if one.name == "execute_tool get_weather"]
     assert {one.trace_id for one in child} == {call[0].trace_id}
     assert child[0].parent_span_id == tool.span_id

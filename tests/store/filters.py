@@ -154,6 +154,7 @@ def random_session(random: Random, session_id: str) -> Saved:
             "metrics": {one: maybe(random.choice(NUMBERS)) for one in measured},
             "errors": errors(),
             **(maybe({"transport": "http", "request": {"path": f"/v1/{name()}"}}) or {}),
+            "parent": maybe({"session_id": name(), "ref": maybe(name())}),
         },
     }
     return Saved(row, spans)
@@ -206,6 +207,8 @@ class Saved:
             case "endpoint":
                 request = row["data"].get("request")
                 return [request["path"].removeprefix("/v1/") if request else "realtime"]
+            case "parent":
+                return [(row["data"]["parent"] or {}).get("session_id")]
             case "errors":
                 return [len(row["data"]["errors"])]
             case _ if field in METRICS:

@@ -74,6 +74,7 @@ def test_a_list_has_the_metrics_and_the_number_of_errors_but_not_all_data(store:
     store.save_trace(TRACE, [SPAN])
     listed = {key: value for key, value in TRACE.items() if key != "data"}
     found = {"revision": 1, "excerpt": None, "wave": None, "tools": []}
+    found |= {"endpoint": "realtime", "parent": None}
     assert store.list_sessions()[0] == [{**listed, **DERIVED, **found}]
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voxgate.traces import Trace, build_trace
+from voxgate.traces import Trace, TraceBuilder, build_trace
 from voxgate.traces.events import Event
+from voxgate.traces.images import digest_of
 
 PRICE = {"text_input": 2.0, "text_cached_input": 0.5, "text_output": 8.0}
 ASKED = [
@@ -223,3 +225,126 @@ def test_a_request_that_asks_for_no_cache_says_nothing_of_one() -> None:
     answer = {"choices": [{"message": {"content": "It is here."}}], "usage": CHAT_USED}
     [response] = of_type(trace("chat/completions", {"model": "m", "messages": ASKED}, answer), "response")
     assert "cache" not in response.output
+
+
+# Sound and pictures
+
+PIXEL = "data:image/png;base64,iVBORw0KGgo="
+SOUND = b"a file of sound"
+
+
+def heard(data: bytes, kind: str) -> bytes | None:
+    """A second of anything that is no noise."""
+    return bytes(48_000) if data.startswith(SOUND) else None
+
+
+def file_trace(endpoint: str, body: Body, *messages: Event) -> tuple[Trace, int]:
+    """And how many bytes of sound were given to the tracks."""
+    opened = {"type": "gateway.opened", "session_id": "sess_1", "transport": "http", "endpoint": endpoint}
+    closed = {"type": "gateway.closed", "code": 1000, "reason": "", "side": "provider"}
+    answered = Event(2_000_000, "gateway", {"type": "gateway.answered_http", "status": 200})
+    builder, size = TraceBuilder("sess_1", heard), 0
+    sent, said = ([one for one in messages if one.dir == side] for side in ("client", "server"))
+    asked = [Event(0, "gateway", opened), Event(1_000_000, "client", body), *sent]
+    for event in [*asked, answered, *said, Event(90_000_000, "gateway", closed)]:
+        size += sum(len(chunk.data) for chunk in builder.feed(event))
+    return builder.snapshot(live=False), size
+
+
+def test_speech_that_is_made_is_a_track_that_is_heard_to_its_end() -> None:
+    pieces = [Event(n * 1_000_000, "server", raw=part) for n, part in ((30, SOUND[:4]), (60, SOUND[4:]))]
+    found, size = file_trace("audio/speech", {"model": "tts", "input": "Good day."}, *pieces)
+    assert size == 48_000
+    assert found.data["audio_ms"] == {"in": 0.0, "generated": 1000.0, "heard": 1000.0}
+    [response] = of_type(found, "response")
+    assert [(one.name, one.duration_ms) for one in response.attachments] == [("assistant", 1000.0)]
+    assert response.metrics["model_ttfa"] == pytest.approx(29.0)
+    assert of_type(found, "user")[0].input["text"] == "Good day."
+    assert found.summary["interruptions"] == 0
+
+
+def test_speech_in_events_is_put_together() -> None:
+    parts = [base64.b64encode(part).decode() for part in (SOUND[:5], SOUND[5:])]
+    deltas = [Event(3_000_000, "server", {"type": "speech.audio.delta", "audio": part}) for part in parts]
+    found, size = file_trace("audio/speech", {"model": "tts", "input": "Good day."}, *deltas)
+    assert (size, found.data["audio_ms"]["generated"]) == (48_000, 1000.0)
+
+
+def test_what_is_to_be_transcribed_is_what_the_user_said() -> None:
+    body = {"model": "whisper", "files": [{"name": "file", "content_type": "audio/mpeg", "bytes": 15}]}
+    file = Event(1_000_000, "client", raw=SOUND)
+    words = Event(5_000_000, "server", {"text": "Good day."})
+    found, size = file_trace("audio/transcriptions", body, file, words)
+    [user], [response] = of_type(found, "user"), of_type(found, "response")
+    assert (size, user.input["kind"], user.parent_id) == (48_000, "speech", response.parent_id)
+    assert [(one.name, one.duration_ms) for one in user.attachments] == [("user", 1000.0)]
+    assert response.output["text"] == "Good day."
+
+
+def test_sound_that_cannot_be_read_is_a_mark_and_no_track() -> None:
+    found, size = file_trace(
+        "audio/speech", {"model": "tts", "input": "x"}, Event(3_000_000, "server", raw=b"aac")
+    )
+    assert (size, found.data["tracks"]) == (0, {})
+    assert [one["facts"] for one in found.data["events"] if one["type"] == "gateway.sound_unread"] == [
+        {"bytes": 3}
+    ]
+
+
+def test_a_chat_with_sound_and_pictures_has_both() -> None:
+    sound = base64.b64encode(SOUND).decode()
+    content = [
+        {"type": "text", "text": "What is it?"},
+        {"type": "image_url", "image_url": {"url": PIXEL}},
+        {"type": "input_audio", "input_audio": {"data": sound, "format": "wav"}},
+    ]
+    answer = {"choices": [{"message": {"audio": {"data": sound, "transcript": "A dot."}}}]}
+    body = {"model": "m", "messages": [{"role": "user", "content": content}]}
+    found, size = file_trace("chat/completions", body, Event(3_000_000, "server", answer))
+    text, speech = of_type(found, "user")
+    assert size == 2 * 48_000
+    assert (text.input["text"], speech.input["kind"]) == ("What is it?", "speech")
+    [image] = text.input["images"]
+    assert (image["content_type"], image["digest"]) == ("image/png", digest_of(PIXEL))
+    assert of_type(found, "response")[0].output["text"] == "A dot."
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body"),
+    [
+        (
+            "responses",
+            {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": PIXEL}]}]},
+        ),
+        (
+            "messages",
+            {
+                "messages": [{
+                    "role": "user",
+                    "content": [{
+                        "type": "image",
+                        "source": {"type": "base64", "media_type": "image/png", "data": PIXEL[22:]},
+                    }],
+                }]
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_pictures_are_found_in_every_api(endpoint: str, body: Body) -> None:
+    found = trace(endpoint, body)
+    assert [one["digest"] for one in of_type(found, "user")[0].input["images"]] == [digest_of(PIXEL)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"data": [{"b64_json": PIXEL[22:]}]},
+        {"type": "image_generation.completed", "output_format": "png", "b64_json": PIXEL[22:]},
+    ],
+)
+def test_pictures_that_are_made_are_the_responses(said: Body) -> None:
+    partial = {"type": "image_generation.partial_image", "b64_json": "aaaa"}
+    found = trace("images/generations", {"prompt": "A dot."}, partial, said)
+    [response] = of_type(found, "response")
+    assert [one["digest"] for one in response.output["images"]] == [digest_of(PIXEL)]
+    assert of_type(found, "user")[0].input["text"] == "A dot."

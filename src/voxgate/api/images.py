@@ -31,7 +31,8 @@ _HEADERS: Final = {
     responses={200: {"content": {kind: {} for kind in _KINDS}, "description": "The picture."}},
 )
 def get_image(request: Request, session_id: str, digest: str, key: Reader, control: Controlled) -> Response:
-    """A picture that a user span names in `input.images`: PNG, JPEG, GIF or WebP, whatever it was called."""
+    """A picture that a user span names in `input.images`, or a response in `output.images`: PNG, JPEG, GIF or
+    WebP, whatever it was called."""
 
     def read(row: Row) -> tuple[str, bytes] | None:
         if digest not in _digests(row):
@@ -48,5 +49,6 @@ def get_image(request: Request, session_id: str, digest: str, key: Reader, contr
 
 
 def _digests(row: Row) -> set[Any]:
-    shown = [span["input"].get("images") for span in row["spans"] if isinstance(span["input"], dict)]
+    said = (span[side] for span in row["spans"] for side in ("input", "output"))
+    shown = [each.get("images") for each in said if isinstance(each, dict)]
     return {image.get("digest") for images in shown for image in images or () if isinstance(image, dict)}

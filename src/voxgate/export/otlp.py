@@ -55,8 +55,8 @@ class OtlpEncoder:
     content: bool = True
 
     def encode(self, row: Json, find: Find = lambda _: None) -> ResourceSpans:
-        """One session; its project is the resource's, since backends sort by that. `find` gives the row of the
-        session that it works for."""
+        """One session; its project is the resource's, since backends sort by that. `find` gives the row of
+        the session that it works for."""
         view = SessionView(row, self.public_url, find)
         project = string(view.session, "project") or "default"
         resource = {**self.resource, "voxgate.project": project, "openinference.project.name": project}

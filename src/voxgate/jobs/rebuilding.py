@@ -10,15 +10,18 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import Final, NamedTuple
 
+from voxgate.audio.files import decode_file
 from voxgate.core.errors import NotFound, StoreUnavailable
 from voxgate.jobs.closing import close_trace, row_of
 from voxgate.jobs.compaction import Compactor
 from voxgate.jobs.redaction import Redaction, Redactions
+from voxgate.jobs.tracks import TrackWriter
 from voxgate.recording.eventlog import read_event
 from voxgate.recording.reading import read_lines
 from voxgate.store import REBUILD, REBUILD_FAILED, REBUILT, Blobs, Store
 from voxgate.traces import TraceBuilder
 from voxgate.traces.changes import span_json
+from voxgate.traces.tracks import TRACKS
 
 _LOOK_SECONDS: Final = 0.5
 _SLICE_SECONDS: Final = 0.01
@@ -123,12 +126,15 @@ class Rebuilder:
         row = self._store.get_session(session_id, with_spans=False)
         if row is None or row["status"] == "live":
             raise NotFound(f"There is no session {session_id!r} that has ended.")
-        builder, redaction = TraceBuilder(session_id), self._redaction(row["project"])
+        builder, redaction = TraceBuilder(session_id, decode_file), self._redaction(row["project"])
         while (
             redaction is not None and self._compactor is not None and not self._compactor.release(session_id)
         ):
             yield  # another recorder is just putting it away
-        yield from self._read(builder, redaction, prefix)
+        # Those of before have no tracks of the sound in requests.
+        writes = row["data"].get("transport") == "http" and not self._has_tracks(prefix)
+        writer = TrackWriter(self._blobs, prefix, builder.layout) if writes else None
+        yield from self._read(builder, redaction, prefix, writer)
         closed = yield from close_trace(builder, self._blobs, prefix, redaction)
         for key in closed.keys:
             while not self._blobs.sync(key):
@@ -144,11 +150,19 @@ class Rebuilder:
         if redaction is not None and self._compactor is not None:
             self._compactor.add(session_id)
 
-    def _read(self, builder: TraceBuilder, redaction: Redaction | None, prefix: str) -> Iterator[None]:
+    def _has_tracks(self, prefix: str) -> bool:
+        names = (f"{prefix}/{track}.{kind}" for track in TRACKS for kind in ("pcm", "flac"))
+        return any(self._blobs.size(name) is not None for name in names)
+
+    def _read(
+        self, builder: TraceBuilder, redaction: Redaction | None, prefix: str, writer: TrackWriter | None
+    ) -> Iterator[None]:
         for number, line in enumerate(read_lines(self._blobs, prefix)):
             event = read_event(line)
             if event is not None:
-                builder.feed(event)
+                chunks = builder.feed(event)
+                if writer is not None:
+                    writer.write(chunks)
                 if redaction is not None:
                     redaction.see(event, builder.layout)
             if not number % _LINES_PER_STEP:

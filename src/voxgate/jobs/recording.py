@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from voxgate.audio.files import decode_file
 from voxgate.core.errors import StoreUnavailable
 from voxgate.core.scheduling import step_aside
 from voxgate.jobs.closing import close_trace, row_of
@@ -68,7 +69,7 @@ class SessionRecording:
         self._prefix = f"sessions/{self.session_id}"
         self._reader = WireLogReader(path)
         self._log = EventLogBuilder(redactions.secrets if redactions is not None else ())
-        self._builder = TraceBuilder(self.session_id)
+        self._builder = TraceBuilder(self.session_id, decode_file)
         self._tracks = TrackWriter(blobs, self._prefix, self._builder.layout)
         self._size = -1
         self._next_look = 0.0

@@ -15,13 +15,15 @@ from voxgate.core.errors import NotFound
 from voxgate.recording.eventlog import read_event
 from voxgate.recording.reading import read_lines
 from voxgate.store import Blobs
-from voxgate.traces.events import obj
+from voxgate.traces.events import CLIENT, obj
 from voxgate.traces.images import digest_of, image_urls
+from voxgate.traces.media import answer_images, request_images
 
 LARGEST_BYTES: Final = 24 << 20
 """A message has at most 32 MiB, and base64 takes a third."""
 _KEPT_BYTES: Final = 64 << 20
-_MARK: Final = b"input_image"
+_MARKS: Final = (b"input_image", b"image_url", b'"image"', b"b64_json")
+"""One of them is in each message that has pictures."""
 _BEGINS: Final = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -71,10 +73,11 @@ class Images:
 
 def _urls(lines: Iterable[bytes]) -> Iterator[str]:
     for line in lines:
-        if _MARK in line:
+        if any(mark in line for mark in _MARKS):
             event = read_event(line)
             if event is not None and event.msg is not None:
                 yield from image_urls(obj(event.msg, "item"))
+                yield from request_images(event.msg) if event.dir == CLIENT else answer_images(event.msg)
 
 
 def decoded(url: str) -> Image | None:

@@ -179,8 +179,9 @@ class LogCleaner:
         return cleaned
 
     def _raw(self, line: bytes, raw: bytes) -> bytes:
-        """What could not be read as JSON may hold words all the same."""
-        if not self._words.find(raw.decode(errors="replace")):
+        """What could not be read as JSON may hold words all the same, and files of a call of which some is
+        silenced the sound."""
+        if not self._stretches and not self._words.find(raw.decode(errors="replace")):
             return line
         return _with(line, "raw", pybase64.b64encode(mark_of(_UNREADABLE).encode()).decode())
 

@@ -21,6 +21,8 @@ def unwritten(row: Mapping[str, Any]) -> list[Utterance]:
     """In their order. None of a call whose sound or whose words are not to be recorded."""
     data = row["data"]
     recorded, track = data.get("recorded") or {}, (data.get("tracks") or {}).get("user")
+    if data.get("transport") == "http":  # what a request sends to be heard is what it asks for words of
+        return []
     if track is None or False in (recorded.get("audio"), recorded.get("text")):
         return []
     return list(_utterances(row["spans"], int(track["rate"])))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from voxgate.traces.conversation import Conversation
 from voxgate.traces.events import CLIENT, GATEWAY, SERVER, Event, Json, obj
-from voxgate.traces.exchange import Exchange
+from voxgate.traces.exchange import Decode, Exchange
 from voxgate.traces.growth import Growth, State, whole_trace
 from voxgate.traces.model import Trace
 from voxgate.traces.responses import Responses
@@ -29,7 +29,9 @@ def build_trace(events: Iterable[Event], *, session_id: str = "", sound: SoundFa
 
 
 class TraceBuilder:
-    def __init__(self, session_id: str = "") -> None:
+    def __init__(self, session_id: str = "", decode: Decode | None = None) -> None:
+        """`decode` reads the sound files of requests; without it they have no tracks."""
+        self._decode = decode
         self.session = SessionState(session_id)
         self.layout = TrackLayout()
         self.conversation = Conversation(self.session, self.layout)
@@ -49,14 +51,13 @@ class TraceBuilder:
         """Takes the next event; gives the audio it carries, for whoever keeps the tracks."""
         self.session.see(event)
         if self._exchange is not None:
-            for told in self._exchange.translate(event):
-                self._handle(told)
-            return []
+            return [chunk for told in self._exchange.translate(event) for chunk in self._handle(told)]
         if event.sound is not None and event.dir == CLIENT:
             return self.layout.user_sound(event)  # nobody else wants to know
         chunks = self._handle(event)
         if event.dir == GATEWAY and self.session.opened.get("transport") == "http":
-            self._exchange = Exchange(self.session.opened)
+            self.layout.plays_on = True
+            self._exchange = Exchange(self.session.opened, self._decode)
         return chunks
 
     def _handle(self, event: Event) -> list[AudioChunk]:

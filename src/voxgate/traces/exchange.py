@@ -2,17 +2,24 @@
 would have had. So spans, usage, cost and tool calls of both kinds are made in one place.
 
     body of the request      → what the session was set up with, the user's last words, the response begins
+    sound that it sends      → the user speaks
     answer, whole or events  → the response's words and tool calls (`answers`)
-    the log's end            → the response is done, with its usage
+    the log's end            → the response's sound; it is done, with its usage
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from binascii import Error as NotBase64
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import pybase64
+
 from voxgate.traces.answers import Answer, Said, answer_of
-from voxgate.traces.events import CLIENT, GATEWAY, SERVER, Event, Json, number, obj, string
+from voxgate.traces.events import CLIENT, GATEWAY, SERVER, Event, Json, number, obj, objects, string
+from voxgate.traces.images import shown_images
+from voxgate.traces.media import answer_images, answer_sound, content_images, content_sounds, sound_format
+from voxgate.traces.responses import MADE_IMAGES
 from voxgate.traces.usage import as_realtime, flat_usage
 
 _RESPONSE: Final = "answer"
@@ -22,29 +29,77 @@ _NOTHING_USED: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0
 _MOST_WORDS: Final = 20_000
 _BAD: Final = 400
 _DEEPEST: Final = 4
+_MOST_SOUND_BYTES: Final = 64 << 20
+_MOST_MADE: Final = 20
+
+Decode = Callable[[bytes, str], bytes | None]
+"""A sound file and what its sender calls it in, the bytes of a track out: 16-bit mono at 24 kHz."""
+Message = tuple[str, Any]
+"""Role and content."""
 
 
 class Exchange:
     """Begins with the fact `gateway.opened` of a log whose transport is `http`."""
 
-    def __init__(self, opened: Json) -> None:
+    def __init__(self, opened: Json, decode: Decode | None = None) -> None:
         self._endpoint = string(opened, "endpoint") or ""
         self._answer: Answer = answer_of(self._endpoint)
+        self._decode = decode
         self._status: int | None = None
         self._asked = self._done = False
         self._cache: Json | None = None
         """What the cache had to do with it."""
-        self._items: set[str] = set()
+        self._waiting: tuple[Event, Json] | None = None
+        """A request whose files are still to come."""
+        self._files: list[bytes] = []
+        self._format = ""
+        self._pieces: list[bytes] = []
+        self._piece_bytes = 0
+        self._sounded_ns = 0
+        self._images: list[Json] = []
 
     def translate(self, event: Event) -> Iterator[Event]:
         """What the builder is to be told in the place of this event, in order."""
+        if self._waiting is not None and (event.dir != CLIENT or event.raw is None):
+            yield from self._begin()
         if event.dir == GATEWAY:
             yield from self._fact(event)
-        elif event.dir == CLIENT and not self._asked and event.msg is not None:
-            self._asked = True
-            yield from self._request(event, event.msg)
-        elif event.dir == SERVER and event.msg is not None:
-            yield from self._said(event, self._answer.take(event.msg))
+        elif event.dir == CLIENT:
+            yield from self._sent(event)
+        elif event.dir == SERVER:
+            yield from self._received(event)
+
+    def _sent(self, event: Event) -> Iterator[Event]:
+        if self._waiting is not None and event.raw is not None:
+            self._files.append(event.raw)
+            if len(self._files) == len(objects(self._waiting[1], "files")):
+                yield from self._begin()
+        elif event.msg is not None and not self._asked:
+            self._asked, self._format = True, sound_format(event.msg)
+            self._waiting = event, event.msg
+            if not objects(event.msg, "files"):
+                yield from self._begin()
+
+    def _begin(self) -> Iterator[Event]:
+        assert self._waiting is not None
+        (event, body), self._waiting = self._waiting, None
+        yield from self._request(event, body)
+
+    def _received(self, event: Event) -> Iterator[Event]:
+        if event.msg is None:
+            self._keep_sound(event, event.raw or b"")
+            return
+        if sound := answer_sound(event.msg):
+            self._keep_sound(event, _from_base64(sound))
+        if len(self._images) < _MOST_MADE:
+            self._images += shown_images(answer_images(event.msg))
+        yield from self._said(event, self._answer.take(event.msg))
+
+    def _keep_sound(self, event: Event, data: bytes) -> None:
+        if data and (self._status or 0) < _BAD and self._piece_bytes + len(data) <= _MOST_SOUND_BYTES:
+            self._sounded_ns = self._sounded_ns or event.t_ns
+            self._pieces.append(data)
+            self._piece_bytes += len(data)
 
     def _fact(self, event: Event) -> Iterator[Event]:
         msg = event.msg or {}
@@ -63,18 +118,44 @@ class Exchange:
         settings = {name: value for name, value in body.items() if name not in _HISTORY}
         messages = _messages(body)
         last = next((n for n in range(len(messages), 0, -1) if messages[n - 1][0] == "assistant"), 0)
-        instructions = "\n".join(text for role, text in messages if role in ("system", "developer") and text)
+        system = [_words(content) for role, content in messages if role in ("system", "developer")]
+        instructions = "\n".join(text for text in system if text)
         if instructions:
             settings["instructions"] = instructions
         if last:
-            settings["history"] = [{"role": role, "text": text} for role, text in messages[:last]]
+            settings["history"] = [{"role": role, "text": _words(said)} for role, said in messages[:last]]
         yield _event(event, "session.created", session={"model": body.get("model"), **settings})
-        for position, (role, text) in enumerate(messages[last:]):
+        for position, (role, said) in enumerate(messages[last:]):
             if role == "user":
-                content = [{"type": "input_text", "text": text}]
-                item = {"id": f"user_{position}", "type": "message", "role": "user", "content": content}
-                yield _event(event, "conversation.item.added", item=item, previous_item_id=None)
+                yield from self._user(event, f"user_{position}", said)
+        if self._endpoint.startswith("audio/"):
+            for number_, file in enumerate(self._files):
+                yield from self._heard(event, f"user_file_{number_}", file, "")
         yield _event(event, "response.created", response={"id": _RESPONSE, "status": "in_progress"})
+
+    def _user(self, event: Event, item_id: str, said: Any) -> Iterator[Event]:
+        content = [{"type": "input_image", "image_url": url} for url in content_images(said)]
+        text, sounds = _words(said), list(content_sounds(said))
+        if text or content or not sounds:
+            content.append({"type": "input_text", "text": text})
+            item = {"id": item_id, "type": "message", "role": "user", "content": content}
+            yield _event(event, "conversation.item.added", item=item, previous_item_id=None)
+        for number_, (data, kind) in enumerate(sounds):
+            yield from self._heard(event, f"{item_id}_{number_}", _from_base64(data), kind)
+
+    def _heard(self, event: Event, item_id: str, data: bytes, kind: str) -> Iterator[Event]:
+        """The user said it, all at once."""
+        pcm = self._decoded(data, kind)
+        if pcm:
+            append = {"type": "input_audio_buffer.append", "audio": ""}
+            yield Event(event.t_ns, CLIENT, append, sound=pcm)
+            yield Event(event.t_ns, CLIENT, {"type": "input_audio_buffer.commit"})
+            yield _event(event, "input_audio_buffer.committed", item_id=item_id, previous_item_id=None)
+        elif data and self._decode is not None:
+            yield _unheard(event, data)
+
+    def _decoded(self, data: bytes, kind: str) -> bytes | None:
+        return self._decode(data, kind) if data and self._decode is not None else None
 
     # The answer
 
@@ -89,6 +170,7 @@ class Exchange:
     def _end(self, event: Event, closed: Json) -> Iterator[Event]:
         if not self._asked:
             return
+        yield from self._sound(event)
         output = [call.item(call.arguments) for call in self._answer.calls]
         response: Json = {"id": _RESPONSE, "output": output, **self._outcome(closed)}
         usage = as_realtime(self._answer.usage) if self._answer.usage else None
@@ -99,7 +181,18 @@ class Exchange:
             usage = dict(_NOTHING_USED)  # what was used then was paid then
         if usage:
             response["usage"] = usage
+        if self._images:
+            response[MADE_IMAGES] = self._images
         yield _event(event, "response.done", response=response)
+
+    def _sound(self, event: Event) -> Iterator[Event]:
+        """It can be read as a whole only; it came when its first piece did."""
+        data, self._pieces = b"".join(self._pieces), []
+        if pcm := self._decoded(data, self._format):
+            named = {"type": "response.output_audio.delta", "response_id": _RESPONSE, "item_id": _ITEM}
+            yield Event(self._sounded_ns, SERVER, {**named, "delta": ""}, sound=pcm)
+        elif data and self._decode is not None:
+            yield _unheard(event, data)
 
     def _outcome(self, closed: Json) -> Json:
         error = self._answer.error
@@ -121,18 +214,29 @@ def _event(event: Event, kind: str, **fields: Any) -> Event:
     return Event(event.t_ns, SERVER, {"type": kind, **fields})
 
 
-def _messages(body: Json) -> list[tuple[str, str]]:
-    """Role and words of each, in OpenAI's chat and responses and in Anthropic's messages; of an endpoint
+def _unheard(event: Event, data: bytes) -> Event:
+    return Event(event.t_ns, GATEWAY, {"type": "gateway.sound_unread", "bytes": len(data)})
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except (NotBase64, ValueError):
+        return b""
+
+
+def _messages(body: Json) -> list[Message]:
+    """Role and content of each, in OpenAI's chat and responses and in Anthropic's messages; of an endpoint
     without roles its input is the user's."""
     system = body.get("system") or body.get("instructions")
-    found = [("system", _words(system))] if system else []
+    found: list[Message] = [("system", system)] if system else []
     given = body.get("messages", body.get("input", body.get("prompt")))
     if not isinstance(given, list) or not any(isinstance(one, dict) for one in given):
-        return [*found, ("user", _words(given))] if given is not None else found
+        return [*found, ("user", given)] if given is not None else found
     for one in given:
         if isinstance(one, dict):
             role = string(one, "role") or ("tool" if "output" in one else "user")
-            found.append((role, _words(one.get("content", one.get("output")))))
+            found.append((role, one.get("content", one.get("output"))))
     return found
 
 

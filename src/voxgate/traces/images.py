@@ -4,7 +4,7 @@ themselves stay in the event log, and are found there by their digest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
 from voxgate.traces.events import Json, objects, string
@@ -15,10 +15,11 @@ _MOST_LETTERS = 100
 
 def item_images(item: Json) -> list[Json]:
     """Type and size of each; the digest is that of its address as it was sent."""
-    return [
-        {"content_type": _declared(url), "chars": len(url), "digest": digest_of(url)}
-        for url in image_urls(item)
-    ]
+    return shown_images(image_urls(item))
+
+
+def shown_images(urls: Iterable[str]) -> list[Json]:
+    return [{"content_type": _declared(url), "chars": len(url), "digest": digest_of(url)} for url in urls]
 
 
 def image_urls(item: Json) -> Iterator[str]:

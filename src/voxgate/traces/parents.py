@@ -1,6 +1,6 @@
-"""What a session is a part of, as its caller said in headers: the fact `gateway.opened` in, the session (and the
-tool call in it) that it works for and the caller's own trace out. Whether there is such a session, and in
-the same project, only readers can tell.
+"""What a session is a part of, as its caller said in headers: the fact `gateway.opened` in, the session (and
+the tool call in it) that it works for and the caller's own trace out. Whether there is such a session, and
+in the same project, only readers can tell.
 """
 
 from __future__ import annotations

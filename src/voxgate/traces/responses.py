@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from voxgate.traces.conversation import Conversation, Turn
 from voxgate.traces.events import Event, Json, name_of, obj, objects, string
@@ -13,6 +13,8 @@ from voxgate.traces.session import SessionState
 from voxgate.traces.tracks import TrackLayout
 
 Trigger = Literal["vad", "client", "tool", "idle_timeout", "provider"]
+MADE_IMAGES: Final = "voxgate.images"
+"""In `response.done` of a request that is told as a call (`traces.exchange`): no provider says it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -75,6 +77,8 @@ class Response:
     texts: dict[str, str] = field(default_factory=dict)
     tools: list[ToolCall] = field(default_factory=list)
     cleared: bool = False
+    images: list[Json] = field(default_factory=list)
+    """Those that it made, as the trace says it of pictures."""
     offered: Json = field(default_factory=dict)
     """What names the `tools` that it could call: the session's configuration, or the client's request."""
 
@@ -277,6 +281,7 @@ class Responses:
         response.reason = string(details, "reason")
         response.cache = obj(shown, "cache") or None
         response.usage = obj(shown, "usage") or obj(msg, "usage")  # xAI has it beside the response
+        response.images = objects(shown, MADE_IMAGES)
         for item in objects(shown, "output"):
             self._take_output(response, event, item, done=True)
         if response.status in ("failed", "incomplete"):

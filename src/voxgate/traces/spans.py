@@ -220,6 +220,7 @@ def _response_output(one: Assembly, response: Response) -> Json:
         "text": response.text or None,
         "item_ids": [item_id for item_id in response.item_ids if item_id],
         "tool_calls": [{"call_id": tool.call_id, "name": tool.name} for tool in response.tools],
+        **({"images": response.images} if response.images else {}),
         "reason": response.reason,
         "interrupted": is_interrupted(response, one.layout.assistant),
         "cost": one.bill.parts_of(response.id),

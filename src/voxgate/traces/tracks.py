@@ -62,6 +62,8 @@ class _FrameCounter:
 
 class TrackLayout:
     def __init__(self) -> None:
+        self.plays_on = False
+        """Whether all of its sound counts as heard, also what is longer than it: that of a request."""
         self.recorded = True
         """Whether there is sound; without it the lanes still tell when it passed and how long it was."""
         self.user = UserLane(PCM_24K.rate)
@@ -113,7 +115,8 @@ class TrackLayout:
 
     def close(self, t_ms: float) -> None:
         """The call ended then: what waits to be played is not heard any more."""
-        self.assistant.close(t_ms)
+        if not self.plays_on:
+            self.assistant.close(t_ms)
 
     def _gateway(self, event: Event, msg: Json) -> None:
         match event.type:

@@ -146,6 +146,44 @@ export interface CheckStep {
   ms: number | null;
 }
 
+export interface Child {
+  id: string;
+  project: string;
+  model: string;
+  provider: string;
+  status: "live" | "complete" | "interrupted" | "failed";
+  started_at: string;
+  ended_at: string | null;
+  duration_ms: number | null;
+  turns: number | null;
+  interruptions: number | null;
+  cost_usd: number | null;
+  tags: string[];
+  metadata: Record<string, unknown>;
+  title: string | null;
+  credential_id: string | null;
+  /** When the recording is deleted; null: never by itself. */
+  delete_after: string | null;
+  /** A value that could not be measured is null. */
+  metrics: Record<string, unknown>;
+  /** How many in lists; in a trace the errors themselves. */
+  errors: number | unknown[] | null;
+  /** `realtime` of calls, else as `chat/completions`. */
+  endpoint: string | null;
+  /** The session that it works for, if it says one. */
+  parent: Parent | null;
+  /** Names of the tools that were called. */
+  tools: string[];
+  /** Null while the call runs, and without sound. */
+  wave: Wave | null;
+  /** Where the filter's words are; null if it has none. */
+  excerpt: Excerpt | null;
+  /** By name; the mean where there are several. */
+  scores: Record<string, number>;
+  /** The span that it works under: a tool's, else the root. */
+  parent_span_id: string | null;
+}
+
 export interface Comparison {
   before: string;
   after: string;
@@ -404,6 +442,14 @@ export interface FilterFields {
   aliases: Record<string, string>;
 }
 
+export interface FoundParent {
+  session_id: string;
+  /** A function call or a span of it; null: the session. */
+  ref: string | null;
+  /** Whether there is such a session, and in the same project. */
+  found: boolean;
+}
+
 export interface FromSessions {
   sessions?: string[] | null;
   /** A filter, in the place of `sessions`. */
@@ -483,6 +529,10 @@ export interface ListedSession {
   metrics: Record<string, unknown>;
   /** How many in lists; in a trace the errors themselves. */
   errors: number | unknown[] | null;
+  /** `realtime` of calls, else as `chat/completions`. */
+  endpoint: string | null;
+  /** The session that it works for, if it says one. */
+  parent: Parent | null;
   /** Names of the tools that were called. */
   tools: string[];
   /** Null while the call runs, and without sound. */
@@ -604,6 +654,13 @@ export interface NewScore {
   author?: string | null;
   /** In place of what this author has said under this name of this span. */
   replace?: boolean;
+}
+
+/** What a session works for, as its caller said (`x-voxgate-parent`). */
+export interface Parent {
+  session_id: string;
+  /** A function call or a span of it; null: the session. */
+  ref: string | null;
 }
 
 /** Over the calls that have a value; null where none has. */
@@ -1106,6 +1163,12 @@ export interface Trace {
   events_count: number | null;
   /** Oldest first. */
   scores: Score[];
+  /** The session that it works for. */
+  parent: FoundParent | null;
+  /** Sessions that work for it, the oldest first, at most 500. */
+  children: Child[];
+  /** What they cost; it is not in `cost_usd`. Null: nothing known. */
+  children_cost_usd: number | null;
 }
 
 /** Without a model: what the settings of the session's project say. */

@@ -1,5 +1,5 @@
-"""What a request is a part of, as its caller says in headers: those of the request in, what the log's first fact
-has of them out.
+"""What a request is a part of, as its caller says in headers: those of the request in, what the log's first
+fact has of them out.
 """
 
 from __future__ import annotations
