@@ -9,8 +9,9 @@ import pytest
 
 from tests.s3 import S3Server
 from voxgate.core.errors import BlobsUnavailable
+from voxgate.core.settings import Settings
 from voxgate.jobs.cache_sweep import CacheSweep
-from voxgate.store.cached import Cache, CacheBucket, CacheFolder
+from voxgate.store.cached import Cache, CacheBucket, CacheFolder, open_cache
 from voxgate.store.s3 import S3Blobs
 
 
@@ -51,6 +52,15 @@ def test_other_blobs_are_no_answers(cache: Cache, tmp_path: Path, request: pytes
         (tmp_path / "sessions").mkdir()
         (tmp_path / "sessions" / "events.jsonl").write_bytes(b"x")
     assert list(cache.all()) == []
+
+
+def test_it_is_where_the_blobs_are(tmp_path: Path) -> None:
+    pytest.importorskip("obstore")
+    assert isinstance(open_cache(Settings(data_dir=tmp_path, blobs_url="s3://bucket/prefix")), CacheBucket)
+    open_cache(Settings(blobs_url=f"file://{tmp_path}/shared")).put("aab", 60, b"sealed")
+    open_cache(Settings(data_dir=tmp_path)).put("bbc", 60, b"sealed")
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == {"shared/cache/60/aa/aab", "blobs/cache/60/bb/bbc"}
 
 
 def test_a_bucket_that_is_away_says_so(bucket: S3Blobs, s3: S3Server) -> None:

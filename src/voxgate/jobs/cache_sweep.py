@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from voxgate.core.errors import StoreUnavailable
 from voxgate.store import Cache, Cached
 
 _PAUSE_SECONDS: Final = 60.0
@@ -46,7 +45,7 @@ class CacheSweep:
             try:
                 self.sweep()
                 is_away = False
-            except (OSError, StoreUnavailable) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is: the next look may go better
                 if not is_away:  # said once, until it works again
                     logger.warning("cached answers are looked through later: %s", error)
                 is_away = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -128,6 +129,10 @@ async def test_requests_of_the_official_sdk_are_traces_with_words_usage_and_cost
 
 
 async def test_an_answer_from_the_cache_is_the_same_to_the_sdk_and_costs_nothing(tmp_path: Path) -> None:
+    over = tmp_path / "blobs" / "cache" / "60" / "aa" / "aaold"
+    over.parent.mkdir(parents=True)
+    over.write_bytes(b"sealed long ago")
+    os.utime(over, (1e9, 1e9))
     async with running(tmp_path) as (voxgate, provider):
         client = AsyncOpenAI(
             base_url=f"{voxgate.url}/v1",
@@ -146,6 +151,9 @@ async def test_an_answer_from_the_cache_is_the_same_to_the_sdk_and_costs_nothing
         await client.close()
         asked = len(provider.received)
         *first, hit = await finished(voxgate, len(answers))
+        async with asyncio.timeout(90):
+            while over.exists():
+                await asyncio.sleep(0.05)
     assert answers[-1] == answers[0]
     assert asked == len(answers) - 1
     assert all(one["provider"] == "house" and one["cost_usd"] > 0 for one in first)
