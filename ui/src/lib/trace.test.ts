@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { SessionDetail, Span } from "../api/types";
 import {
+  cacheOf,
   clipOf,
   conversation,
   errorText,
@@ -33,6 +34,17 @@ const BASE: Span = {
   output: null,
 };
 const span = (fields: Partial<Span>): Span => ({ ...BASE, ...fields });
+
+test("what the cache had to do with a request", () => {
+  const answered = (cache: unknown) => [BASE, span({ type: "response", output: { text: "Hi", cache } })];
+  expect(cacheOf(answered({ result: "hit", age_seconds: 7 }))).toEqual({
+    result: "hit",
+    ageMs: 7000,
+    reason: "",
+  });
+  expect(cacheOf(answered({ result: "bypass", reason: "no seed" }))?.reason).toBe("no seed");
+  expect(cacheOf(answered(null))).toBeNull();
+});
 
 const CALL: Span[] = [
   span({ id: "s", type: "session", name: "session", end_ms: 9000 }),

@@ -381,6 +381,18 @@ export function unrecordedText(session: SessionDetail): string {
 }
 
 /** The close of a connection in words, where the server told it. */
+/** What the cache had to do with a request: `hit` and how old, `miss`, or why it was passed by. */
+export function cacheOf(spans: Span[]): { result: string; ageMs: number | null; reason: string } | null {
+  for (const span of spans) {
+    const { result, age_seconds, reason } = fields(fields(span.output).cache);
+    if (typeof result === "string") {
+      const ageMs = typeof age_seconds === "number" ? age_seconds * 1000 : null;
+      return { result, ageMs, reason: typeof reason === "string" ? reason : "" };
+    }
+  }
+  return null;
+}
+
 export function closeText(close: unknown): string {
   const { code, reason, side } = fields(close);
   const said = [code, reason].filter((part) => part !== undefined && part !== null && part !== "").join(" ");

@@ -2,7 +2,7 @@
 import type { SessionDetail } from "../../api/types";
 import { scoreText } from "../../lib/call-marks";
 import { cost, count, duration, millis, percent } from "../../lib/format";
-import { closeText, errorCount, metric, metricReason, toolFailed } from "../../lib/trace";
+import { cacheOf, closeText, errorCount, metric, metricReason, toolFailed } from "../../lib/trace";
 
 interface Fact {
   label: string;
@@ -71,6 +71,14 @@ function scores(session: SessionDetail): Fact[] {
     }));
 }
 
+/** Of a request that asked for it. */
+function cached(session: SessionDetail): Fact[] {
+  const found = cacheOf(session.spans);
+  if (!found) return [];
+  const value = found.ageMs === null ? found.result : `${found.result}, ${duration(found.ageMs)} old`;
+  return [{ label: "Cache", value, title: found.reason || "Whether an answer of before was given again" }];
+}
+
 function facts(session: SessionDetail): Fact[] {
   const errors = errorCount(session.errors);
   const tools = session.spans.filter((span) => span.type === "tool");
@@ -89,6 +97,7 @@ function facts(session: SessionDetail): Fact[] {
       ? [{ label: "Tools", value: `${tools.length}, ${failed} failed`, tone: failed ? "bad" : "" }]
       : []),
     ...tokens(session),
+    ...cached(session),
     { label: "Cost", value: cost(session.cost_usd) },
     { label: "Errors", value: count(errors), tone: errors ? "bad" : "" },
     ...(closed ? [{ label: "Closed", value: closed }] : []),
