@@ -4,6 +4,7 @@ pages in a context of its own, which shares nothing with those before it.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import shutil
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
 
 CHROMIUM_FLAGS: Final = (
     "--no-sandbox",
@@ -24,6 +25,41 @@ CHROMIUM_FLAGS: Final = (
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 )
+
+# A microphone that is silent until it is told what to say.
+_MOUTH: Final = """
+let mouth;
+navigator.mediaDevices.getUserMedia = async () => {
+  const context = new AudioContext({ sampleRate: 24000 });
+  await context.resume();
+  mouth = context.createMediaStreamDestination();
+  const silence = new ConstantSourceNode(context, { offset: 0 });
+  silence.connect(mouth);
+  silence.start();
+  return mouth.stream;
+};
+window.__say = (pcm) => {
+  const bytes = Uint8Array.from(atob(pcm), (each) => each.charCodeAt(0));
+  const samples = Float32Array.from(new Int16Array(bytes.buffer), (each) => each / 32768);
+  const sound = mouth.context.createBuffer(1, samples.length, 24000);
+  sound.copyToChannel(samples, 0);
+  const source = new AudioBufferSourceNode(mouth.context, { buffer: sound });
+  source.connect(mouth);
+  source.start();
+};
+"""
+
+
+async def give_mouth(page: Page) -> None:
+    """Before it is opened: its microphone is what `say` says, when the test says so. A file plays on at its
+    own pace, however long an answer takes on a full machine.
+    """
+    await page.add_init_script(_MOUTH)
+
+
+async def say(page: Page, pcm: bytes) -> None:
+    """24 kHz, mono, 16 bits."""
+    await page.evaluate("(pcm) => window.__say(pcm)", base64.b64encode(pcm).decode())
 
 
 @dataclass

@@ -13,6 +13,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.order import pytest_addoption as pytest_addoption
+from tests.order import pytest_collection_modifyitems as pytest_collection_modifyitems
+from tests.order import pytest_runtest_logreport as pytest_runtest_logreport
+from tests.order import pytest_sessionfinish as pytest_sessionfinish
 from tests.postgres import Postgres, running_postgres
 from tests.running import STARTED, Voxgate, start_voxgate
 from tests.s3 import S3Server, running_s3
@@ -31,19 +35,6 @@ gc.disable()
 
 # Under nohup it is ignored, and what is started here would take no rolling restart.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-_SLOW = ("bench", "faults", "cli", "e2e", "clients", "deploy", "evals", "jobs", "providers")
-"""Folders of tests with whole processes, most of which wait: first, so that none is left over at the end."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--no-loadscope-reorder` workers take files in this order."""
-
-    def place(item: pytest.Item) -> int:
-        folder = item.path.relative_to(REPOSITORY / "tests").parts[0]
-        return _SLOW.index(folder) if folder in _SLOW else len(_SLOW)
-
-    items.sort(key=place)
 
 
 def pytest_collection_finish() -> None:

@@ -99,7 +99,7 @@ async def open_browser(chromium: Chromium) -> AsyncIterator[OpenBrowser]:
 
     async with contextlib.AsyncExitStack() as stack:
 
-        async def open_(microphone: Path) -> Page:
+        async def open_(microphone: Path | None = None) -> Page:
             context = await stack.enter_async_context(chromium.context(microphone))
             page = await context.new_page()
             page.on("pageerror", keep)

@@ -22,7 +22,7 @@ from tests.running import Voxgate
 expect.set_options(timeout=60_000)  # five seconds is too short where the machine is busy
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-OpenBrowser = Callable[[Path], Awaitable[Page]]
+OpenBrowser = Callable[..., Awaitable[Page]]
 
 
 @dataclass(frozen=True)

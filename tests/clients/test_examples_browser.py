@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.browsers import give_mouth, say
 from tests.clients.conftest import RATE, Voice, write_wav
 from tests.clients.official import messages
 from tests.clients.programs import EXAMPLES, OpenBrowser, environment, serving, session_of
 from tests.running import Voxgate
 
-pytestmark = [pytest.mark.anyio, pytest.mark.local, pytest.mark.browser]
+pytestmark = [pytest.mark.anyio, pytest.mark.local, pytest.mark.browser, pytest.mark.timeout(300)]
 
 ANSWER_MS = 60_000
 TRUNCATE = "conversation.item.truncate"
@@ -78,16 +79,19 @@ async def test_a_visitor_speaks_and_is_answered(
 
 
 async def test_a_visitor_interrupts_and_the_trace_knows_what_was_heard(
-    voxgate: Voxgate, voice: Voice, question: bytes, open_browser: OpenBrowser, tmp_path: Path
+    voxgate: Voxgate, voice: Voice, question: bytes, open_browser: OpenBrowser
 ) -> None:
-    microphone, project = tmp_path / "microphone.wav", "browser-interrupts"
-    story = voice("Tell me a story.").astype("<i2").tobytes()
-    write_wav(microphone, silence(0.5) + story + silence(6) + question + silence(2))
+    project = "browser-interrupts"
     async with site(voxgate, "python", "", project) as address:
-        page = await open_browser(microphone)
+        page = await open_browser()
+        await give_mouth(page)
         await page.goto(address)
         await page.get_by_role("button", name="Start the call").click()
+        await expect(page.get_by_role("status")).to_have_text("Speak.", timeout=ANSWER_MS)
+        await say(page, voice("Tell me a story.").astype("<i2").tobytes())
         lines = page.get_by_role("log").locator("p")
+        await expect(lines.nth(1)).to_contain_text("said hello", timeout=ANSWER_MS)
+        await say(page, question)
         await expect(lines.nth(2)).to_contain_text("weather in Paris", timeout=ANSWER_MS)
         await expect(lines.nth(1)).to_have_class("cut")
         await expect(lines.nth(3)).to_contain_text("I heard you say", timeout=ANSWER_MS)

@@ -18,7 +18,8 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Locator, Page, expect
 
-from tests.clients.conftest import Voice, node_client, toolchain, write_wav
+from tests.browsers import give_mouth, say
+from tests.clients.conftest import Voice, node_client, toolchain
 from tests.clients.programs import Toolchain, environment, run
 from tests.e2e.conftest import OpenPage
 from tests.e2e.pictures import picture
@@ -53,20 +54,16 @@ async def recorded(page: Page, voxgate: Voxgate, link: str = "session-link") -> 
     return await voxgate.finished_session(href.rpartition("/")[2])
 
 
-def two_sentences(voice: Voice, path: Path) -> Path:
-    """A question, and another one while the answer to the first is being spoken."""
-    first, second = voice("Tell me a story."), voice("What is the weather in Paris?")
-    pause = np.zeros(24_000 * 7, np.int16)
-    write_wav(path, np.concatenate([first, pause, second]).astype("<i2").tobytes())
-    return path
-
-
 async def test_speaking_over_the_answer_ends_it_and_tells_how_much_was_heard(
-    voxgate: Voxgate, open_page: OpenPage, voice: Voice, tmp_path: Path
+    voxgate: Voxgate, open_page: OpenPage, voice: Voice
 ) -> None:
-    async with open_page(two_sentences(voice, tmp_path / "over.wav")) as page:
+    async with open_page() as page:
+        await give_mouth(page)
         await open_playground(page, voxgate)
         await connect(page)
+        await say(page, voice("Tell me a story.").astype("<i2").tobytes())
+        await expect(said(page, "assistant", "said hello")).to_be_visible(timeout=SPEECH_MS)
+        await say(page, voice("What is the weather in Paris?").astype("<i2").tobytes())
         cut = page.locator("[data-testid=assistant-transcript][data-state=interrupted]").first
         await expect(cut).to_contain_text(re.compile(r"heard \d"), timeout=SPEECH_MS)
         await expect(said(page, "user", "weather.*Paris")).to_be_visible(timeout=SPEECH_MS)

@@ -1,108 +1,83 @@
-"""Layer 3: the only SQL and the only object store. Rows are plain dicts; transactions stay inside."""
+"""Layer 3: the only SQL and the only object store. Rows are plain dicts; transactions stay inside. Names are
+loaded when they are asked for: what reads a recording needs no SQL.
+"""
 
 from __future__ import annotations
 
-from typing import Self
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-from voxgate.store.blobs import Blobs, FolderBlobs, InvalidBlobKey
-from voxgate.store.cached import Cache, Cached, open_cache
-from voxgate.store.changes import WATCHED, Change, ChangeRows
-from voxgate.store.credentials import CredentialRows
-from voxgate.store.database import Database
-from voxgate.store.dataset_cases import DatasetCaseRows, Saved
-from voxgate.store.datasets import DatasetRows
-from voxgate.store.erasing import Erasing
-from voxgate.store.experiments import ExperimentRows
-from voxgate.store.kept import Kept
-from voxgate.store.keys import KeyRows
-from voxgate.store.leases import Lease, LeaseRows
-from voxgate.store.migrating import Migrated, migrate, schema_version
-from voxgate.store.migrations import newest as newest_schema
-from voxgate.store.opening import check_blobs, open_blobs, open_shared
-from voxgate.store.places import filter_fields
-from voxgate.store.results import ResultRows
-from voxgate.store.rule_runs import RuleRunRows
-from voxgate.store.rules import RuleRows
-from voxgate.store.scores import ScoreRows
-from voxgate.store.sessions import BEGUN_AGAIN, SessionRows
-from voxgate.store.signals import (
-    NOT_TRANSCRIBED,
-    REBUILD,
-    REBUILD_FAILED,
-    REBUILT,
-    RUN_RULE,
-    TRANSCRIBE,
-    TRANSCRIBED,
-    SignalRows,
-)
-from voxgate.store.spending import SpendingRows, Spent
-from voxgate.store.stats import MOST_BUCKETS, Asked, SessionStats
-from voxgate.store.views import ViewRows
+if TYPE_CHECKING:
+    from voxgate.store.blobs import Blobs as Blobs
+    from voxgate.store.blobs import FolderBlobs as FolderBlobs
+    from voxgate.store.blobs import InvalidBlobKey as InvalidBlobKey
+    from voxgate.store.cached import Cache as Cache
+    from voxgate.store.cached import Cached as Cached
+    from voxgate.store.cached import open_cache as open_cache
+    from voxgate.store.changes import WATCHED as WATCHED
+    from voxgate.store.changes import Change as Change
+    from voxgate.store.dataset_cases import Saved as Saved
+    from voxgate.store.kept import Kept as Kept
+    from voxgate.store.leases import Lease as Lease
+    from voxgate.store.migrating import Migrated as Migrated
+    from voxgate.store.migrating import migrate as migrate
+    from voxgate.store.migrating import schema_version as schema_version
+    from voxgate.store.migrations import newest_schema as newest_schema
+    from voxgate.store.opening import check_blobs as check_blobs
+    from voxgate.store.opening import open_blobs as open_blobs
+    from voxgate.store.opening import open_shared as open_shared
+    from voxgate.store.places import filter_fields as filter_fields
+    from voxgate.store.sessions import BEGUN_AGAIN as BEGUN_AGAIN
+    from voxgate.store.signals import NOT_TRANSCRIBED as NOT_TRANSCRIBED
+    from voxgate.store.signals import REBUILD as REBUILD
+    from voxgate.store.signals import REBUILD_FAILED as REBUILD_FAILED
+    from voxgate.store.signals import REBUILT as REBUILT
+    from voxgate.store.signals import RUN_RULE as RUN_RULE
+    from voxgate.store.signals import TRANSCRIBE as TRANSCRIBE
+    from voxgate.store.signals import TRANSCRIBED as TRANSCRIBED
+    from voxgate.store.spending import Spent as Spent
+    from voxgate.store.stats import MOST_BUCKETS as MOST_BUCKETS
+    from voxgate.store.stats import Asked as Asked
+    from voxgate.store.whole import Store as Store
 
-__all__ = [
-    "BEGUN_AGAIN",
-    "MOST_BUCKETS",
-    "NOT_TRANSCRIBED",
-    "REBUILD",
-    "REBUILD_FAILED",
-    "REBUILT",
-    "RUN_RULE",
-    "TRANSCRIBE",
-    "TRANSCRIBED",
-    "WATCHED",
-    "Asked",
-    "Blobs",
-    "Cache",
-    "Cached",
-    "Change",
-    "FolderBlobs",
-    "InvalidBlobKey",
-    "Kept",
-    "Lease",
-    "Migrated",
-    "Saved",
-    "Spent",
-    "Store",
-    "check_blobs",
-    "filter_fields",
-    "migrate",
-    "newest_schema",
-    "open_blobs",
-    "open_cache",
-    "open_shared",
-    "schema_version",
-]
+_PUBLIC: Final = {
+    "BEGUN_AGAIN": "sessions",
+    "MOST_BUCKETS": "stats",
+    "NOT_TRANSCRIBED": "signals",
+    "REBUILD": "signals",
+    "REBUILD_FAILED": "signals",
+    "REBUILT": "signals",
+    "RUN_RULE": "signals",
+    "TRANSCRIBE": "signals",
+    "TRANSCRIBED": "signals",
+    "WATCHED": "changes",
+    "Asked": "stats",
+    "Blobs": "blobs",
+    "Cache": "cached",
+    "Cached": "cached",
+    "Change": "changes",
+    "FolderBlobs": "blobs",
+    "InvalidBlobKey": "blobs",
+    "Kept": "kept",
+    "Lease": "leases",
+    "Migrated": "migrating",
+    "Saved": "dataset_cases",
+    "Spent": "spending",
+    "Store": "whole",
+    "check_blobs": "opening",
+    "filter_fields": "places",
+    "migrate": "migrating",
+    "newest_schema": "migrations",
+    "open_blobs": "opening",
+    "open_cache": "cached",
+    "open_shared": "opening",
+    "schema_version": "migrating",
+}
+"""In which file each name is. The imports above say the same to type checkers."""
 
 
-class Store(
-    SessionRows,
-    ChangeRows,
-    SessionStats,
-    ScoreRows,
-    ViewRows,
-    DatasetRows,
-    DatasetCaseRows,
-    ExperimentRows,
-    ResultRows,
-    RuleRows,
-    RuleRunRows,
-    KeyRows,
-    CredentialRows,
-    SignalRows,
-    LeaseRows,
-    SpendingRows,
-    Erasing,
-):
-    """The SQL database, on a schema that fits. Every method is one transaction; threads may share it."""
-
-    def __init__(self, url: str) -> None:
-        self._database = Database(url)
-
-    def close(self) -> None:
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    return found

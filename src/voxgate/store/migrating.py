@@ -44,13 +44,14 @@ def schema_version(url: str) -> int | None:
 def migrate(url: str, to: int | None = None) -> Migrated:
     """To the newest version, or to the one given. SettingsError when that cannot be done; what was done until
     then stays, and the same again goes on from there."""
-    goal = migrations.newest() if to is None else to
-    if not 1 <= goal <= migrations.newest():
+    goal = migrations.newest_schema() if to is None else to
+    if not 1 <= goal <= migrations.newest_schema():
         raise SettingsError(
-            f"There is no schema version {goal}; this Voxgate knows versions 1 to {migrations.newest()}."
+            f"There is no schema version {goal};"
+            f" this Voxgate knows versions 1 to {migrations.newest_schema()}."
         )
     before = schema_version(url)
-    if before is not None and before > migrations.newest():
+    if before is not None and before > migrations.newest_schema():
         raise SettingsError(
             f"The database has schema version {before}, which this Voxgate does not know: only the one that"
             " made it can go back from there."
@@ -72,7 +73,7 @@ def _step(database: Database, goal: int) -> bool:
         found = versions.stored(connection)
         if found is None:
             versions.create(connection)
-            return goal == migrations.newest()
+            return goal == migrations.newest_schema()
         if found.version < goal:
             versions.step_up(connection, found.version)
         elif found.version > goal:

@@ -44,10 +44,10 @@ def check(connection: Connection, name: str) -> None:
             " voxgate migrate"
         )
     _refuse_newer(found, name)
-    if found.version < migrations.newest():
+    if found.version < migrations.newest_schema():
         raise SettingsError(
             f"The database {name} has schema version {found.version}; this Voxgate needs version"
-            f" {migrations.newest()}. Upgrade it, with the same settings: voxgate migrate"
+            f" {migrations.newest_schema()}. Upgrade it, with the same settings: voxgate migrate"
         )
 
 
@@ -58,13 +58,16 @@ def bring_up(connection: Connection, name: str) -> None:
         create(connection)
         return
     _refuse_newer(found, name)
-    for version in range(found.version, migrations.newest()):
+    for version in range(found.version, migrations.newest_schema()):
         step_up(connection, version)
 
 
 def create(connection: Connection) -> None:
     schema.metadata.create_all(connection)
-    row = {"version": migrations.newest(), "oldest": migrations.oldest_beside(migrations.newest())}
+    row = {
+        "version": migrations.newest_schema(),
+        "oldest": migrations.oldest_beside(migrations.newest_schema()),
+    }
     connection.execute(schema.schema_version.insert().values(row))
 
 
@@ -99,10 +102,10 @@ def _note(connection: Connection, version: int) -> None:
 
 def _refuse_newer(found: SchemaVersion, name: str) -> None:
     """One that is newer by steps that only add is as good as ours."""
-    if found.oldest <= migrations.newest() or found.version <= migrations.newest():
+    if found.oldest <= migrations.newest_schema() or found.version <= migrations.newest_schema():
         return
     raise SettingsError(
         f"The database {name} has schema version {found.version}, made by a newer Voxgate; this one knows"
-        f" version {migrations.newest()}, and the schema needs one that knows version {found.oldest}. Install"
-        " that Voxgate, or use another database."
+        f" version {migrations.newest_schema()}, and the schema needs one that knows version {found.oldest}."
+        " Install that Voxgate, or use another database."
     )

@@ -6,11 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import anthropic
 import httpx2
 import openai
 import pytest
-from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
 from tests.gateway.conftest import ADMIN_KEY, StartGateway
 from tests.gateway.requests.documented import SOUND, answer
@@ -128,10 +126,13 @@ async def test_openais_sdk_gets_the_same(start_gateway: StartGateway) -> None:
 
 
 async def test_anthropics_sdk_gets_the_same(start_gateway: StartGateway) -> None:
+    # Its thousands of modules take two seconds, which every process would spend that only collects tests.
+    import anthropic
+
     async with both(start_gateway) as (direct, through):
         for name, ask in ANTHROPIC.items():
             clients = [
-                AsyncAnthropic(base_url=base.removesuffix("/v1"), api_key=key, max_retries=0)
+                anthropic.AsyncAnthropic(base_url=base.removesuffix("/v1"), api_key=key, max_retries=0)
                 for base, key in ((direct, "k"), (through, ADMIN_KEY))
             ]
             expected, found = [await outcome(ask, client, (anthropic.AnthropicError,)) for client in clients]

@@ -39,7 +39,7 @@ MIGRATIONS: Final[list[Migration]] = [
 """In their order; the first one leads to version 2."""
 
 
-def newest() -> int:
+def newest_schema() -> int:
     """The version of a fresh database."""
     return len(MIGRATIONS) + 1
 

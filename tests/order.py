@@ -1,0 +1,44 @@
+"""The order in which files of tests begin: what took longest first, so that at the end no worker is left over
+with a long one. How long each took is kept in `weights.json`; `make test ARGS=--weigh` measures anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+_TESTS = Path(__file__).resolve().parent
+_WEIGHTS = _TESTS / "weights.json"
+_LEAST_SECONDS = 2.0
+_NEW_SECONDS = 10.0
+"""Of a file that nobody weighed: early enough, should it be long."""
+_took: Counter[str] = Counter()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--weigh", action="store_true", help="keep how long each file took in tests/weights.json"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--no-loadscope-reorder` workers take files in this order."""
+    kept: dict[str, float] = json.loads(_WEIGHTS.read_text())
+    items.sort(key=lambda item: -kept.get(item.path.relative_to(_TESTS).as_posix(), _NEW_SECONDS))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _took[report.nodeid.partition("::")[0].removeprefix("tests/")] += report.duration
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("weigh") and not hasattr(session.config, "workerinput"):
+        _WEIGHTS.write_text(json.dumps(_rounded(), indent=0) + "\n")
+
+
+def _rounded() -> dict[str, int]:
+    """The longest first. What is short is all the same."""
+    return {name: round(max(took, _LEAST_SECONDS)) for name, took in _took.most_common()}
