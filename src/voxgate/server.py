@@ -130,11 +130,13 @@ def build_worker(
     endpoints = Endpoints(store, callers, Minter(store, tokens), router, prices, calls, place.text)
     dialler = Dialler(metrics)
     admission, places, sender = Admission(gatekeeper), Places(settings.projects), Sender(metrics)
+    targets = Targets(router)
     gateway = Gateway(
         admission=admission,
         places=places,
         proxies=proxies,
         router=router,
+        targets=targets,
         dialler=dialler,
         sender=sender,
         spool=spool,
@@ -163,7 +165,7 @@ def build_worker(
             admission=admission,
             places=places,
             proxies=proxies,
-            targets=Targets(router),
+            targets=targets,
             sender=sender,
             spool=spool,
             calls=calls,

@@ -89,9 +89,9 @@ def in_dialect(events: list[Event], theirs: Dialect, wanted: Dialect, **options:
     ]
 
 
-async def trace_of(gateway: RunningGateway) -> Trace:
+async def trace_of(gateway: RunningGateway, session_id: str = "") -> Trace:
     builder = EventLogBuilder()
-    records = await gateway.records()
+    records = await gateway.records(session_id)
     return build_trace(event for record in records for _, event in builder.entries(record))
 
 

@@ -35,6 +35,7 @@ V1: dict[tuple[str, str], tuple[set[str], Any]] = {
     ("GET", "/v1/credentials/{id}"): ({ADMIN, MINT, READ}, None),
     ("DELETE", "/v1/credentials/{id}"): ({ADMIN, MINT}, None),
     ("GET", "/v1/models"): ({*KEYS, TEMPORARY}, None),
+    ("GET", "/v1/models/{name:path}"): ({*KEYS, TEMPORARY}, None),
     **{
         ("POST", f"{prefix}/{name}"): ({ADMIN, MINT}, body)
         for prefix in ("/v1/realtime", "/openai/v1/realtime", "/openai/realtime")

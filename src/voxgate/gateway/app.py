@@ -58,6 +58,7 @@ class Endpoints:
             Route(one, guarded(self.show_credential), methods=["GET"]),
             Route(one, guarded(self.revoke_credential), methods=["DELETE"]),
             Route("/v1/models", guarded(self.list_models), methods=["GET"]),
+            Route("/v1/models/{name:path}", guarded(self.show_model), methods=["GET"]),
             *ClientSecrets(self._callers, self._minter, self._router).routes(),
             *(Route(path, guarded(self.explain_realtime), methods=["GET", "POST"]) for path in _REALTIME),
             *(
@@ -103,6 +104,16 @@ class Endpoints:
     async def list_models(self, request: Request) -> Response:
         await self._callers.of(request)
         return Json({"object": "list", "data": self._router.models()})
+
+    async def show_model(self, request: Request) -> Response:
+        await self._callers.of(request)
+        name = request.path_params["name"]
+        shown = self._router.model(name)
+        if shown is None:
+            raise NotFound(
+                f"There is no model {name[:200]!r} on this gateway; GET /v1/models says what there is."
+            )
+        return Json(shown)
 
     async def explain_realtime(self, request: Request) -> Response:
         raise InvalidRequest(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import orjson
 
@@ -13,6 +14,14 @@ from voxgate.realtime.frames import TEXT, FrameFollower, encode_close, encode_fr
 
 CLOSE_SECONDS: Final = 5.0
 """How long a peer may take to answer a close frame."""
+
+
+ToldAs = Callable[[VoxgateError], dict[str, Any]]
+"""The `error` event of an API that speaks WebSocket."""
+
+
+def realtime_event(error: VoxgateError) -> dict[str, Any]:
+    return error.event(new_id("event"))
 
 
 class Farewell(asyncio.Protocol):
@@ -49,13 +58,14 @@ def say_farewell(
     follower: FrameFollower | None = None,
     *,
     in_message: bool = False,
+    told_as: ToldAs = realtime_event,
 ) -> None:
     """The `error` event and the close frame, as the live service ends a call; `in_message`, between two
     fragments, the close frame only."""
     if transport.is_closing():
         flush_and_close(transport)
         return
-    event = b"" if in_message else encode_frame(TEXT, orjson.dumps(error.event(new_id("event"))))
+    event = b"" if in_message else encode_frame(TEXT, orjson.dumps(told_as(error)))
     transport.write(event + encode_close(error.close_code, error.close_reason))
     transport.set_protocol(Farewell(transport, unread, follower))
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from voxgate.auth.credentials import Grant
 from voxgate.core import clock
 from voxgate.core.errors import (
     ClientStalled,
@@ -31,6 +32,7 @@ from voxgate.gateway.relay import Call
 from voxgate.gateway.spending import Spending
 
 _SWEEP_SECONDS: Final = 1.0
+_MOST_WAITING_SECONDS: Final = 3600.0
 _SLICE: Final = 200
 """So many calls are looked at before others get their turn."""
 _BURST_SECONDS: Final = 10.0
@@ -113,11 +115,19 @@ class CallLimits:
             return UpstreamStalled(f"The provider has not read what was sent to it for {seconds:g} seconds.")
         return None
 
+    def most_waiting_seconds(self, grant: Grant) -> float:
+        """How long a client may take to say what it wants, where it need not say so at once."""
+        given = (self._longest_seconds(grant), self._limits.idle_seconds, _MOST_WAITING_SECONDS)
+        return min(each for each in given if each is not None)
+
+    def _longest_seconds(self, grant: Grant) -> float | None:
+        given = (self._limits.max_session_seconds, grant.max_session_seconds)
+        return min((each for each in given if each is not None), default=None)
+
     def _expired(self, call: Call, now: float) -> VoxgateError | None:
         if call.grant.ends_at is not None and clock.unix_seconds() >= call.grant.ends_at:
             return ExpiredKey("The temporary credential of this session has expired.")
-        given = [self._limits.max_session_seconds, call.grant.max_session_seconds]
-        seconds = min((each for each in given if each is not None), default=None)
+        seconds = self._longest_seconds(call.grant)
         if seconds is None or now - call.started <= seconds:
             return None
         return SessionExpired(f"Your session hit the maximum duration of {_in_words(seconds)}.")

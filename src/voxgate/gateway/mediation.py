@@ -86,6 +86,11 @@ def mediate(
         begin(dialect)
 
 
+def mediate_by(call: Call, stages: Sequence[Stage], end: Callable[[Call, VoxgateError], None]) -> None:
+    """Before the call starts: puts it through these stages, whatever it speaks."""
+    Mediation(call, stages, functools.partial(end, call)).begin()
+
+
 def _presumed(request: Request, provider: Dialect) -> Dialect:
     """What a client speaks that has not shown it. Clients of the beta say so in their handshake, but for some
     that use Azure's older path; and what speaks GA can be told from what it says of its session."""

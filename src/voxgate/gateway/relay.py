@@ -21,7 +21,7 @@ import orjson
 from voxgate.auth.credentials import Grant
 from voxgate.core.errors import MessageTooLarge, UpstreamLost, VoxgateError
 from voxgate.gateway import farewell
-from voxgate.gateway.farewell import Farewell, flush_and_close, say_farewell
+from voxgate.gateway.farewell import Farewell, ToldAs, flush_and_close, realtime_event, say_farewell
 from voxgate.gateway.glance import Glance
 from voxgate.gateway.sockets import SocketTransport
 from voxgate.gateway.splicing import compiled_splice
@@ -312,8 +312,10 @@ class Call:
         largest_message: int,
         log: Log,
         on_finished: Callable[[Call], None],
+        told_as: ToldAs = realtime_event,
     ) -> None:
         self.session_id = session_id
+        self._told_as = told_as
         self.grant = grant
         self.started = time.monotonic()
         self.log = log
@@ -436,8 +438,14 @@ class Call:
             self.upstream.transport.write(encode_close(error.close_code, error.close_reason, masked=True))
         if self.upstream.between_frames and self.upstream.follower.close is None:
             client = self.client
-            in_message = not self.upstream.at_boundary
-            say_farewell(client.transport, error, client.refused, client.follower, in_message=in_message)
+            say_farewell(
+                client.transport,
+                error,
+                client.refused,
+                client.follower,
+                in_message=not self.upstream.at_boundary,
+                told_as=self._told_as,
+            )
             self._finish(client_stays=True)
         else:
             self._finish()

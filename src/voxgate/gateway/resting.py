@@ -23,6 +23,7 @@ class Place(Protocol):
 
 P = TypeVar("P", bound=Place)
 _MOST_DOUBLINGS: Final = 3
+_LONGEST_TRIAL_SECONDS: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -32,6 +33,8 @@ class _Rest:
     since: float
     until: float
     failures: int = 1
+    tried_until: float = 0.0
+    """While somebody finds out whether it answers again, the others do not."""
 
 
 class Rests:
@@ -53,6 +56,14 @@ class Rests:
         """Whether it has rested long enough to see if it answers again."""
         rest = self._rests.get(provider)
         return rest is not None and rest.until <= self._now()
+
+    def begin_trial(self, provider: str) -> bool:
+        """Whether it has rested long enough, and nobody else tries it already."""
+        rest, now = self._rests.get(provider), self._now()
+        if rest is None or now < max(rest.until, rest.tried_until):
+            return False
+        rest.tried_until = now + _LONGEST_TRIAL_SECONDS
+        return True
 
     def seconds_left(self, provider: str) -> float | None:
         """Until it is due for a trial; None for one that does not rest."""

@@ -2,7 +2,8 @@
 
     request head → key → grant → model → upstreams → dialled → 101 → the two legs of a `Call`
 
-A failure at any step looks as the live service's: 101, an `error` event, a close code and reason.
+On a socket of `responses` the 101 comes before the model, which the first message names. A failure at any
+step looks as the live service's: 101, an `error` event, a close code and reason.
 """
 
 from __future__ import annotations
@@ -18,24 +19,35 @@ import orjson
 from voxgate.auth.credentials import ExpiredCredential, Grant
 from voxgate.auth.places import Places
 from voxgate.core import clock
-from voxgate.core.errors import InvalidRequest, MissingModel, NotFound, RequestError, VoxgateError
+from voxgate.core.errors import (
+    InvalidRequest,
+    MissingModel,
+    NotFound,
+    RequestError,
+    SessionIdle,
+    VoxgateError,
+)
 from voxgate.core.ids import new_id
 from voxgate.core.networks import Address
 from voxgate.gateway.admission import Admission
 from voxgate.gateway.answers import SESSION_HEADER
 from voxgate.gateway.calls import Calls, stopping
 from voxgate.gateway.dial import Dialled, Dialler
-from voxgate.gateway.farewell import say_farewell
+from voxgate.gateway.farewell import ToldAs, realtime_event, say_farewell
 from voxgate.gateway.forwarded import Proxies
 from voxgate.gateway.leases import Leases
 from voxgate.gateway.limits import CallLimits
-from voxgate.gateway.mediation import mediate
+from voxgate.gateway.mediation import mediate, mediate_by
 from voxgate.gateway.relay import Call
 from voxgate.gateway.requests.sending import Sender
+from voxgate.gateway.responding.opening import ClientLeft, First, Waiting
+from voxgate.gateway.responding.shapes import error_event
+from voxgate.gateway.responding.stages import stages_of
 from voxgate.gateway.sockets import take_over
 from voxgate.gateway.spending import Spending
 from voxgate.providers.openai import TRANSCRIPTION
-from voxgate.providers.routes import Router
+from voxgate.providers.routes import Router, Upstream
+from voxgate.providers.targets import Targets
 from voxgate.realtime.dialects import Dialect, detect
 from voxgate.realtime.handshake import BadHandshake, Request, accept_answer, parse_request
 from voxgate.realtime.screening import Screen
@@ -45,6 +57,8 @@ from voxgate.recording.spool import UNRECORDED, Log, Spool
 REALTIME_PATHS: Final = frozenset(
     {"/v1/realtime", "/openai/v1/realtime", "/openai/realtime", "/voice-live/realtime"}
 )
+RESPONSES_PATHS: Final = frozenset({"/v1/responses", "/openai/v1/responses"})
+_RESPONSES: Final = "responses"
 _OTHER_APIS: Final = ("/v1/realtime/translations", "/openai/v1/realtime/translations", "/v1/live/")
 """Whose clients are told so in the way that they understand."""
 _MOST_EARLY_BYTES: Final = 256 << 10
@@ -60,6 +74,7 @@ class Gateway:
     places: Places
     proxies: Proxies
     router: Router
+    targets: Targets
     dialler: Dialler
     sender: Sender
     """Of requests that are no calls."""
@@ -89,6 +104,16 @@ class _Opening:
     grant: Grant | None = None
     model: str | None = None
     log: Log = UNRECORDED
+    is_accepted: bool = False
+    """Whether it has its 101."""
+
+    @property
+    def is_of_responses(self) -> bool:
+        return self.request.path in RESPONSES_PATHS
+
+    @property
+    def told_as(self) -> ToldAs:
+        return error_event if self.is_of_responses else realtime_event
 
 
 class UpgradeProtocol(asyncio.Protocol):
@@ -101,6 +126,8 @@ class UpgradeProtocol(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._early = b""
         """What an impatient client sent before our 101. Reading goes on, so that we see it hang up."""
+        self._waiting: Waiting | None = None
+        """For the first message of a client that has its 101."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are not of that class
@@ -110,8 +137,13 @@ class UpgradeProtocol(asyncio.Protocol):
             head, _, self._early = data.partition(b"\r\n\r\n")
             self._task = self._gateway.calls.opening(self._open(head + b"\r\n\r\n"))
             return
-        self._early += data
-        if len(self._early) > _MOST_EARLY_BYTES:
+        if self._waiting is not None:
+            self._waiting.feed(data)
+            held_bytes = self._waiting.held_bytes
+        else:
+            self._early += data
+            held_bytes = len(self._early)
+        if held_bytes > _MOST_EARLY_BYTES:
             self._transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -125,8 +157,8 @@ class UpgradeProtocol(asyncio.Protocol):
             self._answer_http(400, str(error))
             return
         opening = _Opening(new_id("sess"), request, self._address(request))
-        if request.path not in REALTIME_PATHS:
-            message = f"There is no WebSocket endpoint at {request.path}; use /v1/realtime."
+        if request.path not in REALTIME_PATHS | RESPONSES_PATHS:
+            message = f"There is no WebSocket endpoint at {request.path}; use /v1/realtime or /v1/responses."
             if request.path.startswith(_OTHER_APIS):
                 self._refuse(opening, NotFound(f"This gateway does not serve that API. {message}"))
             else:
@@ -142,6 +174,8 @@ class UpgradeProtocol(asyncio.Protocol):
             except BaseException:
                 dialled.transport.abort()
                 raise
+        except ClientLeft:
+            self._transport.close()
         except VoxgateError as error:
             self._refuse(opening, error)
         except asyncio.CancelledError:
@@ -170,13 +204,28 @@ class UpgradeProtocol(asyncio.Protocol):
             opening.grant = error.grant
             self._open_log(opening)
             raise
+        if opening.is_of_responses:
+            upstreams = await self._upstreams_of_first_message(opening, opening.grant)
+        else:
+            upstreams = self._upstreams(opening, opening.grant)
+        names = [upstream.priced_as for upstream in upstreams]
+        if opening.is_of_responses:
+            gateway.spending.check_request_price(opening.grant, names)
+        else:
+            gateway.spending.check_price(opening.grant, names)
+        await gateway.leases.take(opening.session_id, opening.grant)
+        await gateway.spending.take(opening.session_id, opening.grant)
+        return await gateway.dialler.dial(upstreams, opening.log.fact)
+
+    def _upstreams(self, opening: _Opening, grant: Grant) -> list[Upstream]:
+        gateway, request = self._gateway, opening.request
         try:
-            gateway.places.check(opening.grant, request.header("origin"), opening.address)
+            gateway.places.check(grant, request.header("origin"), opening.address)
             self._check_request(request)
-            opening.model = opening.grant.choose_model(opening.model)
-            query = _query(request, opening.grant)
+            opening.model = grant.choose_model(opening.model)
+            query = _query(request, grant)
             if opening.model is None and ("intent", TRANSCRIPTION) in query:
-                opening.model = opening.grant.choose_model(TRANSCRIPTION)
+                opening.model = grant.choose_model(TRANSCRIPTION)
         finally:
             self._open_log(opening)
         if not opening.model:
@@ -184,13 +233,35 @@ class UpgradeProtocol(asyncio.Protocol):
                 "You must provide a model parameter, for example "
                 f"ws://{request.header('host')}{request.path}?model=local"
             )
-        upstreams = gateway.router.upstreams(
-            opening.model, query, request.headers, opening.grant.provider_key, opening.grant.home
-        )
-        gateway.spending.check_price(opening.grant, [upstream.priced_as for upstream in upstreams])
-        await gateway.leases.take(opening.session_id, opening.grant)
-        await gateway.spending.take(opening.session_id, opening.grant)
-        return await gateway.dialler.dial(upstreams, opening.log.fact)
+        return gateway.router.upstreams(opening.model, query, request.headers, grant.provider_key, grant.home)
+
+    async def _upstreams_of_first_message(self, opening: _Opening, grant: Grant) -> list[Upstream]:
+        gateway, request = self._gateway, opening.request
+        try:
+            gateway.places.check(grant, request.header("origin"), opening.address)
+            self._check_request(request)
+            first = await self._first_message(opening, grant)
+            opening.model = grant.choose_model(first.model or opening.model)
+            self._early, self._waiting = first.frames, None
+        except VoxgateError:
+            self._open_log(opening)
+            raise
+        self._open_log(opening)
+        if not opening.model:
+            raise MissingModel("You must provide a model in response.create.", param="model")
+        gateway.admission.gatekeeper.check_not_revoked(grant)
+        return gateway.targets.sockets(opening.model, _RESPONSES, request.headers, grant.provider_key)
+
+    async def _first_message(self, opening: _Opening, grant: Grant) -> First:
+        self._waiting = Waiting(self._gateway.largest_message_bytes, self._transport.write)
+        self._transport.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
+        opening.is_accepted = True
+        self._waiting.feed(self._early)
+        try:
+            async with asyncio.timeout(self._gateway.limits.most_waiting_seconds(grant)):
+                return await self._waiting.first(strictly=grant.models is not None)
+        except TimeoutError as error:
+            raise SessionIdle("Nothing was asked for on this socket.") from error
 
     @staticmethod
     def _check_request(request: Request) -> None:
@@ -218,6 +289,7 @@ class UpgradeProtocol(asyncio.Protocol):
                 "model": opening.model,
                 "dialect": (detect(request) or Dialect.GA).value,
                 "transport": "ws",
+                **({"endpoint": _RESPONSES} if opening.is_of_responses else {}),
                 "credential": {"id": grant.id, "kind": grant.kind},
                 "recorded": recorded,
                 "retention_days": grant.retention_days,
@@ -250,13 +322,19 @@ class UpgradeProtocol(asyncio.Protocol):
             gateway.largest_message_bytes,
             opening.log,
             gateway.finish,
+            opening.told_as,
         )
         gateway.calls.add(call)
-        client.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
+        if not opening.is_accepted:
+            client.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
         priced_as = dialled.upstream.priced_as
         opening.log.fact({"type": "gateway.prices", **gateway.spending.prices.quote(priced_as)})
         budget = gateway.spending.budget(opening.session_id, priced_as)
-        mediate(call, opening.request, opening.model or "", dialled.upstream, gateway.calls.end, budget)
+        if opening.is_of_responses:
+            stages = stages_of(grant, opening.model or "", dialled.upstream.model, budget)
+            mediate_by(call, stages, gateway.calls.end)
+        else:
+            mediate(call, opening.request, opening.model or "", dialled.upstream, gateway.calls.end, budget)
         call.start(from_client=self._early, from_provider=dialled.early)
 
     def _refuse(self, opening: _Opening, error: VoxgateError) -> None:
@@ -266,8 +344,9 @@ class UpgradeProtocol(asyncio.Protocol):
         opening.log.fact({"type": "gateway.error", **error.body(), "close_code": error.close_code})
         opening.log.close(error.close_code, error.close_reason, "gateway")
         if not self._transport.is_closing():
-            self._transport.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
-            say_farewell(self._transport, error)
+            if not opening.is_accepted:
+                self._transport.write(accept_answer(opening.request, [(SESSION_HEADER, opening.session_id)]))
+            say_farewell(self._transport, error, told_as=opening.told_as)
             self._gateway.calls.see_off(self._transport)
 
     def _give_back(self, opening: _Opening) -> None:

@@ -3,17 +3,25 @@
     …/openai/v1/realtime?model=DEPLOYMENT                              GA
     …/openai/realtime?api-version=VERSION&deployment=DEPLOYMENT        beta, deprecated in April 2026
     …/openai/v1/ENDPOINT, …/openai/deployments/DEPLOYMENT/ENDPOINT?api-version=VERSION
+    …/openai/responses?api-version=VERSION, whose model stands in the body alone
 
-Source: request heads of the official SDKs and a recorded call of the first form, July 2026; for the last
-line the vendor's documents, untried.
+Source: request heads of the official SDKs and a recorded call of the first form, July 2026; for the last two
+lines the official SDK and the vendor's documents, untried.
 """
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import quote
 
 from voxgate.providers.facts import Facts, Form, api_key, rest_below
 from voxgate.realtime.dialects import Dialect
+
+_OF_DEPLOYMENTS: Final = frozenset((
+    "completions", "chat/completions", "embeddings", "audio/transcriptions", "audio/translations",
+    "audio/speech", "images/generations", "images/edits",
+))  # fmt: skip
+"""Endpoints that have the deployment in their URL, where that has a version."""
 
 
 def form(base: str, api_version: str | None) -> Form:
@@ -31,8 +39,10 @@ def rest(base: str, api_version: str | None, model: str, endpoint: str) -> Form:
     """In the same two forms."""
     if form(base, api_version).dialect is Dialect.GA:
         return rest_below(f"{base.removesuffix('/openai/v1')}/openai/v1", api_version, model, endpoint)
-    root = base.removesuffix("/openai")
-    return rest_below(f"{root}/openai/deployments/{quote(model)}", api_version, model, endpoint)
+    root = f"{base.removesuffix('/openai')}/openai"
+    if endpoint not in _OF_DEPLOYMENTS:
+        return rest_below(root, api_version, model, endpoint)
+    return rest_below(f"{root}/deployments/{quote(model, safe='')}", api_version, model, endpoint)
 
 
 def files(base: str, api_version: str | None, model: str) -> Form:

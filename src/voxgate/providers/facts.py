@@ -70,6 +70,8 @@ class Facts:
     models_path: Callable[[str], str | None] = models_below
     """Of its list of models, from the path of `base_url`; None where it has none."""
     key: Callable[[str], Header] = bearer
+    bearer_for: frozenset[str] = frozenset()
+    """Endpoints that take it as a bearer's, whatever `key` says."""
     key_variable: str | None = None
     """Where its key is looked for if settings do not say."""
     models: tuple[str, ...] = ()

@@ -163,7 +163,7 @@ class Router:
             if key is None:
                 missing.append(f"{name} has no key (set {key_variable(provider)})")
                 continue
-            kept = _client_headers(headers, own=provider_key is None)
+            kept = client_headers(headers, own=provider_key is None)
             kept += project_header(home) if name == REPLAY else []
             known_as = model if _is_transcription(query) and name != LOCAL else upstream_model
             upstream = _upstream(name, provider, known_as, query, key, kept)
@@ -227,6 +227,10 @@ class Router:
             names += [name for name in (*exact, *RETIRED_MODELS) if self._alias_of(name)]
         return [entry for name in dict.fromkeys(names) if (entry := self._entry(name))]
 
+    def model(self, name: str) -> dict[str, Any] | None:
+        """The same of one, listed or not; None where nobody serves it."""
+        return None if _is_pattern(name) else self._entry(name)
+
     def _entry(self, name: str) -> dict[str, Any] | None:
         route, live = self.resolve(name)
         provider = next((each for each in route.providers if self._is_usable(each)), None) if route else None
@@ -286,7 +290,7 @@ def key_variable(provider: ProviderSettings) -> str | None:
     return provider.api_key_env or facts_of(provider).key_variable
 
 
-def _client_headers(headers: Iterable[tuple[str, str]], *, own: bool) -> list[tuple[str, str]]:
+def client_headers(headers: Iterable[tuple[str, str]], *, own: bool) -> list[tuple[str, str]]:
     """What the provider sees of the client: nothing that names or authenticates it. An account header goes
     along only with the caller's own key."""
     allowed = _FORWARDED_HEADERS if own else (*_FORWARDED_HEADERS, *_ACCOUNT_HEADERS)

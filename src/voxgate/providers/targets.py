@@ -7,14 +7,15 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlencode, urlsplit
 
 from voxgate.core.errors import Forbidden, InvalidModel, NotFound, UpstreamRefused
 from voxgate.core.settings import LOCAL
 from voxgate.core.upstreams import ProviderSettings, RouteSettings
 from voxgate.providers.adapters import facts_of
-from voxgate.providers.routes import Router, key_variable
+from voxgate.providers.facts import bearer
+from voxgate.providers.routes import Router, Upstream, client_headers, key_variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Target:
     secret: str = field(default="", repr=False)
     callers_key: bool = False
     """Whether it is the caller's own: then being out of quota is the caller's fault."""
+    keyed_as: str = ""
+    """The provider, and which of its keys where it has several: what may rest while others of them work."""
 
 
 class Targets:
@@ -73,6 +76,14 @@ class Targets:
             )
         return found
 
+    def sockets(
+        self, model: str, endpoint: str, headers: Sequence[tuple[str, str]], provider_key: str | None = None
+    ) -> list[Upstream]:
+        """The same places, for an endpoint that speaks WebSocket too. `headers` are the client's."""
+        kept = client_headers(headers, own=provider_key is None)
+        kept += [(name, value) for name, value in headers if name == "openai-beta"]
+        return [_upstream(each, kept) for each in self.of(model, endpoint, provider_key)]
+
     def at(self, name: str, path: str, provider_key: str | None = None) -> Target:
         """Whatever a provider has, for one that lets everything pass: NotFound for the others.
         UpstreamRefused when it has no key."""
@@ -87,9 +98,8 @@ class Targets:
         key = provider_key if provider_key is not None else next(iter(self._keys(name)), None)
         if key is None:
             raise UpstreamRefused(f"{name} has no key: set {key_variable(provider)}.")
-        return _target(
-            name, provider, "", f"{provider.base_url.rstrip('/')}/{path}", key, provider_key is not None
-        )
+        url = f"{provider.base_url.rstrip('/')}/{path}"
+        return _target(name, provider, "", url, key, provider_key is not None, path.partition("?")[0])
 
     def _at(self, name: str, live: str, endpoint: str, provider_key: str | None) -> list[Target] | str:
         """One for each key; or why there is none."""
@@ -108,7 +118,14 @@ class Targets:
         form = rest(base.path.rstrip("/"), provider.api_version, known_as, endpoint)
         query = f"?{urlencode(form.parameters, quote_via=quote)}" if form.parameters else ""
         url = f"{base.scheme}://{base.netloc}{form.path}{query}"
-        return [_target(name, provider, live, url, key, provider_key is not None) for key in keys]
+        numbers = {key: number for number, key in enumerate(self._router.keys_of(name), 1)}
+        return [
+            replace(
+                _target(name, provider, live, url, key, provider_key is not None, endpoint),
+                keyed_as=f"{name}, key {numbers[key]}" if len(keys) > 1 else name,
+            )
+            for key in keys
+        ]
 
     def _keys(self, name: str) -> Sequence[str]:
         """Beginning with another one each time."""
@@ -130,10 +147,34 @@ class Targets:
         return [name for _, name in sorted(drawn, key=lambda each: -each[0])]
 
 
-def _target(name: str, provider: ProviderSettings, live: str, url: str, key: str, callers: bool) -> Target:
+def _upstream(target: Target, headers: Sequence[tuple[str, str]]) -> Upstream:
+    url = urlsplit(target.url)
+    tls = url.scheme == "https"
+    own = {**target.headers, **dict(headers), **target.key_header}
+    return Upstream(
+        provider=target.provider,
+        host=url.hostname or "",
+        port=url.port or (443 if tls else 80),
+        tls=tls,
+        target=f"{url.path}?{url.query}" if url.query else url.path,
+        headers=tuple(own.items()),
+        model=target.model,
+        live_model=target.live_model,
+        priced_as=target.priced_as,
+        connect_timeout_seconds=target.settings.connect_timeout_seconds,
+        rest_seconds=target.settings.rest_seconds,
+        callers_key=target.callers_key,
+        secret=target.secret,
+    )
+
+
+def _target(
+    name: str, provider: ProviderSettings, live: str, url: str, key: str, callers: bool, endpoint: str
+) -> Target:
     facts, known_as = facts_of(provider), provider.name_of(live) if live else ""
-    headers = {header.lower(): value for header, value in facts.headers}
-    name_and_key = facts.key(key) if key else None
-    key_header = {name_and_key[0].lower(): name_and_key[1]} if name_and_key else {}
+    headers = {each.lower(): said for each, said in facts.headers}
+    key_in = bearer if endpoint in facts.bearer_for else facts.key
+    header, value = key_in(key)
+    key_header = {header.lower(): value} if key else {}
     priced = (f"{provider.kind}/{known_as}",) if facts.own_prices else tuple(dict.fromkeys((known_as, live)))
-    return Target(name, url, headers, key_header, known_as, live, priced, provider, key, callers)
+    return Target(name, url, headers, key_header, known_as, live, priced, provider, key, callers, name)

@@ -109,11 +109,15 @@ def _values(session: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]) -> d
     }
 
 
+_SOCKETS: Final = "/responses"
+"""Endpoints that speak WebSocket, too."""
+
+
 def _endpoint(data: Mapping[str, Any]) -> str:
     """Of a request by its path; whatever else there is was a call."""
     request = data.get("request")
     path = request.get("path") if isinstance(request, dict) else None
-    if data.get("transport") != "http" or not isinstance(path, str):
+    if not isinstance(path, str) or (data.get("transport") != "http" and not path.endswith(_SOCKETS)):
         return REALTIME
     return path.removeprefix("/openai").removeprefix("/v1/")
 

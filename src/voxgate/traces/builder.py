@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from voxgate.traces.conversation import Conversation
+from voxgate.traces.dialogue import Dialogue
 from voxgate.traces.events import CLIENT, GATEWAY, SERVER, Event, Json, obj
 from voxgate.traces.exchange import Decode, Exchange
 from voxgate.traces.growth import Growth, State, whole_trace
@@ -39,8 +40,8 @@ class TraceBuilder:
         self._state: State = self.session, self.conversation, self.responses, self.layout
         self._growth = Growth(self._state)
         self._handlers = self._wire()
-        self._exchange: Exchange | None = None
-        """Where the log is of a request that was no call."""
+        self._exchange: Exchange | Dialogue | None = None
+        """Where the log is of a request that was no call, or of a socket of `responses`."""
 
     @property
     def closed(self) -> bool:
@@ -55,9 +56,8 @@ class TraceBuilder:
         if event.sound is not None and event.dir == CLIENT:
             return self.layout.user_sound(event)  # nobody else wants to know
         chunks = self._handle(event)
-        if event.dir == GATEWAY and self.session.opened.get("transport") == "http":
-            self.layout.plays_on = True
-            self._exchange = Exchange(self.session.opened, self._decode)
+        if event.dir == GATEWAY:
+            self._exchange = self._translator(self.session.opened)
         return chunks
 
     def _handle(self, event: Event) -> list[AudioChunk]:
@@ -69,6 +69,12 @@ class TraceBuilder:
         elif event.close is None:
             self.session.mark(event, "unreadable", "warning", side=event.dir, bytes=len(event.raw or b""))
         return chunks
+
+    def _translator(self, opened: Json) -> Exchange | Dialogue | None:
+        if opened.get("transport") == "http":
+            self.layout.plays_on = True
+            return Exchange(opened, self._decode)
+        return Dialogue() if opened.get("endpoint") == "responses" else None
 
     def counts(self) -> Json:
         """What of the trace's summary is known without putting it together."""

@@ -46,6 +46,12 @@ class Exchange:
         self._answer: Answer = answer_of(self._endpoint)
         self._decode = decode
         self._status: int | None = None
+        self._content_type = ""
+        self._refused: Json = {}
+        """Why the gateway gave up."""
+        self._keeps_words = obj(opened, "recorded").get("text") is not False
+        self._is_read = self._is_unreadable = False
+        """Whether of an answer in words some, or something else, was in the log."""
         self._asked = self._done = False
         self._cache: Json | None = None
         """What the cache had to do with it."""
@@ -87,8 +93,10 @@ class Exchange:
 
     def _received(self, event: Event) -> Iterator[Event]:
         if event.msg is None:
+            self._is_unreadable = True
             self._keep_sound(event, event.raw or b"")
             return
+        self._is_read = True
         if sound := answer_sound(event.msg):
             self._keep_sound(event, _from_base64(sound))
         if len(self._images) < _MOST_MADE:
@@ -105,8 +113,11 @@ class Exchange:
         msg = event.msg or {}
         if event.type == "gateway.answered_http":
             self._status = int(number(msg, "status") or 0)
+            self._content_type = string(msg, "content_type") or ""
         elif event.type == "gateway.cache":
             self._cache = {name: value for name, value in msg.items() if name != "type"}
+        elif event.type == "gateway.error":
+            self._refused = obj(msg, "error")
         if event.type == "gateway.closed" and not self._done:
             self._done = True
             yield from self._end(event, msg)
@@ -200,14 +211,25 @@ class Exchange:
             shown = error or {"message": f"The provider answered {self._status}."}
             return {"status": "failed", "status_details": {"error": {"code": self._status, **shown}}}
         if self._status is None:
-            reason = string(closed, "reason") or "no answer"
-            return {"status": "failed", "status_details": {"error": {"message": reason}}}
+            shown = self._refused or {"message": string(closed, "reason") or "no answer"}
+            return {"status": "failed", "status_details": {"error": shown}}
         if number(closed, "code") != 1000:
-            hung_up = string(closed, "side") == "client"
-            details = {"reason": "client_hung_up" if hung_up else "cut_off"}
-            return {"status": "cancelled" if hung_up else "incomplete", "status_details": details}
+            if string(closed, "side") == "client":
+                return {"status": "cancelled", "status_details": {"reason": "client_hung_up"}}
+            cut: Json = {"reason": "cut_off", **({"error": self._refused} if self._refused else {})}
+            return {"status": "incomplete", "status_details": cut}
+        if (unreadable := self._unreadable()) is not None:
+            return {"status": "failed", "status_details": {"error": unreadable}}
         details = {"reason": self._answer.finish} if self._answer.finish else {}
         return {"status": "completed", "status_details": details}
+
+    def _unreadable(self) -> Json | None:
+        """What is wrong with an answer that says it is JSON, or events of it."""
+        says_json = "json" in self._content_type or "event-stream" in self._content_type
+        if not says_json or self._is_read or not self._keeps_words:
+            return None
+        said = "is not JSON" if self._is_unreadable else "is empty, or larger than what is recorded"
+        return {"code": "unreadable", "message": f"The provider's answer {said}."}
 
 
 def _event(event: Event, kind: str, **fields: Any) -> Event:

@@ -152,7 +152,7 @@ async def test_a_form_with_sound_goes_on_byte_for_byte(start_gateway: StartGatew
     assert sound[:4096] in b"".join(record.data for record in records)
 
 
-@pytest.mark.parametrize("status", [429, 500, 503, 529])
+@pytest.mark.parametrize("status", [401, 402, 429, 500, 503, 529])
 async def test_the_next_one_answers_for_a_provider_that_cannot(
     start_gateway: StartGateway, status: int
 ) -> None:
@@ -165,7 +165,7 @@ async def test_the_next_one_answers_for_a_provider_that_cannot(
     assert f"answered {status}".encode() in facts
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 422])
+@pytest.mark.parametrize("status", [400, 403, 404, 422])
 async def test_an_answer_that_others_would_give_too_is_not_asked_for_again(
     start_gateway: StartGateway, status: int
 ) -> None:
@@ -322,3 +322,46 @@ async def test_what_a_provider_has_beside_passes_through_where_the_settings_let_
     [received] = provider.received
     assert (received.method, received.path, received.body) == ("GET", "/v1/files?limit=2", b"")
     assert received.headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_a_provider_that_has_rested_is_asked_again(start_gateway: StartGateway) -> None:
+    well = False
+
+    async def recovers(received: Received) -> web.StreamResponse:
+        return await (say_hello(received) if well else say(500, {})(received))
+
+    async with house(start_gateway, recovers, say_hello, rest_seconds=0.2) as (gateway, _):
+        assert (await ask(gateway, "chat/completions", CHAT))[2]["x-voxgate-provider"] == "p1"
+        well = True
+        async with asyncio.timeout(60):
+            while (await ask(gateway, "chat/completions", CHAT))[2]["x-voxgate-provider"] != "p0":
+                await asyncio.sleep(0.02)
+        assert (await ask(gateway, "chat/completions", CHAT))[2]["x-voxgate-provider"] == "p0"
+
+
+async def test_a_key_that_is_used_up_rests_while_the_others_work(start_gateway: StartGateway) -> None:
+    async def limited(received: Received) -> web.StreamResponse:
+        is_used_up = received.headers["authorization"] == "Bearer first"
+        return await (say(429, {}, retry_after="60") if is_used_up else say_hello)(received)
+
+    async with HttpProvider(limited) as provider:
+        known = {"house": {"base_url": provider.base_url, "api_key_env": "A", "api_keys_env": ["B"]}}
+        routes = [{"model": "*", "providers": ["house"]}]
+        environ = {"A": "first", "B": "second"}
+        async with start_gateway(providers=known, routes=routes, environ=environ) as gateway:
+            for _ in range(4):
+                assert (await ask(gateway, "chat/completions", CHAT))[0] == 200
+    used = [each.headers["authorization"].removeprefix("Bearer ") for each in provider.received]
+    assert used == ["first", "second", "second", "second", "second"]
+
+
+async def test_an_answer_may_take_longer_to_begin_than_to_go_on(start_gateway: StartGateway) -> None:
+    begin = asyncio.Event()
+
+    async def thinks(received: Received) -> web.StreamResponse:
+        asyncio.get_running_loop().call_later(1.2, begin.set)
+        await begin.wait()
+        return await say_hello(received)
+
+    async with house(start_gateway, thinks, silence_seconds=0.5) as (gateway, _):
+        assert (await ask(gateway, "chat/completions", CHAT))[0] == 200

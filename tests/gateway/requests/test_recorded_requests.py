@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from openai import AsyncOpenAI
+from tests.gateway.requests.standin import StandIn
 from tests.running import Voxgate, start_voxgate
 
 from voxgate.testing.http_provider import HttpProvider, Received, say_hello
@@ -25,6 +26,10 @@ base_url = "{url}"
 
 [[routes]]
 model = "gpt-*"
+providers = ["house"]
+
+[[routes]]
+model = "endless"
 providers = ["house"]
 
 [prices."gpt-5"]
@@ -46,8 +51,15 @@ def event(content: str | None = None, **more: Any) -> bytes:
     return b"data: " + json.dumps({**body, **more}).encode() + b"\n\n"
 
 
+stand_in = StandIn()
+
+
 async def answer(received: Received) -> web.StreamResponse:
+    if received.method == "GET":
+        return await stand_in(received)  # on a socket
     body = json.loads(received.body)
+    if body["model"] == "endless":
+        return await stand_in(received)
     if not body.get("stream"):
         return await say_hello(received)
     response = web.StreamResponse(headers={"content-type": "text/event-stream"})
@@ -108,10 +120,24 @@ async def test_requests_of_the_official_sdk_are_traces_with_words_usage_and_cost
             )
             if chunk.choices
         ]
+        async with client.responses.connect() as connection:
+            for words in ("Hi", "And you?"):
+                await connection.response.create(model="gpt-5", input=words)
+                while (await connection.recv()).type != "response.completed":
+                    pass
+        endless = await client.chat.completions.create(model="endless", messages=MESSAGES, stream=True)
+        await anext(aiter(endless))
+        await endless.close()
         await client.close()
-        first, second = await finished(voxgate, 2)
-        chats, calls = [await found(voxgate, f"endpoint:{name}") for name in ("chat*", "realtime")]
-    assert (len(chats), len(calls)) == (2, 0)
+        first, second, talk, left = await finished(voxgate, 4)
+        listed = [await found(voxgate, f"endpoint:{name}") for name in ("chat*", "responses", "realtime")]
+    assert [len(each) for each in listed] == [3, 1, 0]
+    said = [span for span in talk["spans"] if span["type"] == "response"]
+    assert [span["output"]["text"] for span in said] == ["Hello.", "Hello."]
+    assert (talk["turns"], talk["transport"], talk["status"]) == (2, "ws", "complete")
+    assert talk["cost_usd"] == pytest.approx(2 * (11 * 2 + 7 * 8) / 1e6)
+    [abandoned] = [span for span in left["spans"] if span["type"] == "response"]
+    assert abandoned["status"] == "cancelled"
     assert plain.choices[0].message.content == "Hello."
     assert streamed == ["We ", "go ", "home."]
     assert (first["status"], first["model"], first["provider"], first["turns"]) == (

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ from voxgate.gateway.requests.cached import Asked, CachedAnswer, Plan
 from voxgate.gateway.requests.endpoints import PASS_THROUGH, Endpoint
 from voxgate.gateway.requests.joining import joining
 from voxgate.gateway.requests.logging import AnswerLog, put_request
+from voxgate.gateway.requests.secrecy import is_told, without_secret
 from voxgate.gateway.requests.sending import Answer, Sender
 from voxgate.gateway.requests.shapes import error_body
 from voxgate.gateway.spending import Spending
@@ -245,10 +246,13 @@ class Requests:
         observer = AnswerLog(work.log, content_type, self._parts.largest_body_bytes)
         is_watched = work.log is not UNRECORDED or (work.grant is not None and work.grant.has_budget)
         head, plan = _head(work, answer), work.plan
+        pieces: AsyncIterator[bytes] = response.content.iter_any()
+        if work.status >= _BAD and not answer.target.callers_key:
+            pieces = await without_secret(answer)
         await send(head)
         work.begun = True
         try:
-            async for piece in response.content.iter_any():
+            async for piece in pieces:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 if is_watched:
                     observer.feed(piece)
@@ -391,7 +395,9 @@ def _check_may_pass(grant: Grant) -> None:
 def _body_for(work: _Work, target: Target) -> bytes:
     if work.wanted is None:
         return work.body
-    if work.wanted.model == target.model:
+    is_free = work.grant is not None and work.grant.models is None
+    named = work.wanted.model or (work.endpoint.default_model if is_free else None)
+    if named == target.model:
         return work.body
     return with_model(work.body, work.wanted, target.model)
 
@@ -406,7 +412,7 @@ def _head(work: _Work, answer: Answer) -> dict[str, Any]:
     kept = [
         (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
         for name, value in answer.response.headers.items()
-        if name.lower() not in _OURS
+        if name.lower() not in _OURS and not is_told(value, answer.target)
     ]
     kept += [(b"x-voxgate-provider", answer.target.provider.encode()), *_ours(work)]
     return {"type": "http.response.start", "status": answer.response.status, "headers": kept}
