@@ -1,11 +1,14 @@
 """The order in which files of tests begin: what took longest first, so that at the end no worker is left over
-with a long one. How long each took is kept in `weights.json`; `make test ARGS=--weigh` measures anew.
+with a long one, and those with sound all along, since they wait for it while others work, and disturb each
+other. How long each took is kept in `weights.json`; `make test ARGS=--weigh` measures anew.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Set
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,8 @@ _WEIGHTS = _TESTS / "weights.json"
 _LEAST_SECONDS = 2.0
 _NEW_SECONDS = 10.0
 """Of a file that nobody weighed: early enough, should it be long."""
+_SOUND = ("e2e", "clients")
+"""Calls that take as long as their sound."""
 _took: Counter[str] = Counter()
 
 
@@ -27,7 +32,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `--no-loadscope-reorder` workers take files in this order."""
     kept: dict[str, float] = json.loads(_WEIGHTS.read_text())
-    items.sort(key=lambda item: -kept.get(item.path.relative_to(_TESTS).as_posix(), _NEW_SECONDS))
+    names = [item.path.relative_to(_TESTS).as_posix() for item in items]
+    weights = {name: kept.get(name, _NEW_SECONDS) for name in names}
+    sound = {name for name in weights if name.startswith(_SOUND)}
+    places = _spread(weights, sound) | _spread(weights, weights.keys() - sound)
+    items.sort(key=lambda item: places[item.path.relative_to(_TESTS).as_posix()])
+
+
+def _spread(weights: dict[str, float], names: Set[str]) -> dict[str, tuple[float, str]]:
+    """Which part of their time is over when each begins."""
+    longest_first = sorted(names, key=lambda name: (-weights[name], name))
+    total = sum(weights[name] for name in names)
+    begins = accumulate((weights[name] for name in longest_first), initial=0.0)
+    return {name: (begin / total, name) for name, begin in zip(longest_first, begins, strict=False)}
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
