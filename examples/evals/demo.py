@@ -60,6 +60,7 @@ TOOLS = [
     },
     {"type": "function", "name": "refund_order", "description": "Refund an order.", "parameters": ORDER},
 ]
+TRIALS = 2
 MOCKS = {"get_order_status": {"status": "on its way"}, "refund_order": {"refund": "five days"}}
 
 
@@ -99,20 +100,20 @@ def evaluated(house: House, instructions: str, baseline: Any) -> Outcome:
         data=dataset("demo"),
         task=replay(instructions=instructions, tools="recorded"),
         scores=[tool_called(), contains("five days", name="says_how_long")],
-        trials=2,
+        trials=TRIALS,
         gate={"tool_called": "no-regression"} if baseline else None,
         baseline=baseline,
     )
     return made.run(house=house)
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument(
         "--output", type=Path, default=Path(tempfile.gettempdir()) / "voxgate-demo-eval.html"
     )
     options.add_argument("--keep", action="store_true", help="let Voxgate run until Enter is pressed")
-    chosen = options.parse_args()
+    chosen = options.parse_args(arguments)
     console, began = Console(highlight=False), time.monotonic()
     console.print("[bold]1[/bold] Starting Voxgate with the embedded provider …")
     with tempfile.TemporaryDirectory() as folder, running_voxgate() as server:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +92,69 @@ def test_it_runs_reports_and_ends_with_the_exit_code(
     }
     assert "greetings" in (tmp_path / "summary").read_text()
     assert run(step(action, "Verdict")["run"], tmp_path, CODE=outputs["exit-code"]).returncode == code
+
+
+GH = """
+import json, os, pathlib, re, sys
+kept = pathlib.Path(os.environ["COMMENTS"])
+comments = json.loads(kept.read_text()) if kept.exists() else []
+match sys.argv[1:]:
+    case ["api", "--paginate", "repos/o/r/issues/5/comments", "--jq", asked]:
+        wanted = re.fullmatch(r'\\.\\[\\] \\| select\\(\\.body \\| startswith\\("(.*)"\\)\\) \\| \\.id', asked)[1]
+        print(*(one["id"] for one in comments if one["body"].startswith(wanted)), sep="\\n")
+    case ["api", "--method", "POST", "repos/o/r/issues/5/comments", "--field", field]:
+        comments.append({"id": 70 + len(comments), "body": pathlib.Path(field.removeprefix("body=@")).read_text()})
+    case ["api", "--method", "PATCH", target, "--field", field]:
+        (one,) = (one for one in comments if target == f"repos/o/r/issues/comments/{one['id']}")
+        one["body"] = pathlib.Path(field.removeprefix("body=@")).read_text()
+    case other:
+        sys.exit(f"what is {other}?")
+kept.write_text(json.dumps(comments))
+"""
+"""Of GitHub's program as much as the action uses, with the comments in a file."""
+
+
+def pushed(action: dict[str, Any], folder: Path, task: str, **environ: str) -> int:
+    """What one push leads to: all steps of it, one after the other, without a `url`. Ends as the job does."""
+    (folder / "evals.py").write_text(EVAL.replace("TASK", task))
+    (folder / "gh.py").write_text(GH)
+    path = programs(folder / "bin", gh=f'exec {sys.executable} {folder}/gh.py "$@"')
+    given = {"FILES": "evals.py", "BASELINE": "", "ARGUMENTS": "", "GIVEN_URL": "", "GIVEN_KEY": "", **environ}
+    (folder / "output").write_text("")
+    done = run(step(action, "Run")["run"], folder, **given, PATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    outputs = dict(line.split("=", 1) for line in (folder / "output").read_text().splitlines())
+    pull = {"REPOSITORY": "o/r", "NUMBER": "5", "GH_TOKEN": "t", "COMMENTS": str(folder / "comments.json")}
+    told = run(step(action, "Comment")["run"], folder, REPORT=outputs["report"], **pull, PATH=path)
+    assert told.returncode == 0, told.stderr
+    return run(step(action, "Verdict")["run"], folder, CODE=outputs["exit-code"]).returncode
+
+
+def test_without_an_address_it_runs_a_voxgate_of_its_own_and_each_push_changes_the_one_comment(
+    action: dict[str, Any], tmp_path: Path
+) -> None:
+    quick = {"VOXGATE_LOCAL_ENABLED": "false"}  # nothing here is called
+    (tmp_path / "comments.json").write_text('[{"id": 69, "body": "Looks good to me."}]')
+    assert pushed(action, tmp_path, "lambda said: said", **quick) == 0
+    other, ours = json.loads((tmp_path / "comments.json").read_text())
+    assert ours["body"].startswith("<!-- voxgate evaluations -->\n### ✅ greetings")
+    assert pushed(action, tmp_path, "lambda said: 'no'", **quick) == 1
+    again = json.loads((tmp_path / "comments.json").read_text())
+    assert [one["id"] for one in again] == [other["id"], ours["id"]]
+    assert again[0] == other
+    assert again[1]["body"].startswith("<!-- voxgate evaluations -->\n### ❌ greetings")
+    assert "compared with" in again[1]["body"]  # its data folder was kept
+    address = re.search(r"Open +http://([^/\s]+)", (tmp_path / "voxgate/serve.log").read_text())
+    assert address is not None
+    host, port = address[1].split(":")
+    with pytest.raises(ConnectionRefusedError):  # it was stopped
+        socket.create_connection((host, int(port)), 5)
+
+
+def test_a_voxgate_that_does_not_start_is_no_failed_gate(action: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "comments.json").write_text("[]")
+    assert pushed(action, tmp_path, "lambda said: said", VOXGATE_WORKERS="none") == 3
+    assert (tmp_path / "comments.json").read_text() == "[]"
 
 
 @pytest.mark.parametrize(("known", "method"), [("", "POST"), ("77", "PATCH")])

@@ -1,15 +1,18 @@
-"""What replays are for: in each mode something that got worse is found as a regression, and a second run of
-the same is not.
+"""What replays are for: in each mode something that got worse is found as a regression, a second run of the
+same is not, and `voxgate eval gate` ends as CI is to end.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace as changed
 from typing import Any
 
 import pytest
 
+from tests.cli.commands import Command, run_here
+from tests.cli.commands import Outcome as Ended
 from tests.evals.replay.conftest import Stage, _running, stage  # noqa: F401 - fixtures
 from tests.evals.replay.standin import Call, Reply, speech
 from tests.evals.replay.test_modes import record_with_vad, scenario
@@ -52,6 +55,20 @@ def verdict(outcome: Outcome) -> str:
     return score.verdict
 
 
+async def agree(stage: Stage, again: Outcome, worse: Outcome) -> None:  # noqa: F811
+    """What the runs say, and what the command ends with."""
+    assert (verdict(again), again.exit_code) == ("same", 0)
+    assert (verdict(worse), worse.exit_code) == ("regressed", 1)
+    for outcome, code in ((again, 0), (worse, 1)):
+        ended = await gate(stage, outcome.id)
+        assert ended.status == code, ended
+        assert ("FAIL" in ended.output, "PASS" in ended.output) == (code == 1, code == 0), ended
+
+
+async def gate(stage: Stage, *ids: str) -> Ended:  # noqa: F811
+    return await asyncio.to_thread(run_here, stage.voxgate, "eval", "gate", *ids)
+
+
 async def test_a_worse_prompt_is_found_turn_by_turn(stage: Stage) -> None:  # noqa: F811
     stage.standin.think = clerk
     session_id = await stage.record(speech(200), "And now?", tools={"get_order": "on its way"})
@@ -62,8 +79,10 @@ async def test_a_worse_prompt_is_found_turn_by_turn(stage: Stage) -> None:  # no
     again = await judged(data, replay(), tool_called(), first)
     worse = await judged(data, replay(instructions="You never look anything up."), tool_called(), first)
 
-    assert (verdict(again), again.exit_code) == ("same", 0)
-    assert (verdict(worse), worse.exit_code) == ("regressed", 1)
+    await agree(stage, again, worse)
+    assert [(await gate(stage, first.id, one.id)).status for one in (again, worse)] == [0, 1]
+    process = await asyncio.to_thread(Command(stage.voxgate), "eval", "gate", worse.id)
+    assert process.status == 1, process
 
 
 async def test_a_worse_prompt_is_found_in_whole_sessions(stage: Stage) -> None:  # noqa: F811
@@ -76,7 +95,7 @@ async def test_a_worse_prompt_is_found_in_whole_sessions(stage: Stage) -> None: 
     again = await judged(data, replay(mode="session"), score, first)
     worse = await judged(data, replay(mode="session", instructions="You never look."), score, first)
 
-    assert (verdict(again), verdict(worse)) == ("same", "regressed")
+    await agree(stage, again, worse)
 
 
 async def test_a_slower_voice_is_found_at_the_original_times(stage: Stage) -> None:  # noqa: F811
@@ -90,7 +109,7 @@ async def test_a_slower_voice_is_found_at_the_original_times(stage: Stage) -> No
     stage.standin.think = lambda call: Reply("Yes.", delay_seconds=1.2)
     worse = await judged(data, replay(mode="timing"), late, first)
 
-    assert (verdict(again), verdict(worse)) == ("same", "regressed")
+    await agree(stage, again, worse)
 
 
 async def test_a_broken_tool_is_found_in_simulations(stage: Stage) -> None:  # noqa: F811
@@ -105,4 +124,4 @@ async def test_a_broken_tool_is_found_in_simulations(stage: Stage) -> None:  # n
     again = await judged(data, replay(), score, first)
     worse = await judged(data, replay(tools="live", live={"get_order": broken}), score, first)
 
-    assert (verdict(again), verdict(worse)) == ("same", "regressed")
+    await agree(stage, again, worse)
