@@ -81,6 +81,7 @@ outages: install ## database, object store and disk away for a minute each, unde
 screenshots: install ## take the pictures of docs/images again
 	VOXGATE_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest -q tests/e2e/test_playground.py tests/e2e/test_playground_ways.py tests/e2e/test_manage.py tests/e2e/test_sessions_page.py tests/e2e/test_session_page.py tests/e2e/test_evaluations.py
 	$(BIN)/python -m tests.e2e.real_trace
+	$(BIN)/python -m tests.e2e.report_pictures
 
 clean: ## remove everything that the other targets made (not the data)
 	rm -rf $(VENV) $(STAMPS) .clients ui/node_modules src/voxgate/webapp src/voxgate/gateway/_splice.*.so dist

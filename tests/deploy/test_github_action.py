@@ -95,15 +95,17 @@ def test_it_runs_reports_and_ends_with_the_exit_code(
 
 
 GH = """
-import json, os, pathlib, re, sys
+import json, os, pathlib, sys
 kept = pathlib.Path(os.environ["COMMENTS"])
 comments = json.loads(kept.read_text()) if kept.exists() else []
 match sys.argv[1:]:
     case ["api", "--paginate", "repos/o/r/issues/5/comments", "--jq", asked]:
-        wanted = re.fullmatch(r'\\.\\[\\] \\| select\\(\\.body \\| startswith\\("(.*)"\\)\\) \\| \\.id', asked)[1]
+        head, wanted, tail = asked.split('"')
+        assert (head, tail) == (".[] | select(.body | startswith(", ")) | .id")
         print(*(one["id"] for one in comments if one["body"].startswith(wanted)), sep="\\n")
     case ["api", "--method", "POST", "repos/o/r/issues/5/comments", "--field", field]:
-        comments.append({"id": 70 + len(comments), "body": pathlib.Path(field.removeprefix("body=@")).read_text()})
+        body = pathlib.Path(field.removeprefix("body=@")).read_text()
+        comments.append({"id": 70 + len(comments), "body": body})
     case ["api", "--method", "PATCH", target, "--field", field]:
         (one,) = (one for one in comments if target == f"repos/o/r/issues/comments/{one['id']}")
         one["body"] = pathlib.Path(field.removeprefix("body=@")).read_text()
@@ -119,9 +121,15 @@ def pushed(action: dict[str, Any], folder: Path, task: str, **environ: str) -> i
     (folder / "evals.py").write_text(EVAL.replace("TASK", task))
     (folder / "gh.py").write_text(GH)
     path = programs(folder / "bin", gh=f'exec {sys.executable} {folder}/gh.py "$@"')
-    given = {"FILES": "evals.py", "BASELINE": "", "ARGUMENTS": "", "GIVEN_URL": "", "GIVEN_KEY": "", **environ}
+    given = {
+        "FILES": "evals.py",
+        "BASELINE": "",
+        "ARGUMENTS": "",
+        "GIVEN_URL": "",
+        "GIVEN_KEY": "",
+    }
     (folder / "output").write_text("")
-    done = run(step(action, "Run")["run"], folder, **given, PATH=path)
+    done = run(step(action, "Run")["run"], folder, **given, **environ, PATH=path)
     assert done.returncode == 0, done.stdout + done.stderr
     outputs = dict(line.split("=", 1) for line in (folder / "output").read_text().splitlines())
     pull = {"REPOSITORY": "o/r", "NUMBER": "5", "GH_TOKEN": "t", "COMMENTS": str(folder / "comments.json")}

@@ -11,12 +11,25 @@ from typing import Final, Literal
 
 from voxgate.evals.produced import Said, evidence_in, lines_of, nothing_said
 from voxgate.evals.protocols import Subject
-from voxgate.evals.reading import Role
+from voxgate.evals.reading import Role, known_role
 from voxgate.evals.returned import Finding, not_measured
-from voxgate.evals.wording import Alignment, Unit, align, normalised
+from voxgate.evals.scoring import FunctionScorer, scorer
+from voxgate.evals.wording import VERSION, Alignment, Unit, align, normalised
 
 Reference = Literal["expected", "input", "user"]
 REFERENCES: Final[tuple[Reference, ...]] = ("expected", "input", "user")
+
+
+def rate_scorer(unit: Unit, name: str, of: Role, against: Reference | None, *, heard: bool) -> FunctionScorer:
+    """ValueError for a side or a reference that there is not."""
+    if against is not None and against not in REFERENCES:
+        raise ValueError(f"against is one of {', '.join(REFERENCES)}, not {against!r}")
+
+    def measured(subject: Subject) -> Finding:
+        return error_rate(subject, unit, of, against, heard=heard)
+
+    params = {"of": known_role(of), "against": against, "heard": heard, "normalisation": VERSION}
+    return scorer(name=name, direction="min", unit="share", version="1", params=params)(measured)
 
 
 def error_rate(

@@ -19,21 +19,31 @@ _PAUSE_SECONDS: Final = 1.0
 
 
 class ApiSessions:
-    def __init__(self, client: Client, longest_seconds: float = LONGEST_SECONDS) -> None:
+    """`unknown_seconds`: how long a session that is not there is waited for. Calls that were made just now
+    may take as long as any to appear."""
+
+    def __init__(
+        self,
+        client: Client,
+        longest_seconds: float = LONGEST_SECONDS,
+        unknown_seconds: float = LONGEST_SECONDS,
+    ) -> None:
         self._client = client
         self._source = ApiSource(client)
         self._longest_seconds = longest_seconds
+        self._unknown_seconds = unknown_seconds
 
     async def finished(self, session_id: str) -> Session:
         """TaskError if it does not end, is not there, or Voxgate does not answer."""
-        deadline, pause = time.monotonic() + self._longest_seconds, _FIRST_SECONDS
+        began, pause = time.monotonic(), _FIRST_SECONDS
         while True:
             trace = await asyncio.to_thread(self._trace, session_id)
             if trace is not None and trace["status"] != "live":
                 return Session(trace, self._source)
-            if time.monotonic() > deadline:
+            longest = self._unknown_seconds if trace is None else self._longest_seconds
+            if time.monotonic() - began > longest:
                 what = "is not recorded" if trace is None else "has not ended"
-                raise TaskError(f"The session {session_id} {what} after {self._longest_seconds:g} s.")
+                raise TaskError(f"The session {session_id} {what} after {longest:g} s.")
             await asyncio.sleep(pause)
             pause = min(_PAUSE_SECONDS, pause * 1.5)
 

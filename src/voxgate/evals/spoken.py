@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from voxgate.evals import spoken_words, wording
 from voxgate.evals.asking import NoAnswer
 from voxgate.evals.fidelity import Block, Compared, compare_words
 from voxgate.evals.model import Evidence, Json, Score
 from voxgate.evals.reading import Line, Role
 from voxgate.evals.returned import Manner
+from voxgate.evals.scoring import FunctionScorer, scorer
 from voxgate.evals.session import Session
 from voxgate.evals.transcribing import Ears, Heard
 
+TIMEOUT_SECONDS: Final = 900.0
 _MARGIN_MS: Final = 250.0
 _MOST_TOLD: Final = 8
 
@@ -67,6 +70,26 @@ def _compared(line: Line, of: Role, heard: Heard) -> Compared:
         return compare_words(heard.text, line.text)
     is_cut = line.heard_text is not None and line.heard_text != line.text
     return compare_words(str(line.heard_text) if is_cut else line.text, heard.text, is_cut=is_cut)
+
+
+def transcript_scorer(of: Role, ears: Ears, name: str, version: str) -> FunctionScorer:
+    """A scorer of how true the transcript of a side is to its sound."""
+    normalisation = f"{wording.VERSION}, spoken words {spoken_words.VERSION}"
+    params = {**ears.params(), "normalisation": normalisation}
+    manner = Manner(name, "min", "share", version, params)
+
+    async def compared(session: Session) -> list[Score]:
+        return await difference_in_words(session, of, ears, manner)
+
+    made = scorer(
+        name=name,
+        direction="min",
+        unit="share",
+        version=version,
+        params=params,
+        timeout_seconds=TIMEOUT_SECONDS,
+    )
+    return made(compared)
 
 
 async def difference_in_words(session: Session, of: Role, ears: Ears, manner: Manner) -> list[Score]:

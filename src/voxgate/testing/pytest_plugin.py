@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from voxgate.evals.outcome import Outcome
     from voxgate.testing.calls import Call
 
+_UNKNOWN_SECONDS = 60.0
+"""Until an id that Voxgate does not know is taken for a wrong one; a call of just now is known by then."""
+
 # ruff: noqa: PLC0415 - this module is loaded in every run of pytest, whether it needs it or not
 
 
@@ -51,20 +54,32 @@ def voxgate_url(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture
 def voxgate_session(voxgate_url: str) -> Callable[[str], Call]:
     """The recorded call of this id, once it is over: `voxgate_session("sess_…").assert_said("goodbye")`."""
-    import asyncio
-
-    from voxgate.client.http import Client
-    from voxgate.evals.sessions import ApiSessions
-    from voxgate.testing.calls import Call
 
     def find(session_id: str) -> Call:
-        return Call(asyncio.run(ApiSessions(Client()).finished(session_id)))
+        __tracebackhide__ = True
+        return _finished(session_id, _UNKNOWN_SECONDS)
 
     return find
 
 
+def _finished(session_id: str, unknown_seconds: float) -> Call:
+    import asyncio
+
+    from voxgate.client.http import Client
+    from voxgate.evals.protocols import TaskError
+    from voxgate.evals.sessions import ApiSessions
+    from voxgate.testing.calls import Call
+
+    __tracebackhide__ = True
+    try:
+        sessions = ApiSessions(Client(), unknown_seconds=unknown_seconds)
+        return Call(asyncio.run(sessions.finished(session_id)))
+    except TaskError as error:
+        raise AssertionError(error.message) from None
+
+
 @pytest.fixture
-def voxgate_call(voxgate_session: Callable[[str], Call]) -> Callable[..., Call]:
+def voxgate_call(voxgate_url: str) -> Callable[..., Call]:
     """Makes a call of one turn: words, or the Path of a WAV file. Takes what `replay` takes (`model`,
     `instructions`, `voice` …), `tools` of the session, and `mocks` that answer them."""
     import asyncio
@@ -73,6 +88,7 @@ def voxgate_call(voxgate_session: Callable[[str], Call]) -> Callable[..., Call]:
     from voxgate.evals.model import Case, Clip, Input
     from voxgate.evals.protocols import Trial
     from voxgate.evals.replay import replay
+    from voxgate.evals.sessions import LONGEST_SECONDS
 
     def make(said: Any, *, model: str = "local", tools: Any = (), mocks: Any = None, **options: Any) -> Call:
         session = {"tools": list(tools), **options.pop("session", {})}
@@ -85,7 +101,7 @@ def voxgate_call(voxgate_session: Callable[[str], Call]) -> Callable[..., Call]:
         case = Case("call", words)
         output = asyncio.run(task.run(case, Trial("", 0, 0)))
         assert output.session_id is not None, "the call was not recorded"
-        return voxgate_session(output.session_id)
+        return _finished(output.session_id, LONGEST_SECONDS)
 
     return make
 

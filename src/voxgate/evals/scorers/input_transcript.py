@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from voxgate.evals import spoken_words, wording
-from voxgate.evals.model import Score
-from voxgate.evals.returned import Manner
-from voxgate.evals.scoring import FunctionScorer, scorer
-from voxgate.evals.session import Session
-from voxgate.evals.spoken import difference_in_words
+from voxgate.evals.scoring import FunctionScorer
+from voxgate.evals.spoken import transcript_scorer
 from voxgate.evals.transcribing import ears_of
 
 VERSION = "1"
-TIMEOUT_SECONDS = 900.0
 
 
 def input_transcript(
@@ -33,17 +28,4 @@ def input_transcript(
     this transcript but on the sound: a bad one misleads people and text judges, not the model."""
     asked = {"model": model, "base_url": base_url, "api_key_env": api_key_env}
     ears = ears_of(language, prompt, **asked, timeout_seconds=timeout_seconds, attempts=attempts)
-    params = {**ears.params(), "normalisation": f"{wording.VERSION}, spoken words {spoken_words.VERSION}"}
-    manner = Manner(name or "input_transcript", "min", "share", VERSION, params)
-
-    async def compared(session: Session) -> list[Score]:
-        return await difference_in_words(session, "user", ears, manner)
-
-    return scorer(
-        name=manner.name,
-        direction="min",
-        unit="share",
-        version=VERSION,
-        params=params,
-        timeout_seconds=TIMEOUT_SECONDS,
-    )(compared)
+    return transcript_scorer("user", ears, name or "input_transcript", VERSION)

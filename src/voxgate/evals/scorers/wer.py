@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from voxgate.evals.errors_in_words import REFERENCES, Reference, error_rate
-from voxgate.evals.protocols import Subject
-from voxgate.evals.reading import Role, known_role
-from voxgate.evals.returned import Finding
-from voxgate.evals.scoring import FunctionScorer, scorer
-from voxgate.evals.wording import VERSION
+from voxgate.evals.errors_in_words import Reference, rate_scorer
+from voxgate.evals.reading import Role
+from voxgate.evals.scoring import FunctionScorer
 
 
 def wer(
@@ -19,12 +16,5 @@ def wer(
     them, else the expected transcript. `of` user the score is called `wer_user`: how well the provider's
     transcription heard. Lines are compared as one text. A recorded call in which nothing was said has rate 1.
     Evidence: the lines with errors; n: the words of the reference."""
-    if against is not None and against not in REFERENCES:
-        raise ValueError(f"against is one of {', '.join(REFERENCES)}, not {against!r}")
-
-    def measured(subject: Subject) -> Finding:
-        return error_rate(subject, "words", of, against, heard=heard)
-
-    params = {"of": known_role(of), "against": against, "heard": heard, "normalisation": VERSION}
     own = name or ("wer" if of == "assistant" else "wer_user")
-    return scorer(name=own, direction="min", unit="share", version="1", params=params)(measured)
+    return rate_scorer("words", own, of, against, heard=heard)
