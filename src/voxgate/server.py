@@ -51,6 +51,7 @@ from voxgate.gateway.forwarded import ForwardedHeaders, Proxies
 from voxgate.gateway.leases import Leases
 from voxgate.gateway.limits import CallLimits, most_calls
 from voxgate.gateway.metrics import Metrics
+from voxgate.gateway.rates import Rates
 from voxgate.gateway.requests.cache import AnswerCache
 from voxgate.gateway.requests.endpoints import ENDPOINTS, PASS_THROUGH
 from voxgate.gateway.requests.flow import Parts, Requests
@@ -122,7 +123,7 @@ def build_worker(
     calls = Calls(metrics, most_calls(settings.limits))
     leases = Leases(store, settings.limits)
     prices = PriceTable(settings.prices)
-    spending = Spending(store, prices)
+    spending, rates = Spending(store, prices), Rates(store)
     spool = Spool(settings.wire_dir, new_id("worker"), buffer_bytes=settings.recording_buffer_bytes)
     _count_recording(metrics, spool)
     place = Place(board or Scoreboard(), number, metrics)
@@ -141,9 +142,10 @@ def build_worker(
         sender=sender,
         spool=spool,
         calls=calls,
-        limits=CallLimits(settings.limits, calls, leases, spending),
+        limits=CallLimits(settings.limits, calls, leases, spending, rates),
         leases=leases,
         spending=spending,
+        rates=rates,
         largest_message_bytes=settings.largest_message_bytes,
         held_bytes=settings.limits.held_bytes,
     )
@@ -172,8 +174,10 @@ def build_worker(
             leases=leases,
             spending=spending,
             cache=AnswerCache(open_cache(settings), settings.cache, settings.projects, metrics),
+            rates=rates,
+            limits=settings.limits,
             largest_body_bytes=settings.largest_message_bytes,
-            body_seconds=settings.limits.handshake_seconds,
+            body_seconds=settings.limits.body_seconds,
         )
     )
     app = _compose(endpoints, requests, api)

@@ -101,6 +101,15 @@ def test_without_sound_the_words_are_as_they_were() -> None:
         {"type": "input_audio_buffer.append", "audio": SOUND, "event_id": f"two words {WORD}"},
         {"type": "x", WORD: 1, "status": {WORD: [WORD]}, "voice": {"name": f"{WORD} {WORD}"}},
         {"type": f"a {WORD}", "reason": f"{WORD} {WORD}", "delta": WORD, "unknown": {"deep": WORD}},
+        {"model": "m", "messages": [{"role": "user", "content": WORD, "name": WORD}], "prompt": WORD},
+        {"model": "m", "input": [WORD], "system": WORD, "metadata": {"a": WORD}, "stop": [WORD]},
+        {"choices": [{"index": 0, "message": {"content": WORD, "reasoning": WORD, "refusal": WORD}}]},
+        {"choices": [{"delta": {"content": WORD, "reasoning": WORD, "reasoning_content": WORD}}]},
+        {"choices": [{"text": WORD, "logprobs": {"content": [{"token": WORD}]}, "delta": WORD}]},
+        {"content": [{"type": "tool_use", "name": "book", "input": {"name": WORD, "language": WORD}}]},
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": WORD, "partial_json": WORD}},
+        {"text": WORD, "segments": [{"text": WORD}], "words": [{"word": WORD}], "data": [WORD]},
+        {"output": [{"type": "function_call", "arguments": WORD, "output": {"name": WORD}}]},
     ],
 )
 def test_no_words_are_left(screen: Screen, event: dict[str, Any]) -> None:
@@ -127,6 +136,52 @@ def test_without_words_what_can_be_measured_is_left() -> None:
     assert screened(NO_TEXT, **audio) == audio
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "model": "gpt-5",
+            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant"}}],
+            "usage": {
+                "prompt_tokens": 9,
+                "completion_tokens": 3,
+                "total_tokens": 12,
+                "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 1},
+                "completion_tokens_details": {"reasoning_tokens": 2, "audio_tokens": 0},
+            },
+        },
+        {
+            "type": "message_start",
+            "message": {
+                "role": "assistant",
+                "usage": {
+                    "input_tokens": 9,
+                    "cache_read_input_tokens": 5,
+                    "cache_creation_input_tokens": 7,
+                    "cache_creation": {"ephemeral_5m_input_tokens": 7, "ephemeral_1h_input_tokens": 0},
+                    "output_tokens": 1,
+                },
+            },
+        },
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 12}},
+        {
+            "object": "response",
+            "usage": {
+                "input_tokens": 9,
+                "input_tokens_details": {"cached_tokens": 4},
+                "output_tokens": 3,
+                "output_tokens_details": {"reasoning_tokens": 2},
+            },
+        },
+        {"duration": 2.5, "language": "english", "usage": {"type": "duration", "seconds": 3}},
+    ],
+)
+def test_without_words_what_a_request_used_is_left(answer: dict[str, Any]) -> None:
+    assert screened(NO_TEXT, **answer) == answer
+
+
 @pytest.mark.parametrize("text", [b"", b"PLUM", b"[1]", b'"PLUM"', b"\xff", b'{"a":', b"[" * 3000])
 def test_what_is_no_object_is_not_kept(text: bytes) -> None:
     assert NO_AUDIO.message(text) is None
@@ -151,6 +206,7 @@ def test_a_close_frames_reason_may_be_words() -> None:
 _names = st.one_of(
     st.sampled_from(
         ["type", "session", "audio", "delta", "output", "content", "item", "voice", "usage", "tools"]
+        + ["choices", "message", "input", "reasoning"]
     ),
     st.text(),
 )

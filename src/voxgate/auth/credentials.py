@@ -50,6 +50,8 @@ _SCOPES: Final = (
     "max_tokens",
     "max_audio_seconds",
     "max_cost_usd",
+    "max_requests_per_minute",
+    "max_tokens_per_minute",
 )
 """What goes into the key as it was given."""
 
@@ -103,6 +105,10 @@ class CredentialRequest(BaseModel):
     """Of all its calls together; likewise the next two."""
     max_audio_seconds: Annotated[float, Field(gt=0, le=10**9)] | None = None
     max_cost_usd: Annotated[float, Field(gt=0, le=10**6)] | None = None
+    max_requests_per_minute: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    """Over all workers; a call counts when it opens."""
+    max_tokens_per_minute: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    """Of requests that are no calls."""
     session: scopes.SessionScope | None = None
     """Settings that every call begins with, and what of them its client may change."""
     allowed_events: Annotated[list[scopes.EventPattern], Field(max_length=64)] | None = None
@@ -168,6 +174,9 @@ class Grant:
     max_cost_usd: float | None = None
     cache_secret: bytes | None = field(default=None, repr=False)
     """Of a temporary credential: what its answers are cached under (`auth.caching`)."""
+    max_requests_per_minute: int | None = None
+    """Its own limits, of an API key or a credential; those of the settings hold too."""
+    max_tokens_per_minute: int | None = None
 
     @property
     def has_budget(self) -> bool:
@@ -362,6 +371,8 @@ class Minter:
                 "max_tokens": request.max_tokens,
                 "max_audio_seconds": request.max_audio_seconds,
                 "max_cost_usd": request.max_cost_usd,
+                "max_requests_per_minute": request.max_requests_per_minute,
+                "max_tokens_per_minute": request.max_tokens_per_minute,
             }
         )
 
@@ -389,7 +400,14 @@ class Gatekeeper:
         if isinstance(owner, Grant):
             return owner
         owner.require("connect", "mint")
-        return Grant("api_key", owner.id, project=owner.project or DEFAULT_PROJECT, home=owner.project)
+        return Grant(
+            "api_key",
+            owner.id,
+            project=owner.project or DEFAULT_PROJECT,
+            home=owner.project,
+            max_requests_per_minute=owner.max_requests_per_minute,
+            max_tokens_per_minute=owner.max_tokens_per_minute,
+        )
 
     def check_not_revoked(self, grant: Grant) -> None:
         """InvalidKey when what presented it was revoked since, in the time that it takes to open a call."""
@@ -452,6 +470,8 @@ class Gatekeeper:
             max_audio_seconds=claims.get("max_audio_seconds"),
             max_cost_usd=claims.get("max_cost_usd"),
             cache_secret=base64.urlsafe_b64decode(claims["cache"]) if "cache" in claims else None,
+            max_requests_per_minute=claims.get("max_requests_per_minute"),
+            max_tokens_per_minute=claims.get("max_tokens_per_minute"),
         )
 
 

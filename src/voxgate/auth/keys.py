@@ -29,6 +29,7 @@ ROLES: Final[tuple[Role, ...]] = get_args(Role)
 KEY_PREFIX: Final = "vg_"
 _TOUCH_SECONDS: Final = 60.0
 DEFAULT_GRACE_SECONDS: Final = 24 * 3600
+RATE_LIMITS: Final = ("max_requests_per_minute", "max_tokens_per_minute")
 LONGEST_GRACE_SECONDS: Final = 30 * 24 * 3600
 """That a secret may be good after a rotation."""
 
@@ -43,6 +44,9 @@ class ApiKey:
     role: Role
     project: str | None = None
     secret: str = field(default="", repr=False, compare=False)
+    max_requests_per_minute: int | None = None
+    """Of what is asked with it, not of what it mints; likewise the next one."""
+    max_tokens_per_minute: int | None = None
 
     def require(self, *roles: Role) -> None:
         """Forbidden unless the key has one of the roles; an admin has all."""
@@ -98,7 +102,8 @@ class KeyRing:
             return None
         if row["expires_at"] and datetime.fromisoformat(row["expires_at"]) <= clock.now_utc():
             raise ExpiredKey(f"The API key {row['name']!r} has expired.")
-        return ApiKey(row["id"], row["name"], row["role"], row["project"], secret)
+        limits = {name: row[name] for name in RATE_LIMITS}
+        return ApiKey(row["id"], row["name"], row["role"], row["project"], secret, **limits)
 
     def _touch(self, key_id: str) -> None:
         """Notes the use, once a minute at most: a busy key must not become a busy database. The caller does
@@ -115,12 +120,17 @@ class KeyRing:
             logger.warning("the use of the API key %s could not be noted", key_id)
 
     def create(
-        self, name: str, role: Role, project: str | None = None, expires_at: str | None = None
+        self,
+        name: str,
+        role: Role,
+        project: str | None = None,
+        expires_at: str | None = None,
+        **rate_limits: int | None,
     ) -> tuple[ApiKey, str]:
         """The key and its text, which is shown once and cannot be had again."""
         if role not in ROLES:
             raise InvalidRequest(f"Unknown role {role!r}; one of {', '.join(ROLES)}.", param="role")
-        key, raw = ApiKey(new_id("key"), name, role, project), new_raw_key()
+        key, raw = ApiKey(new_id("key"), name, role, project, **rate_limits), new_raw_key()
         self._store.add_api_key(
             id=key.id,
             name=name,
@@ -130,6 +140,7 @@ class KeyRing:
             key_hint=masked(raw),
             created_at=clock.iso_utc(clock.now_utc()),
             expires_at=expires_at,
+            **rate_limits,
         )
         return key, raw
 

@@ -34,7 +34,10 @@
     │       ├── BudgetSpent     429  4029  the credential has used its tokens, its sound or its dollars up
     │       ├── BudgetReserved  429  4029  what is left of it may be used up by the responses that run
     │       ├── TooManyCalls    429  4029  the key has as many calls as it may have
-    │       └── TooFast         429  4029  too many messages or bytes per second
+    │       ├── TooFast         429  4029  too many messages or bytes per second
+    │       └── RateLimited     429  4029  too much in a minute; says when there is room again
+    │           ├── RequestsLimited 429 4029 too many requests
+    │           └── TokensLimited 429 4029 too many tokens
     ├── UpstreamError           the provider failed (HTTP 502, close 1011)
     │   ├── UpstreamRefused     502  1011  no connection, or the handshake was refused
     │   ├── UpstreamStalled     504  1011  it does not read what is sent to it
@@ -263,6 +266,23 @@ class TooManyCalls(LimitExceeded):
 
 class TooFast(LimitExceeded):
     """With the code that OpenAI gives for it."""
+
+
+class RateLimited(LimitExceeded):
+    """As the live service says it, with its own type."""
+
+    def __init__(self, message: str, *, wait_seconds: float | None = None) -> None:
+        """Without `wait_seconds` no waiting helps: it is more than the limit itself."""
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
+
+
+class RequestsLimited(RateLimited):
+    type = "requests"
+
+
+class TokensLimited(RateLimited):
+    type = "tokens"
 
 
 class UpstreamError(VoxgateError):

@@ -72,8 +72,17 @@ class LimitSettings(_Section):
     held_bytes: Annotated[int, Field(ge=4096, le=64 << 20)] = 64 << 10
     """How much may wait for a side that does not read, before the other one has to wait."""
     handshake_seconds: Annotated[float, Field(gt=0)] = 10.0
-    """For the TLS handshake, for a request's head, and for its body."""
+    """For the TLS handshake, for a request's head, and for the body of one that is no request to a model."""
+    body_idle_seconds: Annotated[float, Field(gt=0)] = 10.0
+    """How long the body of a request to a model may stop in its middle."""
+    body_seconds: Annotated[float, Field(gt=0)] = 600.0
+    """And how long all of it may take."""
     largest_head_bytes: Annotated[int, Field(ge=1024)] = 64 << 10
+    requests_per_minute_per_api_key: Annotated[int, Field(ge=1)] | None = None
+    """Over all workers; likewise the next three. A key's own limit can only lower it."""
+    tokens_per_minute_per_api_key: Annotated[int, Field(ge=1)] | None = None
+    requests_per_minute_per_credential: Annotated[int, Field(ge=1)] | None = None
+    tokens_per_minute_per_credential: Annotated[int, Field(ge=1)] | None = None
     client_messages_per_second: Annotated[float, Field(gt=0)] | None = None
     """Averages over ten seconds, so that bursts pass; likewise the next three."""
     client_bytes_per_second: Annotated[float, Field(gt=0)] | None = None

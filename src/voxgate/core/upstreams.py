@@ -91,6 +91,10 @@ class RouteSettings(_Section):
     weights: list[Annotated[float, Field(ge=0)]] | None = None
     """Of requests, not of calls: how many of them each provider gets in relation to the others. None: the
     first one gets all that it takes."""
+    max_requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """Of all callers together, over all workers; calls count when they open."""
+    max_tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """The same; of requests that are no calls."""
 
     @model_validator(mode="after")
     def _check_weights(self) -> Self:

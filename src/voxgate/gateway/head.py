@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from voxgate.core.errors import HeadTooLarge, InvalidRequest, RequestError, RequestTimeout
 from voxgate.core.settings import LimitSettings
+from voxgate.gateway.requests.endpoints import ENDPOINTS, PASS_THROUGH
 
 _END: Final = b"\r\n\r\n"
 _LINGER_SECONDS: Final = 2.0
@@ -21,6 +22,9 @@ _LINGER_SECONDS: Final = 2.0
 _UPLOADS: Final = frozenset({"/api/sessions/import"})
 _LEAST_BYTES_PER_SECOND: Final = 16 << 10
 """The body of an upload may take as long as it is large, if it comes on as fast as this."""
+_LEAST_BYTES: Final = 1024
+"""So much of the body of a request to a model has to come in each `body_idle_seconds`: a single byte now and
+then does not hold a connection."""
 
 
 class _Refused(asyncio.Protocol):
@@ -83,8 +87,8 @@ class HeadLimiter(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = self._begun = False
         self._stop_timer()
+        super().on_headers_complete()  # after it the path is known
         self._start_timer()
-        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._came += len(body)
@@ -120,7 +124,18 @@ class HeadLimiter(HttpToolsProtocol):
 
     def _start_timer(self) -> None:
         self._came = 0
-        self._timer = self.loop.call_later(self._limits.handshake_seconds, self._time_is_up)
+        self._timer = self.loop.call_later(self._patience_seconds, self._time_is_up)
+
+    @property
+    def _patience_seconds(self) -> float:
+        return self._limits.body_idle_seconds if self._is_for_model else self._limits.handshake_seconds
+
+    @property
+    def _is_for_model(self) -> bool:
+        """Whether what comes now is the body of a request to a model: sound or pictures, on a slow line. How
+        long all of it may take is for who reads it to say."""
+        path: str = "" if self._in_head else self.scope.get("path", "")  # none at an upgrade
+        return path in ENDPOINTS or path.startswith(PASS_THROUGH)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -131,15 +146,21 @@ class HeadLimiter(HttpToolsProtocol):
         if self.flow.read_paused or self._comes_on():  # it waits for us, or has much to bring
             self._start_timer()
         elif self._may_answer():
-            part = "head" if self._in_head else "body"
-            seconds = f"{self._limits.handshake_seconds:g} seconds"
-            self._refuse(RequestTimeout(f"The request's {part} was not complete within {seconds}."))
+            self._refuse(RequestTimeout(self._too_slow()))
         else:
             self.transport.close()
 
     def _comes_on(self) -> bool:
+        if self._is_for_model:
+            return self._came >= _LEAST_BYTES
         enough = self._came >= _LEAST_BYTES_PER_SECOND * self._limits.handshake_seconds
         return enough and not self._in_head and self.scope["path"] in _UPLOADS
+
+    def _too_slow(self) -> str:
+        seconds = f"{self._patience_seconds:g} seconds"
+        if self._is_for_model:
+            return f"The request's body is not complete, and in {seconds} hardly anything of it came."
+        return f"The request's {'head' if self._in_head else 'body'} was not complete within {seconds}."
 
     def _may_answer(self) -> bool:
         """Not to a connection that only was opened, and not into the middle of another answer."""

@@ -49,14 +49,14 @@ def allowance(grant: Grant, limits: LimitSettings) -> Allowance | None:
     """None when no such limit applies."""
     if grant.kind != "temporary":
         most = limits.calls_per_api_key
-        return None if most is None else Allowance(_key_scope(grant), most, asked_for=False)
+        return None if most is None else Allowance(key_scope(grant), most, asked_for=False)
     given = [most for most in (grant.max_concurrent, limits.calls_per_credential) if most is not None]
     if not given:
         return None
     return Allowance(f"credential:{grant.id}", min(given), asked_for=grant.max_concurrent is not None)
 
 
-def _key_scope(grant: Grant) -> str:
+def key_scope(grant: Grant) -> str:
     """A provider's own key has no id here, and the key itself must not be written down."""
     if grant.provider_key is None:
         return f"api_key:{grant.id}"

@@ -28,6 +28,7 @@ from voxgate.core.errors import (
 from voxgate.core.settings import LimitSettings
 from voxgate.gateway.calls import Calls
 from voxgate.gateway.leases import Leases
+from voxgate.gateway.rates import Rates
 from voxgate.gateway.relay import Call
 from voxgate.gateway.spending import Spending
 
@@ -69,11 +70,13 @@ class _Seen:
 class CallLimits:
     """The limits of one worker."""
 
-    def __init__(self, limits: LimitSettings, calls: Calls, leases: Leases, spending: Spending) -> None:
-        self._limits = limits
+    def __init__(self, limits: LimitSettings, calls: Calls, leases: Leases, spending: Spending, rates: Rates
+    ) -> None:
+        self.settings = limits
         self._calls = calls
         self._leases = leases
         self._spending = spending
+        self._shared_rates = rates
         self._rates = list(_rates(limits))
         self._follows = bool(self._rates) or limits.idle_seconds is not None
         self._seen: dict[str, _Seen] = {}
@@ -89,6 +92,7 @@ class CallLimits:
             except Exception:  # whatever it is: the next sweep may do better, and calls go on
                 logger.exception("a sweep over the running calls failed")
             self._spending.settle()
+            self._shared_rates.sweep()
             sweeps += 1
             if sweeps % _SWEEPS_PER_REFRESH == 0:
                 self._leases.refresh()
@@ -108,7 +112,7 @@ class CallLimits:
         self._seen = seen
 
     def _stalled(self, call: Call, now: float) -> VoxgateError | None:
-        seconds = self._limits.stall_seconds
+        seconds = self.settings.stall_seconds
         if call.client.stalled_since is not None and now - call.client.stalled_since > seconds:
             return ClientStalled(f"The client has not read what was sent to it for {seconds:g} seconds.")
         if call.upstream.stalled_since is not None and now - call.upstream.stalled_since > seconds:
@@ -117,11 +121,11 @@ class CallLimits:
 
     def most_waiting_seconds(self, grant: Grant) -> float:
         """How long a client may take to say what it wants, where it need not say so at once."""
-        given = (self._longest_seconds(grant), self._limits.idle_seconds, _MOST_WAITING_SECONDS)
+        given = (self._longest_seconds(grant), self.settings.idle_seconds, _MOST_WAITING_SECONDS)
         return min(each for each in given if each is not None)
 
     def _longest_seconds(self, grant: Grant) -> float | None:
-        given = (self._limits.max_session_seconds, grant.max_session_seconds)
+        given = (self.settings.max_session_seconds, grant.max_session_seconds)
         return min((each for each in given if each is not None), default=None)
 
     def _expired(self, call: Call, now: float) -> VoxgateError | None:
@@ -136,7 +140,7 @@ class CallLimits:
         messages = call.client.follower.messages + call.upstream.follower.messages
         if messages != seen.messages:
             seen.messages, seen.quiet_since = messages, now
-        seconds = self._limits.idle_seconds
+        seconds = self.settings.idle_seconds
         if seconds is None or now - seen.quiet_since <= seconds:
             return None
         return SessionIdle(f"Neither side has sent a message for {_in_words(seconds)}.")

@@ -131,6 +131,7 @@ class GatewayServer(uvicorn.Server):
         await self._gateway.sender.close()
         await asyncio.to_thread(self._gateway.leases.stop)
         await asyncio.to_thread(self._gateway.spending.stop)
+        await asyncio.to_thread(self._gateway.rates.stop)
 
     async def _let_calls_end(self) -> None:
         seconds = self._settings.drain_seconds

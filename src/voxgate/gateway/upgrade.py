@@ -38,6 +38,7 @@ from voxgate.gateway.forwarded import Proxies
 from voxgate.gateway.leases import Leases
 from voxgate.gateway.limits import CallLimits
 from voxgate.gateway.mediation import mediate, mediate_by
+from voxgate.gateway.rates import Rates, rate_limits
 from voxgate.gateway.relay import Call
 from voxgate.gateway.requests.sending import Sender
 from voxgate.gateway.responding.opening import ClientLeft, First, Waiting
@@ -83,6 +84,7 @@ class Gateway:
     limits: CallLimits
     leases: Leases
     spending: Spending
+    rates: Rates
     largest_message_bytes: int
     held_bytes: int
 
@@ -213,6 +215,9 @@ class UpgradeProtocol(asyncio.Protocol):
             gateway.spending.check_request_price(opening.grant, names)
         else:
             gateway.spending.check_price(opening.grant, names)
+        route, _ = gateway.router.resolve(opening.model or "")
+        if limits := rate_limits(opening.grant, gateway.limits.settings, route):
+            await gateway.rates.take(limits)
         await gateway.leases.take(opening.session_id, opening.grant)
         await gateway.spending.take(opening.session_id, opening.grant)
         return await gateway.dialler.dial(upstreams, opening.log.fact)

@@ -30,7 +30,10 @@ _HOLDERS: Final = frozenset((
     "session", "response", "item", "part", "content", "input", "output", "error", "usage", "rate_limits",
     "status_details", "input_token_details", "output_token_details", "cached_tokens_details", "audio",
     "format", "turn_detection", "transcription", "input_audio_transcription", "noise_reduction",
-    "input_audio_noise_reduction", "tools",
+    "input_audio_noise_reduction", "tools", "reasoning",
+    # of requests that are no calls
+    "choices", "message", "delta", "prompt_tokens_details", "completion_tokens_details",
+    "input_tokens_details", "output_tokens_details", "cache_creation",
 ))  # fmt: skip
 """Names of objects and lists. Anything else that stands under them is dropped: it could be words."""
 _FIELDS: Final = frozenset((
@@ -44,10 +47,18 @@ _FIELDS: Final = frozenset((
     "silence_duration_ms", "create_response",
     "interrupt_response", "idle_timeout_ms", "eagerness", "language", "speed", "temperature",
     "max_output_tokens", "max_response_output_tokens", "tool_choice", "parallel_tool_calls", "server_label",
-    "expires_at", "conversation", "truncation", "effort", "reasoning", "include", "phase",
+    "expires_at", "conversation", "truncation", "effort", "include", "phase",
     "approval_request_id", "approve",
+    # of requests that are no calls
+    "prompt_tokens", "completion_tokens", "cache_read_input_tokens", "cache_creation_input_tokens",
+    "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens", "accepted_prediction_tokens",
+    "rejected_prediction_tokens", "finish_reason", "stop_reason", "index", "created", "duration",
+    "service_tier", "stream", "n", "seed", "max_tokens", "max_completion_tokens", "top_p", "dimensions",
+    "encoding_format",
 ))  # fmt: skip
 """Names of settings, numbers and ids, kept where they look like ones."""
+_ARGUMENTS: Final = frozenset({"input", "output"})
+"""As objects the settings of a session's audio, anywhere else what a tool was given: any words under any name."""
 _DROPPED: Final = object()
 
 
@@ -81,21 +92,23 @@ class Screen:
     def event(self, event: dict[str, Any]) -> dict[str, Any]:
         kind = event.get("type")
         sound = _SOUND_FIELDS.get(kind) if isinstance(kind, str) else None
-        return self._members(event, sound, 0)
+        return self._members(event, sound, 0, "")
 
     def reason(self, reason: str) -> str:
         """Of a close frame, which its sender may have written anything into."""
         return reason if self.text or _PLAIN.fullmatch(reason) else ""
 
-    def _members(self, body: dict[str, Any], sound: str | None, depth: int) -> dict[str, Any]:
-        kept = {name: self._member(name, value, sound, depth) for name, value in body.items()}
+    def _members(self, body: dict[str, Any], sound: str | None, depth: int, under: str) -> dict[str, Any]:
+        kept = {name: self._member(name, value, sound, depth, under) for name, value in body.items()}
         return {name: value for name, value in kept.items() if value is not _DROPPED}
 
-    def _member(self, name: str, value: Any, sound: str | None, depth: int) -> Any:
+    def _member(self, name: str, value: Any, sound: str | None, depth: int, under: str) -> Any:
         if isinstance(value, str) and (name == "audio" or name == sound):
             return self._sound(value)
         if self.text:
             return self._without_sound(value, depth)
+        if name in _ARGUMENTS and isinstance(value, dict) and under != "audio":
+            return _DROPPED
         if name in _HOLDERS and isinstance(value, dict | list):
             return self._contents(name, value, depth)
         return self._plain(name, value, depth) if name in _FIELDS else _DROPPED
@@ -117,7 +130,7 @@ class Screen:
         if depth >= _DEEPEST:
             return None
         if isinstance(value, dict):
-            return self._members(value, None, depth + 1)
+            return self._members(value, None, depth + 1, name)
         kept = [self._in_list(name, each, depth + 1) for each in value]
         return [each for each in kept if each is not _DROPPED]
 

@@ -53,10 +53,12 @@ class ScreenedLog:
             self._take(kind, message)
 
     def fact(self, fact: dict[str, Any]) -> None:
-        """An answer of the gateway's may repeat what the client wrote."""
+        """An answer of the gateway's may repeat what the client wrote, and a provider's refusal, too."""
         if fact.get("type") == "gateway.answered":
             answer = orjson.loads(orjson.dumps(fact))["message"]
             fact = {**fact, "message": self._screen.event(answer)}
+        if fact.get("type") == "gateway.dial_failed" and not self._screen.text:
+            fact = {**fact, "message": str(fact.get("message")).partition(":")[0]}
         self._log.fact(fact)
 
     def mend(self, kind: int, side: str, skip: int, torn: bool) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from voxgate.store.opening import open_blobs as open_blobs
     from voxgate.store.opening import open_shared as open_shared
     from voxgate.store.places import filter_fields as filter_fields
+    from voxgate.store.rates import Draw as Draw
+    from voxgate.store.rates import Level as Level
     from voxgate.store.sessions import BEGUN_AGAIN as BEGUN_AGAIN
     from voxgate.store.signals import NOT_TRANSCRIBED as NOT_TRANSCRIBED
     from voxgate.store.signals import REBUILD as REBUILD
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from voxgate.store.signals import RUN_RULE as RUN_RULE
     from voxgate.store.signals import TRANSCRIBE as TRANSCRIBE
     from voxgate.store.signals import TRANSCRIBED as TRANSCRIBED
+    from voxgate.store.spending import Hold as Hold
     from voxgate.store.spending import Spent as Spent
     from voxgate.store.stats import MOST_BUCKETS as MOST_BUCKETS
     from voxgate.store.stats import Asked as Asked
@@ -56,10 +59,13 @@ _PUBLIC: Final = {
     "Cache": "cached",
     "Cached": "cached",
     "Change": "changes",
+    "Draw": "rates",
     "FolderBlobs": "blobs",
+    "Hold": "spending",
     "InvalidBlobKey": "blobs",
     "Kept": "kept",
     "Lease": "leases",
+    "Level": "rates",
     "Migrated": "migrating",
     "Saved": "dataset_cases",
     "Spent": "spending",

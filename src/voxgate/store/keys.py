@@ -30,9 +30,13 @@ class KeyRows:
         key_hint: str,
         created_at: str,
         expires_at: str | None = None,
+        max_requests_per_minute: int | None = None,
+        max_tokens_per_minute: int | None = None,
     ) -> None:
         row: dict[str, Any] = {"id": id, "name": name, "role": role, "project": project, "key_hash": key_hash}
         row |= {"key_hint": key_hint, "created_at": created_at, "expires_at": expires_at}
+        row |= {"max_requests_per_minute": max_requests_per_minute}
+        row |= {"max_tokens_per_minute": max_tokens_per_minute}
         with self._database.writing() as connection:
             connection.execute(api_keys.insert().values(row))
 

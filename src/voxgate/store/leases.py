@@ -29,7 +29,7 @@ class LeaseRows:
         now = clock.unix_seconds()
         others = leases.c.scope == scope, leases.c.holder != holder, leases.c.expires_at > now
         with self._database.writing() as connection:
-            _wait_for_turn(connection, scope)
+            wait_for_turn(connection, scope)
             if connection.execute(select(func.count()).where(*others)).scalar_one() >= most:
                 return False
             _keep(connection, [lease], now + seconds)
@@ -60,7 +60,7 @@ class LeaseRows:
                 connection.execute(delete(leases).where(*one), each)
 
 
-def _wait_for_turn(connection: Connection, scope: str) -> None:
+def wait_for_turn(connection: Connection, scope: str) -> None:
     """SQLite's writing transactions follow one another anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(scope))))

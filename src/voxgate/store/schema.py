@@ -420,6 +420,8 @@ api_keys = Table(
     Column("expires_at", Moment),
     Column("revoked_at", Moment),
     Column("last_used_at", Moment),
+    Column("max_requests_per_minute", Integer),
+    Column("max_tokens_per_minute", Integer),
 )
 
 # What a rotation replaced and left good for a while.
@@ -482,4 +484,17 @@ credential_usage = Table(
     Column("nano_usd", BigInteger, nullable=False, default=0),
     # How often something was used whose price is not known.
     Column("unpriced", BigInteger, nullable=False, default=0),
+    # What requests that run may still use; in the sums when they have ended.
+    Column("held_tokens", BigInteger, nullable=False, default=0, server_default="0"),
+    Column("held_nano_usd", BigInteger, nullable=False, default=0, server_default="0"),
+)
+
+# What is left of limits per minute, and when that was so (unix seconds); one that is missing is full.
+rates = Table(
+    "rates",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("remaining", Float, nullable=False),
+    Column("at", Float, nullable=False),
+    Index("rates_by_age", "at"),
 )

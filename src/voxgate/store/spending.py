@@ -16,13 +16,16 @@ from voxgate.store.schema import credential_usage, credentials
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Sums; `nano_usd` in billionths of a dollar. `unpriced` counts usages whose price is not known."""
+    """Sums; `nano_usd` in billionths of a dollar. `unpriced` counts usages whose price is not known, `held_…`
+    is what requests that run may still use."""
 
     uses: int = 0
     tokens: int = 0
     audio_ms: int = 0
     nano_usd: int = 0
     unpriced: int = 0
+    held_tokens: int = 0
+    held_nano_usd: int = 0
 
     def __add__(self, other: Spent) -> Spent:
         return Spent(*(getattr(self, name) + getattr(other, name) for name in _NAMES))

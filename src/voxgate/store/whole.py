@@ -13,6 +13,7 @@ from voxgate.store.erasing import Erasing
 from voxgate.store.experiments import ExperimentRows
 from voxgate.store.keys import KeyRows
 from voxgate.store.leases import LeaseRows
+from voxgate.store.rates import RateRows
 from voxgate.store.results import ResultRows
 from voxgate.store.rule_runs import RuleRunRows
 from voxgate.store.rules import RuleRows
@@ -41,6 +42,7 @@ class Store(
     SignalRows,
     LeaseRows,
     SpendingRows,
+    RateRows,
     Erasing,
 ):
     """The SQL database, on a schema that fits. Every method is one transaction; threads may share it."""

@@ -20,6 +20,7 @@ from voxgate.store.migrations import (
     m0010_rule_runs,
     m0011_requests,
     m0012_parents,
+    m0013_rates,
 )
 from voxgate.store.migrations.step import Migration
 
@@ -35,6 +36,7 @@ MIGRATIONS: Final[list[Migration]] = [
     m0010_rule_runs.MIGRATION,
     m0011_requests.MIGRATION,
     m0012_parents.MIGRATION,
+    m0013_rates.MIGRATION,
 ]
 """In their order; the first one leads to version 2."""
 
