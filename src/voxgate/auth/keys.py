@@ -29,7 +29,6 @@ ROLES: Final[tuple[Role, ...]] = get_args(Role)
 KEY_PREFIX: Final = "vg_"
 _TOUCH_SECONDS: Final = 60.0
 DEFAULT_GRACE_SECONDS: Final = 24 * 3600
-RATE_LIMITS: Final = ("max_requests_per_minute", "max_tokens_per_minute")
 LONGEST_GRACE_SECONDS: Final = 30 * 24 * 3600
 """That a secret may be good after a rotation."""
 
@@ -102,8 +101,8 @@ class KeyRing:
             return None
         if row["expires_at"] and datetime.fromisoformat(row["expires_at"]) <= clock.now_utc():
             raise ExpiredKey(f"The API key {row['name']!r} has expired.")
-        limits = {name: row[name] for name in RATE_LIMITS}
-        return ApiKey(row["id"], row["name"], row["role"], row["project"], secret, **limits)
+        limits = row["max_requests_per_minute"], row["max_tokens_per_minute"]
+        return ApiKey(row["id"], row["name"], row["role"], row["project"], secret, *limits)
 
     def _touch(self, key_id: str) -> None:
         """Notes the use, once a minute at most: a busy key must not become a busy database. The caller does
@@ -125,12 +124,13 @@ class KeyRing:
         role: Role,
         project: str | None = None,
         expires_at: str | None = None,
-        **rate_limits: int | None,
+        max_requests_per_minute: int | None = None,
+        max_tokens_per_minute: int | None = None,
     ) -> tuple[ApiKey, str]:
         """The key and its text, which is shown once and cannot be had again."""
         if role not in ROLES:
             raise InvalidRequest(f"Unknown role {role!r}; one of {', '.join(ROLES)}.", param="role")
-        key, raw = ApiKey(new_id("key"), name, role, project, **rate_limits), new_raw_key()
+        key, raw = ApiKey(new_id("key"), name, role, project), new_raw_key()
         self._store.add_api_key(
             id=key.id,
             name=name,
@@ -140,7 +140,8 @@ class KeyRing:
             key_hint=masked(raw),
             created_at=clock.iso_utc(clock.now_utc()),
             expires_at=expires_at,
-            **rate_limits,
+            max_requests_per_minute=max_requests_per_minute,
+            max_tokens_per_minute=max_tokens_per_minute,
         )
         return key, raw
 

@@ -62,6 +62,11 @@ class Account:
             return _spent("max_cost_usd", f"${self.max_cost_usd:,.10g}")
         return self.sound_spent()
 
+    @property
+    def held(self) -> tuple[int, int]:
+        """Tokens and billionths of a dollar that requests may still use, here or elsewhere."""
+        return self.known.held_tokens, self.known.held_nano_usd
+
     def sound_spent(self) -> BudgetSpent | None:
         """Why there may be no more sound: asked for every message that carries some."""
         most = self._max_audio_seconds

@@ -70,7 +70,8 @@ class _Seen:
 class CallLimits:
     """The limits of one worker."""
 
-    def __init__(self, limits: LimitSettings, calls: Calls, leases: Leases, spending: Spending, rates: Rates
+    def __init__(
+        self, limits: LimitSettings, calls: Calls, leases: Leases, spending: Spending, rates: Rates
     ) -> None:
         self.settings = limits
         self._calls = calls

@@ -3,9 +3,9 @@
     request → take → answered → settle (what it really used)
 
 A worker takes about a second's worth at once out of the bucket that all share in the database, and lets
-requests through from that: so a request waits for the database once a second at most, and together the workers
-never let through more than the limit. What a worker does not need goes back a moment later. A request that no
-such limit applies to costs nothing.
+requests through from that: so it asks the database about once a second for each limit, and together the
+workers never let through more than the limit. What a worker does not need goes back a moment later. A request
+that no such limit applies to costs nothing.
 
 While the database is away each worker counts for itself.
 """
@@ -115,7 +115,7 @@ _Wanted = tuple[_Bucket, float]
 
 @dataclass(frozen=True, slots=True)
 class RateState:
-    """Of one limit just now, for the headers of an answer; `reset_seconds` until it is as at the beginning."""
+    """Of one limit just now, for the headers of an answer; `reset_seconds` until it is full again."""
 
     kind: Literal["requests", "tokens"]
     per_minute: int
@@ -198,7 +198,8 @@ class Rates:
     async def _draw(self, wanted: Sequence[_Wanted]) -> Sequence[_Wanted]:
         """Gets what is missing and uses it. Those of which there was not enough; then nothing is used."""
         async with self._turn:
-            missing = [(bucket, need) for bucket, need in wanted if bucket.held < need]  # others may have drawn
+            # Others may have drawn while this one waited for its turn.
+            missing = [(bucket, need) for bucket, need in wanted if bucket.held < need]
             draws = [_draw(bucket, need) for bucket, need in missing]
             drawn = await self._asked(draws, [bucket for bucket, _ in missing]) if draws else []
             for (bucket, _), draw, (given, level) in zip(missing, draws, drawn, strict=True):
@@ -212,9 +213,7 @@ class Rates:
             bucket.refusing = time.monotonic() + seconds, need
         return refused
 
-    async def _asked(
-        self, draws: Sequence[Draw], buckets: Sequence[_Bucket]
-    ) -> list[tuple[float, Level]]:
+    async def _asked(self, draws: Sequence[Draw], buckets: Sequence[_Bucket]) -> list[tuple[float, Level]]:
         now = _now()
         work = self._thread.submit(self._store.draw_rates, draws, now)
         try:

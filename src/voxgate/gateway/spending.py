@@ -12,27 +12,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 from voxgate.auth.credentials import Grant
-from voxgate.core.errors import LimitUnknown, NoUseLeft, PriceUnknown
+from voxgate.core.errors import (
+    BudgetReserved,
+    BudgetSpent,
+    LimitUnknown,
+    NoUseLeft,
+    PriceUnknown,
+    VoxgateError,
+)
 from voxgate.core.prices import PriceTable
 from voxgate.gateway.account import Account
 from voxgate.gateway.policies.budget import Budget, check_prices
-from voxgate.store import Spent, Store
+from voxgate.store import Hold, Spent, Store
 from voxgate.traces.costs import cost_of
-from voxgate.traces.usage import as_realtime, flat_usage
+from voxgate.traces.usage import flat_usage
 
 _WAIT_SECONDS: Final = 2.0
 _SHORT_WAIT_SECONDS: Final = 0.2
 """When it did not answer the last time."""
 
+_LOOK_AGAIN_SECONDS: Final = (0.1, 0.4)
+"""A request that has just ended may not have given back yet what it held."""
+
 _BUDGETS: Final = ("max_tokens", "max_audio_seconds", "max_cost_usd")
 
-_Taken = tuple[bool, Spent]
+_NANO: Final = 1e9
+_NOTHING: Final = Spent()
+_Taken = tuple[Spent | None, Spent]
+"""What is held, None when there was nothing to take; and what is spent."""
 logger = logging.getLogger(__name__)
 
 
@@ -46,8 +58,10 @@ class Spending:
         """By session id."""
         self._accounts: dict[str, Account] = {}
         """By credential, of those with a budget."""
-        self._returned: Counter[str] = Counter()
-        """Uses to give back."""
+        self._holds: dict[str, Spent] = {}
+        """What requests may still use, by session id."""
+        self._returned: dict[str, Spent] = {}
+        """Uses to give back, and what was held: both below 0."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spending")
         self._settling = False
         self._again = False
@@ -72,24 +86,45 @@ class Spending:
                     param="max_cost_usd",
                 )
 
+    def hold(
+        self, grant: Grant, usage: Mapping[str, Any], models: Iterable[Sequence[str]], *, is_stated: bool
+    ) -> Hold:
+        """What a request may use of its credential's budget: this usage, at the dearest of these models."""
+        prices = [self.prices.of(self.prices.listed(names)) for names in models]
+        dollars = max((cost_of(dict(usage), price).usd or 0.0 for price in prices), default=0.0)
+        tokens = (flat_usage(dict(usage)) or {}).get("total_tokens", 0)
+        most = None if grant.max_cost_usd is None else int(grant.max_cost_usd * _NANO)
+        return Hold(int(tokens), int(dollars * _NANO), grant.max_tokens, most, is_stated)
+
     def charge(self, session_id: str, usage: Mapping[str, Any] | None, priced_as: Sequence[str]) -> None:
-        """What a request used, by the provider's own words. Without them it counts as something whose price
+        """What a request used, in the form of a Realtime usage. Without it it counts as something whose price
         is not known."""
         grant = self._held.get(session_id)
         account = self._accounts.get(grant.id) if grant else None
         if account is None:
             return
-        counted = as_realtime(dict(usage or {}))
+        counted = dict(usage or {})
         usd = cost_of(counted, self.prices.of(self.prices.listed(priced_as))).usd if usage else None
         flat = flat_usage(counted) if usage else None
         tokens = (flat or {}).get("total_tokens", 0)
-        account.add(tokens=tokens, nano_usd=(usd or 0) * 1e9, unpriced=int(usd is None))
+        account.add(tokens=tokens, nano_usd=(usd or 0) * _NANO, unpriced=int(usd is None))
 
-    async def take(self, session_id: str, grant: Grant) -> None:
-        """One use. NoUseLeft, BudgetSpent, or LimitUnknown when nobody can say."""
+    async def take(self, session_id: str, grant: Grant, hold: Hold | None = None) -> None:
+        """One use, and what a request holds of the budget. NoUseLeft, BudgetSpent, BudgetReserved, or
+        LimitUnknown when nobody can say."""
         if grant.max_uses is None and not grant.has_budget:
             return
-        work = self._thread.submit(self._take, asyncio.get_running_loop(), grant)
+        for pause_seconds in _LOOK_AGAIN_SECONDS:
+            try:
+                await self._try(session_id, grant, hold)
+            except BudgetReserved:
+                await asyncio.sleep(pause_seconds)
+            else:
+                return
+        await self._try(session_id, grant, hold)
+
+    async def _try(self, session_id: str, grant: Grant, hold: Hold | None) -> None:
+        work = self._thread.submit(self._take, asyncio.get_running_loop(), grant, hold)
         try:
             seconds = _SHORT_WAIT_SECONDS if self._away else _WAIT_SECONDS
             taken, spent = await asyncio.wait_for(asyncio.wrap_future(work), seconds)
@@ -102,14 +137,18 @@ class Spending:
             self._return_when_taken(work, grant)
             raise LimitUnknown("What this credential has used cannot be found out now.") from error
         self._away = False
-        if not taken:
-            calls = "1 call" if grant.max_uses == 1 else f"{grant.max_uses} calls"
-            raise NoUseLeft(f"This temporary credential is good for {calls}, and they were made.")
+        if taken is None:
+            raise _refusal(grant, hold, spent)
+        self._holds[session_id] = taken
         self._hold(session_id, grant, spent)
 
-    def _take(self, loop: asyncio.AbstractEventLoop, grant: Grant) -> _Taken:
+    def _take(self, loop: asyncio.AbstractEventLoop, grant: Grant, hold: Hold | None) -> _Taken:
         """In the thread. What is read becomes known here in the order in which it was read."""
-        taken, spent = self._store.take_use(grant.id, grant.max_uses)
+        if hold is not None:
+            taken, spent = self._store.take_use_and_hold(grant.id, grant.max_uses, hold)
+        else:
+            is_taken, spent = self._store.take_use(grant.id, grant.max_uses)
+            taken = Spent() if is_taken else None
         with contextlib.suppress(RuntimeError):  # the worker has stopped
             loop.call_soon_threadsafe(self._learn, grant.id, spent)
         return taken, spent
@@ -145,22 +184,29 @@ class Spending:
             self.settle()
 
     def _let_go(self, session_id: str) -> Grant | None:
-        grant = self._held.pop(session_id, None)
+        grant, held = self._held.pop(session_id, None), self._holds.pop(session_id, Spent())
+        if grant is not None and held != Spent():
+            self._owe(grant.id, -held)
         if grant is not None and grant.has_budget:
             self._accounts[grant.id].calls -= 1
         return grant
 
-    def _return(self, grant: Grant) -> None:
-        self._returned[grant.id] += 1
+    def _return(self, grant: Grant, held: Spent = _NOTHING) -> None:
+        self._owe(grant.id, -held + Spent(uses=-1))
         self.settle()
+
+    def _owe(self, credential_id: str, spent: Spent) -> None:
+        self._returned[credential_id] = self._returned.get(credential_id, _NOTHING) + spent
 
     def _return_when_taken(self, work: Future[_Taken], grant: Grant) -> None:
         loop = asyncio.get_running_loop()
 
         def done(work: Future[_Taken]) -> None:
-            if not work.cancelled() and work.exception() is None and work.result()[0]:
+            if work.cancelled() or work.exception() is not None:
+                return
+            if (held := work.result()[0]) is not None:
                 with contextlib.suppress(RuntimeError):  # the worker has stopped
-                    loop.call_soon_threadsafe(self._return, grant)
+                    loop.call_soon_threadsafe(self._return, grant, held)
 
         work.add_done_callback(done)
 
@@ -190,10 +236,10 @@ class Spending:
             self._thread.submit(run)
 
     def _collect(self) -> dict[str, Spent]:
-        returned, self._returned = self._returned, Counter()
+        returned, self._returned = self._returned, {}
         sent = {credential_id: account.send() for credential_id, account in self._accounts.items()}
-        for credential_id, uses in returned.items():
-            sent[credential_id] = sent.get(credential_id, Spent()) + Spent(uses=-uses)
+        for credential_id, spent in returned.items():
+            sent[credential_id] = sent.get(credential_id, _NOTHING) + spent
         return sent
 
     def _arrived(self, known: dict[str, Spent]) -> None:
@@ -211,7 +257,8 @@ class Spending:
         self._settling = self._again = False
         self._warn(error)
         for credential_id, spent in sent.items():
-            self._returned[credential_id] -= spent.uses
+            held = {"held_tokens": spent.held_tokens, "held_nano_usd": spent.held_nano_usd}
+            self._owe(credential_id, Spent(uses=spent.uses, **held))
             if credential_id in self._accounts:
                 self._accounts[credential_id].came_back()
 
@@ -231,6 +278,27 @@ class Spending:
             logger.warning(
                 "what credentials spend cannot be counted now: %s", str(error) or type(error).__name__
             )
+
+
+def _refusal(grant: Grant, hold: Hold | None, spent: Spent) -> VoxgateError:
+    """Why there is nothing to take."""
+    if grant.max_uses is not None and spent.uses >= grant.max_uses:
+        calls = "1 call" if grant.max_uses == 1 else f"{grant.max_uses} calls"
+        return NoUseLeft(f"This temporary credential is good for {calls}, and they were made.")
+    if hold is None or (error := Account(grant, spent).spent()) is not None:
+        return error or BudgetSpent("This temporary credential has spent its budget.")
+    free = spent.free(hold.max_tokens, hold.max_nano_usd)
+    is_short_of_tokens = free is not None and hold.tokens > free[0]
+    scope = "max_tokens" if is_short_of_tokens else "max_cost_usd"
+    if spent.held_tokens or spent.held_nano_usd:
+        said = "The requests that run may use up what is left of this credential's budget"
+        return BudgetReserved(f"{said}; ask again when they have ended.", param=scope)
+    if is_short_of_tokens and free is not None:
+        may, left = f"{hold.tokens:,} tokens", f"{free[0]:,.0f}"
+    else:
+        may, left = f"${hold.nano_usd / _NANO:.6f}", f"${(free or (0, 0))[1] / _NANO:.6f}"
+    said = f"This request may use {may}, and of this credential's budget {left} are left."
+    return BudgetSpent(f"{said} Let it be answered with fewer tokens.", param=scope)
 
 
 def used(credential: Mapping[str, Any], spent: Spent | None) -> dict[str, Any] | None:

@@ -84,6 +84,10 @@ class Targets:
         kept += [(name, value) for name, value in headers if name == "openai-beta"]
         return [_upstream(each, kept) for each in self.of(model, endpoint, provider_key)]
 
+    def route_of(self, model: str) -> RouteSettings | None:
+        """Whose limits hold for it."""
+        return self._router.resolve(model)[0]
+
     def at(self, name: str, path: str, provider_key: str | None = None) -> Target:
         """Whatever a provider has, for one that lets everything pass: NotFound for the others.
         UpstreamRefused when it has no key."""

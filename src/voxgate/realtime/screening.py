@@ -58,7 +58,8 @@ _FIELDS: Final = frozenset((
 ))  # fmt: skip
 """Names of settings, numbers and ids, kept where they look like ones."""
 _ARGUMENTS: Final = frozenset({"input", "output"})
-"""As objects the settings of a session's audio, anywhere else what a tool was given: any words under any name."""
+"""As objects the settings of a session's audio; anywhere else what a tool was given, any words under any
+name."""
 _DROPPED: Final = object()
 
 

@@ -1,5 +1,6 @@
-"""What is left of each limit per minute, over all workers. A limit is a bucket that holds a minute's worth and
-fills up evenly: a worker takes some out before it lets requests through, and puts back what it did not need.
+"""What is left of each limit per minute, over all workers. A limit is a bucket that holds a minute's worth
+and fills up evenly: a worker takes some out before it lets requests through, and puts back what it did not
+need.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from voxgate.gateway.account import Account
 _ANSWER_SECONDS: Final = 5.0
 """What a provider has not begun by then, it has refused. Its errors are no proof of that: a client can
 provoke one that looks like the answer to what it asked for."""
+_TAKEN: Final = "The responses that run may use up what is left of this credential's budget"
 
 
 @dataclass(slots=True)
@@ -54,12 +55,15 @@ class Reserve:
 
     def _refusal(self, running: list[Use]) -> BudgetReserved | None:
         account, others = self._account, len(self._asked) + len(running)
+        held_tokens, held_nano_usd = account.held
         most_nano_usd = None if account.max_cost_usd is None else account.max_cost_usd * 1e9
         bounds = [
-            ("max_tokens", account.max_tokens, account.tokens, "tokens"),
-            ("max_cost_usd", most_nano_usd, account.cost_usd * 1e9, "nano_usd"),
+            ("max_tokens", account.max_tokens, account.tokens, held_tokens, "tokens"),
+            ("max_cost_usd", most_nano_usd, account.cost_usd * 1e9, held_nano_usd, "nano_usd"),
         ]
-        for scope, most, used, name in bounds:
+        for scope, most, used, held, name in bounds:
+            if most is not None and held and used + held >= most:
+                return BudgetReserved(f"{_TAKEN}; ask again when they have ended.", param=scope)
             if not others or most is None:
                 continue
             if self._largest is None:
@@ -68,7 +72,6 @@ class Reserve:
                     f"{said} With this credential's budget, ask for the next one then.", param=scope
                 )
             counted = sum(getattr(each, name) for each in running)
-            if used - counted + (others + 1) * getattr(self._largest, name) > most:
-                said = "The responses that run may use up what is left of this credential's budget"
-                return BudgetReserved(f"{said}; ask again when they have ended.", param=scope)
+            if used + held - counted + (others + 1) * getattr(self._largest, name) > most:
+                return BudgetReserved(f"{_TAKEN}; ask again when they have ended.", param=scope)
         return None

@@ -33,6 +33,7 @@ class Wanted:
     fields: dict[str, Any]
     model_at: _Span | None = None
     """Where the model's name stands in a form's body."""
+    is_json: bool = True
 
     @property
     def streams(self) -> bool:
@@ -75,7 +76,7 @@ def read_form(body: bytes, content_type: str) -> Wanted:
                 raise InvalidRequest("The form names several models.", param="model")
             model_at = part.at
         fields[part.name] = part.data.decode("utf-8", "replace")
-    return Wanted(fields.get("model") or None, fields, model_at)
+    return Wanted(fields.get("model") or None, fields, model_at, is_json=False)
 
 
 def files_of(body: bytes, content_type: str) -> Iterator[Part]:

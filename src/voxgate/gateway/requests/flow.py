@@ -21,26 +21,32 @@ from voxgate.core.errors import (
     BodyTooLarge,
     Forbidden,
     MissingModel,
+    RateLimited,
     RequestTimeout,
     UpstreamLost,
     VoxgateError,
 )
 from voxgate.core.ids import new_id
+from voxgate.core.settings import LimitSettings
 from voxgate.gateway.admission import Admission
 from voxgate.gateway.answers import SESSION_HEADER, Json
 from voxgate.gateway.callers import request_key
 from voxgate.gateway.calls import Calls
 from voxgate.gateway.forwarded import Proxies
 from voxgate.gateway.leases import Leases
+from voxgate.gateway.rates import Rates, rate_limits
 from voxgate.gateway.requests.bodies import Wanted, check_unambiguous, read_form, read_json, with_model
 from voxgate.gateway.requests.cache import AnswerCache
 from voxgate.gateway.requests.cached import Asked, CachedAnswer, Plan
+from voxgate.gateway.requests.counting import Counting
 from voxgate.gateway.requests.endpoints import PASS_THROUGH, Endpoint
+from voxgate.gateway.requests.estimate import estimate
 from voxgate.gateway.requests.joining import joining
 from voxgate.gateway.requests.logging import AnswerLog, put_request
+from voxgate.gateway.requests.metering import Metering
 from voxgate.gateway.requests.secrecy import is_told, without_secret
 from voxgate.gateway.requests.sending import Answer, Sender
-from voxgate.gateway.requests.shapes import error_body
+from voxgate.gateway.requests.shapes import error_body, limit_headers, retry_headers
 from voxgate.gateway.spending import Spending
 from voxgate.providers.targets import Target, Targets
 from voxgate.realtime.screening import Screen
@@ -83,6 +89,8 @@ class Parts:
     leases: Leases
     spending: Spending
     cache: AnswerCache
+    rates: Rates
+    limits: LimitSettings
     largest_body_bytes: int
     body_seconds: float
 
@@ -105,6 +113,8 @@ class _Work:
     """Whether the head of an answer went to the client."""
     status: int = 0
     priced_as: tuple[str, ...] = ()
+    metering: Metering | None = None
+    """Of what it may use, where that is limited."""
     is_closed: bool = False
 
     @property
@@ -136,6 +146,8 @@ class Requests:
             work.close(_HUNG_UP, "the gateway stopped", "gateway")
             raise
         finally:
+            if work.metering is not None:
+                work.metering.end()
             self._parts.leases.give_back(work.session_id)
             self._parts.calls.request_ended()
 
@@ -204,11 +216,16 @@ class Requests:
         parts, grant = self._parts, work.grant
         assert grant is not None
         targets = self._targets(work, grant)
+        priced_as = [target.priced_as for target in targets]
         if parts.cache.concerns(grant, work.request.scope["headers"]):
             work.plan = parts.cache.plan(self._asked(work, grant, targets))
-        parts.spending.check_request_price(grant, [target.priced_as for target in targets])
+        parts.spending.check_request_price(grant, priced_as)
+        work.metering = self._metering(work, grant)
+        if work.metering is not None:
+            await work.metering.take_rates()
         await parts.leases.take(work.session_id, grant)
-        await parts.spending.take(work.session_id, grant)
+        hold = work.metering.hold(priced_as) if work.metering is not None else None
+        await parts.spending.take(work.session_id, grant, hold)
         try:
             answer = await self._cached(work) or await parts.sender.send(
                 targets,
@@ -230,6 +247,15 @@ class Requests:
                 answer.response.close() if not answer.response.content.at_eof() else answer.response.release()
             parts.spending.finish(work.session_id)
 
+    def _metering(self, work: _Work, grant: Grant) -> Metering | None:
+        parts = self._parts
+        route = parts.targets.route_of(work.model) if work.model else None
+        limits = rate_limits(grant, parts.limits, route)
+        if not limits and not grant.has_budget:
+            return None
+        guess = estimate(work.endpoint, work.body, work.wanted)
+        return Metering(parts.rates, parts.spending, work.session_id, grant, limits, guess)
+
     def _targets(self, work: _Work, grant: Grant) -> list[Target]:
         endpoint, targets = work.endpoint, self._parts.targets
         if endpoint.provider is None:
@@ -243,8 +269,9 @@ class Requests:
         work.status = response.status
         self._tell(work, answer)
         content_type = response.headers.get("content-type", "")
-        observer = AnswerLog(work.log, content_type, self._parts.largest_body_bytes)
-        is_watched = work.log is not UNRECORDED or (work.grant is not None and work.grant.has_budget)
+        counting = self._counting(work)
+        observer = AnswerLog(work.log, content_type, self._parts.largest_body_bytes, counting)
+        is_watched = work.log is not UNRECORDED or counting is not None
         head, plan = _head(work, answer), work.plan
         pieces: AsyncIterator[bytes] = response.content.iter_any()
         if work.status >= _BAD and not answer.target.callers_key:
@@ -263,7 +290,8 @@ class Requests:
         finally:
             if is_watched:
                 observer.end()
-                self._charge(work, observer)
+            if work.metering is not None and counting is not None:
+                work.metering.count(counting, work.priced_as)
         if plan is not None and plan.outcome == "miss":
             self._parts.cache.keep(plan, work.status, head["headers"], response.headers, work.recorded_as)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -290,9 +318,13 @@ class Requests:
             "request_id": _request_id(answer.response.headers),
         })  # fmt: skip
 
-    def _charge(self, work: _Work, observer: AnswerLog) -> None:
-        if work.grant is not None and work.grant.has_budget and work.status < 400:
-            self._parts.spending.charge(work.session_id, observer.usage, work.priced_as)
+    @staticmethod
+    def _counting(work: _Work) -> Counting | None:
+        """What was refused has used nothing."""
+        metering = work.metering
+        if metering is None or not metering.counts_tokens or work.status >= _BAD:
+            return None
+        return Counting(work.endpoint.name, metering.estimate)
 
     # From the cache
 
@@ -322,7 +354,7 @@ class Requests:
         work.log.fact(
             {"type": "gateway.answered_http", "status": 200, "content_type": answer.content_type or None}
         )
-        observer = AnswerLog(work.log, answer.content_type, self._parts.largest_body_bytes)
+        observer = AnswerLog(work.log, answer.content_type, self._parts.largest_body_bytes, None)
         kept = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
         await send({"type": "http.response.start", "status": 200, "headers": kept + _ours(work)})
         work.begun = True
@@ -365,6 +397,9 @@ class Requests:
         headers = {SESSION_HEADER: work.session_id} if work.log is not UNRECORDED else {}
         if error.status == 401:
             headers["www-authenticate"] = "Bearer"
+        headers |= retry_headers(error)
+        if isinstance(error, RateLimited) and work.metering is not None:
+            headers |= limit_headers(work.metering.states, work.endpoint.errors)
         answer = Json(error_body(error, work.endpoint.errors), status_code=error.status, headers=headers)
         await answer(scope, receive, send)
 
@@ -409,18 +444,21 @@ def _headers(work: _Work, grant: Grant) -> dict[str, str]:
 
 
 def _head(work: _Work, answer: Answer) -> dict[str, Any]:
+    ours = [(b"x-voxgate-provider", answer.target.provider.encode()), *_ours(work)]
+    replaced = {name.decode() for name, _ in ours} | _OURS
     kept = [
         (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
         for name, value in answer.response.headers.items()
-        if name.lower() not in _OURS and not is_told(value, answer.target)
+        if name.lower() not in replaced and not is_told(value, answer.target)
     ]
-    kept += [(b"x-voxgate-provider", answer.target.provider.encode()), *_ours(work)]
-    return {"type": "http.response.start", "status": answer.response.status, "headers": kept}
+    return {"type": "http.response.start", "status": answer.response.status, "headers": kept + ours}
 
 
 def _ours(work: _Work) -> list[tuple[bytes, bytes]]:
-    """What every answer says of itself."""
+    """What every answer says of itself, and of the limits that held for it."""
     told = {} if work.plan is None else work.plan.headers()
+    if work.metering is not None:
+        told |= limit_headers(work.metering.states, work.endpoint.errors)
     if work.recorded_as is not None:
         told[SESSION_HEADER] = work.session_id
     return [(name.encode(), value.encode()) for name, value in told.items()]

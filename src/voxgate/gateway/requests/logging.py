@@ -6,11 +6,12 @@ message, an answer in server-sent events one for each event, and files and sound
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import orjson
 
 from voxgate.gateway.requests.bodies import Wanted, files_of
+from voxgate.gateway.requests.counting import Counting
 from voxgate.realtime.frames import BINARY, TEXT, encode_frame
 from voxgate.recording.spool import Log
 from voxgate.recording.wirelog import CLIENT, SERVER
@@ -119,13 +120,12 @@ def _data_of(block: bytes) -> bytes | None:
 
 
 class AnswerLog:
-    """Follows an answer beside its way to the client: the log, and the usage for those who keep a budget."""
+    """Follows an answer beside its way to the client: the log, and the count for those who keep a limit."""
 
-    def __init__(self, log: Log, content_type: str, largest_bytes: int) -> None:
+    def __init__(self, log: Log, content_type: str, largest_bytes: int, counting: Counting | None) -> None:
         self._log = log
         self._reader = _reader(content_type, largest_bytes)
-        self._telling: bytes | None = None
-        """The last message that speaks of usage."""
+        self._counting = counting
 
     def feed(self, data: bytes) -> None:
         for message in self._reader.feed(data):
@@ -137,19 +137,8 @@ class AnswerLog:
 
     def _take(self, message: bytes) -> None:
         put(self._log, SERVER, self._reader.opcode, message)
-        if b'"usage"' in message:
-            self._telling = message
-
-    @property
-    def usage(self) -> dict[str, Any] | None:
-        """As the provider says it."""
-        try:
-            body = orjson.loads(self._telling or b"")
-        except orjson.JSONDecodeError:
-            return None
-        holders = (body, body.get("response"), body.get("message")) if isinstance(body, dict) else ()
-        found = (each.get("usage") for each in holders if isinstance(each, dict))
-        return next((usage for usage in found if isinstance(usage, dict)), None)
+        if self._counting is not None:
+            self._counting.take(self._reader.opcode, message)
 
 
 def _reader(content_type: str, largest_bytes: int) -> Reader:
