@@ -33,7 +33,8 @@ ALL = [
     *("--allowed-events", "response.*", "--allowed-events", "session.update", "--allowed-tools", "none"),
     *("--allowed-origins", "https://shop.example", "--origin", "https://*.shop.example"),
     *("--allowed-ips", "192.0.2.0/24", "--ip", "127.0.0.1", "--max-concurrent", "2"),
-    *("--max-session-seconds", "900"),
+    *("--max-session-seconds", "900", "--max-requests-per-minute", "30"),
+    *("--max-tokens-per-minute", "20000"),
 ]
 
 
@@ -56,6 +57,8 @@ def test_every_flag_is_a_scope_of_the_credential(voxgate: Command) -> None:
         "allowed_ips": ["192.0.2.0/24", "127.0.0.1/32"],
         "max_concurrent": 2,
         "max_session_seconds": 900,
+        "max_requests_per_minute": 30,
+        "max_tokens_per_minute": 20_000,
     }
     shown = json.loads(voxgate("credentials", "show", made["id"]).output)
     for each in (made, shown):

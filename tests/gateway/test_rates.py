@@ -160,11 +160,11 @@ async def test_what_one_worker_used_too_much_or_not_at_all_the_others_learn(
     assert await passed(other, TOKENS, 1, 900) == 0
     one.settle(taken, 0)
     one.sweep()
-    await until(lambda: not one._settling)  # noqa: SLF001
+    await until(lambda: not one._settling)
     taken = await other.take((TOKENS,), 900)
     other.settle(taken, 2000)
     other.sweep()
-    await until(lambda: not other._settling)  # noqa: SLF001
+    await until(lambda: not other._settling)
     clock.pass_by(30)
     assert await passed(one, TOKENS, 1, 1) == 0
     clock.pass_by(31)
@@ -209,7 +209,7 @@ async def test_who_hangs_up_while_it_is_drawn_loses_nothing_of_the_rest(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await until(lambda: not worker._turn.locked())  # noqa: SLF001
+    await until(lambda: not worker._turn.locked())
     assert await passed(worker, FEW, 10) == 5
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tests.store.lockstep import in_lockstep
 from voxgate.core.ids import first_id
-from voxgate.store import Spent, Store
+from voxgate.store import Hold, Spent, Store
 
 TAKE = """
 import sys
-from voxgate.store import Spent, Store
+from voxgate.store import Hold, Spent, Store
 with Store(sys.argv[1]) as store:
     print("ready", flush=True)
     for line in sys.stdin:
@@ -60,3 +60,48 @@ def test_two_processes_never_get_the_last_use_both_and_lose_no_token(url: str, s
     taken = list(in_lockstep(TAKE, (url,), (url,), 150))
     assert [sum(both) for both in taken] == [1] * 150
     assert store.spent_by(["shared"])["shared"] == Spent(tokens=900, nano_usd=2100)
+
+
+def hold(tokens: int, nano_usd: int = 0, *, stated: bool = True, most: int | None = 100) -> Hold:
+    return Hold(tokens, nano_usd, most, 1000 if nano_usd else None, stated)
+
+
+def test_what_requests_may_still_use_is_held_from_the_budget(store: Store) -> None:
+    held = Spent(held_tokens=60)
+    assert store.take_use_and_hold("a", None, hold(60)) == (held, Spent(uses=1, held_tokens=60))
+    assert store.take_use_and_hold("a", None, hold(41)) == (None, Spent(uses=1, held_tokens=60))
+    assert store.take_use_and_hold("a", None, hold(40))[0] == Spent(held_tokens=40)
+    store.settle_spending({"a": Spent(tokens=10, held_tokens=-60)})
+    assert store.take_use_and_hold("a", None, hold(51))[0] is None
+    assert store.take_use_and_hold("a", None, hold(50))[0] == Spent(held_tokens=50)
+
+
+def test_dollars_are_held_too_and_uses_are_kept_to(store: Store) -> None:
+    assert store.take_use_and_hold("a", 2, hold(0, 600, most=None))[0] == Spent(held_nano_usd=600)
+    assert store.take_use_and_hold("a", 2, hold(0, 401, most=None))[0] is None
+    assert store.take_use_and_hold("a", 2, hold(0, 400, most=None))[0] == Spent(held_nano_usd=400)
+    store.settle_spending({"a": Spent(held_nano_usd=-1000)})
+    assert store.take_use_and_hold("a", 2, hold(0, 1, most=None))[0] is None
+
+
+def test_who_does_not_say_how_much_it_may_use_holds_the_rest_if_nobody_else_holds_any(store: Store) -> None:
+    assert store.take_use_and_hold("a", None, hold(500, stated=False))[0] == Spent(held_tokens=100)
+    assert store.take_use_and_hold("a", None, hold(500, stated=False))[0] is None
+    store.settle_spending({"a": Spent(tokens=150, held_tokens=-100)})
+    assert store.take_use_and_hold("a", None, hold(1, stated=False))[0] is None
+
+
+HOLD = """
+import sys
+from voxgate.store import Hold, Store
+with Store(sys.argv[1]) as store:
+    print("ready", flush=True)
+    for line in sys.stdin:
+        held, _ = store.take_use_and_hold("shared", None, Hold(1, 0, 60, None, True))
+        print(int(held is not None), flush=True)
+"""
+
+
+def test_two_processes_never_hold_more_than_the_budget(url: str, store: Store) -> None:
+    taken = list(in_lockstep(HOLD, (url,), (url,), 50))
+    assert sum(one + other for one, other in taken) == 60

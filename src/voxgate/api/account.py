@@ -75,7 +75,8 @@ def create_key(body: NewKeyRequest, key: Admin, control: Controlled, response: R
         raise InvalidRequest("'expires_at' is in the past.", param="expires_at")
     expires_at = None if body.expires_at is None else iso_utc(body.expires_at)
     project = own_project(key, body.project)
-    made, raw = control.keys.create(body.name, body.role, project, expires_at)
+    limits = body.max_requests_per_minute, body.max_tokens_per_minute
+    made, raw = control.keys.create(body.name, body.role, project, expires_at, *limits)
     response.headers["cache-control"] = "no-store"
     return {**_find_key(control, key, made.id), "key": raw}
 

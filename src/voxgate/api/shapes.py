@@ -32,6 +32,12 @@ class NewKeyRequest(RequestShape):
     role: Role
     project: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     expires_at: AwareDatetime | None = None
+    max_requests_per_minute: Annotated[int, Field(ge=1, le=10**6)] | None = Field(
+        None, description="Of what is asked with it, over all workers; a call counts when it opens."
+    )
+    max_tokens_per_minute: Annotated[int, Field(ge=1, le=10**9)] | None = Field(
+        None, description="Of requests that are no calls."
+    )
 
 
 class RotateRequest(RequestShape):
@@ -77,6 +83,8 @@ class Key(AnswerShape):
     old_secret_until: str | None = Field(
         description="Until when a text that a rotation replaced is good; null when none is."
     )
+    max_requests_per_minute: int | None = None
+    max_tokens_per_minute: int | None = None
 
 
 class NewKey(Key):

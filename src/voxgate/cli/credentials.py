@@ -67,6 +67,8 @@ Uses = Annotated[int | None, typer.Option(help="Calls that may be made with it (
 Tokens = Annotated[int | None, typer.Option(help="Tokens of all its calls (any).")]
 SoundSeconds = Annotated[float | None, typer.Option(help="Sound of all its calls, both ways (any).")]
 Dollars = Annotated[float | None, typer.Option(help="US dollars for all its calls (any).")]
+Requests = Annotated[int | None, typer.Option(help="Requests and openings of calls in a minute (any).")]
+TokensPerMinute = Annotated[int | None, typer.Option(help="Tokens of its requests in a minute (any).")]
 Audio = Annotated[bool, typer.Option(help="With --project: record the sound.")]
 Words = Annotated[bool, typer.Option(help="With --project: record the words.")]
 Retention = Annotated[int | None, typer.Option(help="With --project: delete recordings after so many days.")]
@@ -98,6 +100,8 @@ def create(
     max_tokens: Tokens = None,
     max_audio_seconds: SoundSeconds = None,
     max_cost_usd: Dollars = None,
+    max_requests_per_minute: Requests = None,
+    max_tokens_per_minute: TokensPerMinute = None,
     audio: Audio = True,
     text: Words = True,
     retention_days: Retention = None,
@@ -129,6 +133,8 @@ def create(
         "max_tokens": max_tokens,
         "max_audio_seconds": max_audio_seconds,
         "max_cost_usd": max_cost_usd,
+        "max_requests_per_minute": max_requests_per_minute,
+        "max_tokens_per_minute": max_tokens_per_minute,
     }
     made = Client().call("POST", "/v1/credentials", body)
     typer.echo(json.dumps(made, indent=2) if as_json else made["key"])

@@ -38,10 +38,16 @@ def create(
         str | None,
         typer.Option(help="When it ends: in 12h, 90d, 8w, or at 2027-01-31, 2027-01-31T12:00Z (never)."),
     ] = None,
+    max_requests_per_minute: Annotated[
+        int | None, typer.Option(help="Requests and openings of calls in a minute (any).")
+    ] = None,
+    max_tokens_per_minute: Annotated[int | None, typer.Option(help="Tokens of requests in a minute (any).")] = None,
 ) -> None:
     """Make an API key and print it. It is shown this once."""
     expires_at = iso_utc(_moment(expires)) if expires else None
-    body = {"name": name, "role": role, "project": project, "expires_at": expires_at}
+    body: dict[str, Any] = {"name": name, "role": role, "project": project, "expires_at": expires_at}
+    body |= {"max_requests_per_minute": max_requests_per_minute}
+    body |= {"max_tokens_per_minute": max_tokens_per_minute}
     made = Client().call("POST", "/api/keys", body)
     typer.echo(made["key"])
 
@@ -115,6 +121,13 @@ def _moment(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
+def _per_minute(row: Mapping[str, Any]) -> str:
+    """What it is limited to."""
+    requests, tokens = row["max_requests_per_minute"], row["max_tokens_per_minute"]
+    said = [f"{requests:,} requests"] if requests else []
+    return ", ".join(said + ([f"{tokens:,} tokens"] if tokens else []))
+
+
 def _state(row: Mapping[str, Any]) -> str:
     if row["expires_at"] and datetime.fromisoformat(row["expires_at"]) <= now_utc():
         return "expired"
@@ -126,6 +139,7 @@ _COLUMNS: Final = (
     Column("name", lambda row: row["name"], weight=9, shortest=10),
     Column("role", lambda row: row["role"], weight=8),
     Column("project", lambda row: row["project"] or "all", weight=6, shortest=8),
+    Column("per minute", _per_minute, weight=7, shortest=8),
     Column("state", _state, weight=7, shortest=18),
     Column("last used", lambda row: moment(row["last_used_at"]), weight=5),
     Column("expires", lambda row: moment(row["expires_at"]), weight=4),

@@ -66,6 +66,8 @@ const WORDS: Record<string, Words> = {
   max_cost_usd: { group: "Limits", label: "Cost of all its calls, $" },
   max_tokens: { group: "Limits", label: "Tokens of all its calls" },
   max_audio_seconds: { group: "Limits", label: "Sound of all its calls, s" },
+  max_requests_per_minute: { group: "Limits", label: "Requests in a minute", hint: "A call is one" },
+  max_tokens_per_minute: { group: "Limits", label: "Tokens of requests in a minute" },
   allowed_origins: {
     group: "Where from",
     label: "Pages",

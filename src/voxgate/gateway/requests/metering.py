@@ -58,9 +58,11 @@ class Metering:
         return self._spending.hold(self._grant, self.estimate.usage(), models, is_stated=is_stated)
 
     def count(self, counting: Counting, priced_as: Sequence[str]) -> None:
+        """Before the client hears that it was all: its next request must find it counted."""
         self._used_tokens = counting.tokens
         if self._grant.has_budget:
             self._spending.charge(self._session_id, counting.usage, priced_as)
+        self.end()
 
     def end(self) -> None:
         """What nobody answered has used no tokens; a request it was all the same."""
