@@ -41,7 +41,9 @@ def create(
     max_requests_per_minute: Annotated[
         int | None, typer.Option(help="Requests and openings of calls in a minute (any).")
     ] = None,
-    max_tokens_per_minute: Annotated[int | None, typer.Option(help="Tokens of requests in a minute (any).")] = None,
+    max_tokens_per_minute: Annotated[
+        int | None, typer.Option(help="Tokens of requests in a minute (any).")
+    ] = None,
 ) -> None:
     """Make an API key and print it. It is shown this once."""
     expires_at = iso_utc(_moment(expires)) if expires else None
