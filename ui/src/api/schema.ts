@@ -500,6 +500,8 @@ export interface Key {
   last_used_at: string | null;
   /** Until when a text that a rotation replaced is good; null when none is. */
   old_secret_until: string | null;
+  max_requests_per_minute: number | null;
+  max_tokens_per_minute: number | null;
 }
 
 export interface KeyPage {
@@ -615,6 +617,8 @@ export interface NewKey {
   last_used_at: string | null;
   /** Until when a text that a rotation replaced is good; null when none is. */
   old_secret_until: string | null;
+  max_requests_per_minute: number | null;
+  max_tokens_per_minute: number | null;
   /** The key itself. It is shown this once and kept nowhere. */
   key: string;
 }
@@ -624,6 +628,10 @@ export interface NewKeyRequest {
   role: "admin" | "mint" | "read" | "connect";
   project?: string | null;
   expires_at?: string | null;
+  /** Of what is asked with it, over all workers; a call counts when it opens. */
+  max_requests_per_minute?: number | null;
+  /** Of requests that are no calls. */
+  max_tokens_per_minute?: number | null;
 }
 
 export interface NewRule {
