@@ -23,7 +23,7 @@ from voxgate.api.answers import RangeNotSatisfiable
 from voxgate.api.ranges import Slice, parse_range
 from voxgate.api.wav import wav_header
 from voxgate.core.errors import VoxgateError
-from voxgate.store import FolderBlobs
+from voxgate.store import BEGUN_AGAIN, FolderBlobs
 
 AUDIO = "/api/sessions/sess_1/audio"
 PCM = random.Random(7).randbytes(4800)
@@ -271,6 +271,20 @@ def test_a_call_that_has_just_begun_or_ended_has_no_peaks_and_that_is_no_error(
     answer = client.get("/api/sessions/sess_1/peaks", params={"format": "bytes", "start": 9})
     assert answer.status_code == 200
     assert answer.content == b"VXPK\x01\x32\x03\0\x09\0\0\0\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("data", "status"), [({"redaction": {"state": "pending"}}, 409), ({BEGUN_AGAIN: True}, 503)]
+)
+def test_a_call_that_may_not_be_shown_yet_has_no_peaks_as_bytes_and_that_is_no_error(
+    world: World, client: TestClient, data: dict[str, Any], status: int
+) -> None:
+    """Pages ask once a second."""
+    world.add_session(status="live", data=data)
+    world.blobs.put("sessions/sess_1/peaks.bin", b"secret")
+    answer = client.get("/api/sessions/sess_1/peaks", params={"format": "bytes", "start": 9})
+    assert (answer.status_code, answer.content) == (200, b"VXPK\x01\x32\x03\0\x09\0\0\0\0\0\0\0")
+    assert client.get("/api/sessions/sess_1/peaks").status_code == status
 
 
 LISTEN = "/api/sessions/sess_1/listen"

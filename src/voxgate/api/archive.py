@@ -76,6 +76,11 @@ class Archive:
         data: bytes = found
         return data
 
+    def no_peaks(self, start: int) -> bytes:
+        """As `peaks`, of a call of which nothing is to be drawn now."""
+        data: bytes = self._ask("no_peaks", start)
+        return data
+
     def image(self, session_id: str, stamp: str, digest: str) -> tuple[str, bytes]:
         """What kind of picture it is, and the picture. The stamp names this state of the event log."""
         content_type, data = self._ask("image", session_id, stamp, digest)

@@ -22,6 +22,7 @@ from starlette.background import BackgroundTask
 
 from voxgate.api import transcode
 from voxgate.api.access import Control, Controlled, Reader
+from voxgate.api.answers import Conflict
 from voxgate.api.archive import Sound
 from voxgate.api.ranges import CHUNK_BYTES, Content, FileContent, Slice, ranged_response
 from voxgate.api.sessions import find_session
@@ -153,7 +154,7 @@ def get_peaks(
     start: Annotated[int, Query(ge=0, le=LARGEST_PEAK, description="The first peak; for `bytes`.")] = 0,
 ) -> Response:
     """What the waveform is drawn from. As `bytes` it is a sixth as long, and there while the call runs; until
-    they are made, also after the call's end, there are none in it."""
+    they are made, also after the call's end, and while they may not be shown, there are none in it."""
 
     def read(row: Row) -> tuple[bytes, str]:
         live = row["status"] == "live"
@@ -165,7 +166,12 @@ def get_peaks(
         with control.blobs.open(_peaks_key(row)) as file:
             return file.read(), "application/json"
 
-    data, media_type = read_steadily(control, partial(find_session, control, key, session_id), read)
+    try:
+        data, media_type = read_steadily(control, partial(find_session, control, key, session_id), read)
+    except (Conflict, RecordedAgain):
+        if format != "bytes":
+            raise
+        data, media_type = control.archive.no_peaks(start), _BYTES
     headers = {"cache-control": "no-store"} if media_type == _BYTES else {}
     return Response(data, media_type=media_type, headers=headers)
 
