@@ -38,9 +38,9 @@ run: install ## start Voxgate and print its URL and admin key (ARGS="--port 9000
 demo-eval: install ## from calls to tests, without a key: record, change, replay, compare, listen (ARGS="--output r.html")
 	$(BIN)/python examples/evals/demo.py $(ARGS)
 
-# Four at a time: most tests wait for something most of the time.
+# Five at a time: most tests wait for something most of the time.
 test: install ## the whole test suite (ARGS="-k relay" adds flags)
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 clients: install ## the real clients through Voxgate, into docs/clients.md (ARGS="--only browser" picks some)
 	$(BIN)/python -m tests.clients.matrix $(ARGS)
