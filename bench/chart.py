@@ -1,4 +1,4 @@
-"""The picture of docs/performance.md: CPU for each message, by load and relay."""
+"""The pictures of docs/performance.md and its sibling: CPU for each message or request, by load."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _COLOUR: Final = "#6b8cae"
 _WIDTH, _ROW, _LEFT, _LABEL = 720, 20, 90, 190
 
 
-def chart(groups: dict[str, dict[str, Figure]]) -> str:
+def chart(groups: dict[str, dict[str, Figure]], label: str = "CPU for each message") -> str:
     """Bars with the range of their rounds; the scale is a square root, so that small and large are both
     seen."""
     top = max((figure.most for group in groups.values() for figure in group.values()), default=1.0) or 1.0
@@ -35,7 +35,7 @@ def chart(groups: dict[str, dict[str, Figure]]) -> str:
         y += 12
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y}" font-family="sans-serif" '
-        'font-size="12" fill="#808890" role="img" aria-label="CPU for each message; square-root scale">'
+        f'font-size="12" fill="#808890" role="img" aria-label="{label}; square-root scale">'
         + "".join(marks)
         + "</svg>\n"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,7 +16,13 @@ from typing import Final
 from bench.machine import RELAY_CORE, descendants, free_port, pin_to, wait_for_port
 from bench.peers.process import NotHere, Running, Setup, last_words, program, started
 
-_PACKAGE: Final = "@portkey-ai/gateway@1.15.2"
+_PACKAGE: Final = {
+    "private": True,
+    "dependencies": {"@portkey-ai/gateway": "1.15.2"},
+    "overrides": {"@hono/node-server": "1.14.0"},
+}
+"""With the newest server that npm would take (1.19), it answers each stream with 500: `TypeError: immutable`,
+since its own headers cannot be added to the provider's."""
 _FOLDER: Final = Path(__file__).parent.parent / ".peers" / "portkey"
 _PROGRAM: Final = _FOLDER / "node_modules" / "@portkey-ai" / "gateway" / "build" / "start-server.js"
 
@@ -43,12 +51,15 @@ def portkey(setup: Setup) -> Iterator[Running]:
 
 
 def _install() -> None:
-    if _PROGRAM.is_file():
+    wanted, manifest = json.dumps(_PACKAGE), _FOLDER / "package.json"
+    if _PROGRAM.is_file() and manifest.is_file() and manifest.read_text() == wanted:
         return
-    print(f"installing {_PACKAGE} into {_FOLDER}, once", file=sys.stderr, flush=True)
-    _FOLDER.mkdir(parents=True, exist_ok=True)
-    command = [program("npm"), "install", "--silent", "--no-save", "--prefix", str(_FOLDER), _PACKAGE]
+    print(f"installing Portkey's gateway into {_FOLDER}, once", file=sys.stderr, flush=True)
+    npm = program("npm")
+    shutil.rmtree(_FOLDER, ignore_errors=True)
+    _FOLDER.mkdir(parents=True)
+    manifest.write_text(wanted)
     try:
-        subprocess.run(command, check=True)
+        subprocess.run([npm, "install", "--silent"], cwd=_FOLDER, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise NotHere(f"{_PACKAGE} could not be installed into {_FOLDER}: {error}") from error
+        raise NotHere(f"Portkey's gateway could not be installed into {_FOLDER}: {error}") from error

@@ -42,6 +42,8 @@ class Running:
     beside: dict[str, list[int]] = field(default_factory=dict)
     log: Path | None = None
     unrecorded_bytes: Callable[[], int | None] = lambda: None
+    data: Path | None = None
+    """The data folder of one that records."""
 
     @property
     def recording(self) -> list[int]:

@@ -23,6 +23,18 @@ http {{ access_log off; client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; 
     proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection Upgrade; {tls_proxy}
     proxy_read_timeout 3600s; proxy_send_timeout 3600s; }} }} }}
 """
+_NGINX_REQUESTS: Final = """\
+worker_processes 1; daemon off; pid {dir}/nginx.pid; error_log {dir}/error.log;
+events {{ worker_connections 20000; }}
+http {{ access_log off; client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;
+  uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s; keepalive_requests 1000000;
+  upstream provider {{ server 127.0.0.1:{provider}; keepalive 64; keepalive_requests 1000000; }}
+  server {{ listen 127.0.0.1:{port} backlog=4096; client_max_body_size 64m; client_body_buffer_size 1m;
+    location / {{
+    proxy_pass http://provider; proxy_http_version 1.1; proxy_set_header Connection "";
+    proxy_buffering off; proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k; }} }} }}
+"""
+"""Connections to the provider stay open, and what comes goes on at once."""
 _NGINX_TLS_SERVER: Final = "ssl_certificate {cert}; ssl_certificate_key {key}; ssl_protocols TLSv1.3;"
 _NGINX_TLS_PROXY: Final = (
     "proxy_ssl_protocols TLSv1.3; proxy_ssl_verify on; proxy_ssl_trusted_certificate {cert};"
@@ -70,6 +82,20 @@ def nginx(setup: Setup) -> Iterator[Running]:
                 tls_proxy=_NGINX_TLS_PROXY.format(**files) if certificate else "",
             )
         )
+        command = [program("nginx"), "-p", folder, "-c", str(config)]
+        with started(command, Path(folder) / "log") as process:
+            wait_for_port(port)
+            relay = [process.pid, *children(process.pid)]
+            pin_to(RELAY_CORE, relay)
+            yield Running(port, relay=relay, log=Path(folder) / "error.log")
+
+
+@contextmanager
+def nginx_requests(setup: Setup) -> Iterator[Running]:
+    """As it is set up before such a provider."""
+    with tempfile.TemporaryDirectory() as folder:
+        port, config = free_port(), Path(folder) / "nginx.conf"
+        config.write_text(_NGINX_REQUESTS.format(dir=folder, port=port, provider=setup.provider))
         command = [program("nginx"), "-p", folder, "-c", str(config)]
         with started(command, Path(folder) / "log") as process:
             wait_for_port(port)

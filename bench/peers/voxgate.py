@@ -32,6 +32,7 @@ from bench.machine import (
 from bench.peers.process import NotHere, Running, Setup, last_words, started
 
 _KEY: Final = "vg_benchmark_key"
+_DATA: Final = "voxgate-data"
 _START_SECONDS: Final = 60.0
 _UNRECORDED: Final = re.compile(r"^voxgate_recording_lost_bytes_total(?:\{.*?\})? (\S+)$", re.MULTILINE)
 _RULES: Final = {
@@ -59,7 +60,7 @@ def voxgate(setup: Setup) -> Iterator[Running]:
         scheme = "https" if certificate else "http"
         (Path(folder) / "voxgate.toml").write_text(_SETTINGS.format(scheme=scheme, provider=setup.provider))
         command = [sys.executable, "-m", "voxgate", "serve", "--port", str(port), "--drain-seconds", "0"]
-        command += ["--workers", str(setup.workers)]
+        command += ["--workers", str(setup.workers), "--data-dir", str(Path(folder) / _DATA)]
         environ = {**os.environ, "VOXGATE_API_KEY": _KEY}
         if certificate:
             command += ["--tls-cert", str(certificate.path), "--tls-key", str(certificate.key_path)]
@@ -86,7 +87,8 @@ def _ready(pid: int, url: str, port: int, workers: int, log: Path) -> Running:
         pin_to(RELAY_CORE + number, [worker])
     wait_until_quiet(everyone, _START_SECONDS)  # the embedded provider loads its models behind the start
     beside = {role: family[role] for role in ("writer", "recorder")}
-    return Running(port, _KEY, family["worker"], beside, log, lambda: _unrecorded_bytes(url))
+    data = log.parent / _DATA
+    return Running(port, _KEY, family["worker"], beside, log, lambda: _unrecorded_bytes(url), data)
 
 
 def _minted(port: int) -> str:
