@@ -312,13 +312,16 @@ def session_metrics(facts: Facts) -> Measured:
 
 def how_measured(sound: SoundFacts | None) -> Json:
     """The version and the parameters of each metric, as they are stored beside the values."""
-    vad = {"vad": sound.vad} if sound is not None else {}
+    if sound is None:
+        return dict(_BARE)  # of each request, and of each call while it runs
+    return {
+        name: one if METRICS[name].needs == "log" else one | {"vad": sound.vad} for name, one in _BARE.items()
+    }
 
-    def how(one: Metric) -> Json:
-        shown = {"version": one.version, "unit": one.unit, **one.parameters}
-        return shown if one.needs == "log" else shown | vad
 
-    return {name: how(one) for name, one in METRICS.items()}
+_BARE: Final[Json] = {
+    name: {"version": one.version, "unit": one.unit, **one.parameters} for name, one in METRICS.items()
+}
 
 
 def is_current(stored: Json, vad: Json) -> bool:
