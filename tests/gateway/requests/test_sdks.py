@@ -47,15 +47,22 @@ class Both:
 
     async def same(self, questions: Mapping[str, Asking], client_at: Callable[[str, str], Any]) -> None:
         """Asks each directly and through the gateway."""
-        for name, ask in questions.items():
-            self.provider.received.clear()
-            expected = await outcome(ask, client_at(self.provider.base_url, "k"))
-            sent = [asked(each) for each in self.provider.received]
-            self.provider.received.clear()
-            found = await outcome(ask, client_at(self.through, ADMIN_KEY))
-            assert found == expected, name
-            assert [asked(each) for each in self.provider.received] == sent, name
-            assert sent, name
+        async with (
+            client_at(self.provider.base_url, "k") as direct,
+            client_at(self.through, ADMIN_KEY) as ours,
+        ):
+            for name, ask in questions.items():
+                expected, sent = await self._asked(ask, direct)
+                found, sent_by_us = await self._asked(ask, ours)
+                assert found == expected, name
+                assert sent_by_us == sent, name
+                assert sent, name
+
+    async def _asked(self, ask: Asking, client: Any) -> tuple[Any, list[Any]]:
+        """What came of it, and what the provider was asked."""
+        self.provider.received.clear()
+        found = await outcome(ask, client)
+        return found, [asked(each) for each in self.provider.received]
 
 
 @asynccontextmanager
@@ -70,11 +77,10 @@ async def both(start_gateway: StartGateway, pattern: str = "*") -> AsyncIterator
 
 async def outcome(ask: Asking, client: Any) -> Any:
     """What came, or which error of the SDK, as plain data."""
-    async with client:
-        try:
-            found = await ask(client)
-        except (_root_error(client), httpx2.TransportError) as error:  # the latter where a stream breaks off
-            return type(error).__name__, getattr(error, "status_code", None), getattr(error, "body", None)
+    try:
+        found = await ask(client)
+    except (_root_error(client), httpx2.TransportError) as error:  # the latter where a stream breaks off
+        return type(error).__name__, getattr(error, "status_code", None), getattr(error, "body", None)
     return [_plain(each) for each in found] if isinstance(found, list) else _plain(found)
 
 
