@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -63,14 +64,16 @@ def test_a_tool_call_and_its_answer_are_one_turn_with_two_responses() -> None:
 
 
 def test_lanes_do_not_mix() -> None:
-    one, two = response_events({}, 1), response_events({}, 2)
+    one = response_events({}, 1)
+    told = json.dumps(response_events({}, 2))
+    two = json.loads(told.replace("Hel", "Bye ").replace("lo.", "now.").replace("msg_1", "msg_2"))
     mixed = [
         part
         for left, right in zip(one, two, strict=True)
         for part in (("server", {**left, "stream_id": "a"}), ("server", {**right, "stream_id": "b"}))
     ]
     found = trace(("client", create(stream_id="a")), ("client", create(stream_id="b")), *mixed)
-    assert [span.output["text"] for span in of_type(found, "response")] == ["Hello.", "Hello."]
+    assert [span.output["text"] for span in of_type(found, "response")] == ["Hello.", "Bye now."]
 
 
 def test_what_was_refused_is_a_response_that_failed() -> None:
