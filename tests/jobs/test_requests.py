@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import shutil
 import threading
+import wave
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -65,6 +68,16 @@ def asked(bench: Bench, count: int) -> list[Path]:
     for number in range(count):
         answer(ask(writer, f"sess_{number}"), ["On ", "its ", f"way, number {number}."])
     return all_written(bench, count)
+
+
+def wav(frames: int) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(24_000)
+        sound.writeframes(b"\x10\x20" * frames)
+    return file.getvalue()
 
 
 def without_counters(row: dict[str, Any] | None) -> dict[str, Any]:
@@ -229,6 +242,20 @@ def test_a_request_with_a_file_keeps_its_file(bench: Bench) -> None:
     assert row["turns"] == 1
     lines = [json.loads(line) for line in read_lines(bench.blobs, "sessions/sess_1")]
     assert [line["binary"] for line in lines if "raw" in line] == [True]
+
+
+def test_a_request_that_speaks_keeps_its_sound(bench: Bench) -> None:
+    log = ask(bench.writer(), "sess_1")
+    log.fact({"type": "gateway.answered_http", "status": 200, "content_type": "application/json"})
+    sound = {"id": "audio_1", "data": base64.b64encode(wav(4800)).decode(), "transcript": "On its way."}
+    message = {"role": "assistant", "content": None, "audio": sound}
+    say(log, SERVER, choices=[{"index": 0, "message": message, "finish_reason": "stop"}])
+    log.close(1000, "", "provider")
+    all_written(bench, 1)
+    bench.finish()
+    row = bench.record_until("sess_1", "complete")
+    assert row["data"]["tracks"]["assistant"]["bytes"] > 0
+    assert len(bench.sound("sess_1", "assistant")) > 0
 
 
 def test_rules_of_a_project_hold_for_its_requests(tmp_path: Path) -> None:

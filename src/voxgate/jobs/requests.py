@@ -21,6 +21,7 @@ from typing import Final
 
 import orjson
 
+from voxgate.audio.files import decode_file
 from voxgate.core.errors import StoreUnavailable
 from voxgate.core.scheduling import step_aside
 from voxgate.jobs.closing import close_trace, row_of
@@ -206,16 +207,15 @@ class Requests:
         return len(self._made) > was
 
     def _make(self, log: _Log) -> _Made | None:
-        """None where it has more than words, or its row not all that a session's has."""
-        builder, lines = TraceBuilder(log.path.stem), list[bytes]()
+        """None where it has more than words: sound, or a file."""
+        builder, lines = TraceBuilder(log.path.stem, decode_file), list[bytes]()
         entries = EventLogBuilder(self._redactions.secrets if self._redactions is not None else ()).entries
         is_behind = len(self._whole) >= _MOST_TOGETHER
         for number, record in enumerate(log.records):
             for line, event in entries(record):
-                if event.raw is not None:
+                if event.raw is not None or builder.feed(event):
                     return None
                 lines.append(line)
-                builder.feed(event)
             if not is_behind and not number % _RECORDS_ASIDE:
                 step_aside()
         trace = _closed(builder, self._blobs, log.prefix)
