@@ -168,7 +168,7 @@ def _measured(store: Store, rounds: int) -> Iterator[Row]:
         lists[f"all, by {sort}"] = (f"sort={sort}", pages("", sort=sort))
     lists["a word of every call, by cost"] = ("w0 sort=cost", pages("w0", sort="cost"))
     lists["500 at once, with excerpts"] = ("w0 limit=500", pages("w0", limit=500))
-    for sort in ("started", "duration"):
+    for sort in ("started", "duration", "score.tone"):
         cursor = _deep(store, sort)
         lists[f"the page after 10,000, by {sort}"] = (f"sort={sort}", pages("", sort=sort, cursor=cursor))
     lists["facets of all"] = ("", lambda: store.session_facets()["sessions"])

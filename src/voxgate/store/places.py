@@ -76,11 +76,15 @@ class Place:
 
     def page(self, query: Select[Any], limit: int, cursor: str | None) -> Select[Any]:
         """One row more than asked for tells whether there is a next page."""
-        if cursor is not None:
-            query = query.where(self._beyond(*self._decoded(cursor)))
-        order: list[ColumnElement[Any]] = [
-            self._number.desc() if self._order == "desc" else self._number.asc()
-        ]
+        own: ColumnElement[Any] = self._number
+        if cursor is not None and is_score(self._sort):
+            # As a table of its own: in a condition the mean would be taken once more for each comparison.
+            valued = query.cte("valued").prefix_with("MATERIALIZED")
+            own = valued.c.number
+            query = select(own, valued.c.value).where(self._beyond(own, valued.c.value, cursor))
+        elif cursor is not None:
+            query = query.where(self._beyond(own, self._value, cursor))
+        order: list[ColumnElement[Any]] = [own.desc() if self._order == "desc" else own.asc()]
         if self._value is not None:
             by_value = self._value.desc() if self._order == "desc" else self._value.asc()
             # A mean of scores is taken once for each session, and so named by what it is selected as.
@@ -101,11 +105,15 @@ class Place:
             raise InvalidRequest(f"The cursor is one of a list by {sort}, {order}.", param="cursor")
         return value, number
 
-    def _beyond(self, value: float | None, number: int) -> ColumnElement[bool]:
-        later = self._number < number if self._order == "desc" else self._number > number
-        if self._value is None:
+    def _beyond(
+        self, own: ColumnElement[Any], measured: ColumnElement[Any] | None, cursor: str
+    ) -> ColumnElement[bool]:
+        """Of columns that are a session's number and what the list is sorted by."""
+        value, number = self._decoded(cursor)
+        later = own < number if self._order == "desc" else own > number
+        if measured is None:
             return later
         if value is None:
-            return and_(self._value.is_(None), later)
-        further = self._value < value if self._order == "desc" else self._value > value
-        return or_(further, and_(self._value == value, later), self._value.is_(None))
+            return and_(measured.is_(None), later)
+        further = measured < value if self._order == "desc" else measured > value
+        return or_(further, and_(measured == value, later), measured.is_(None))
