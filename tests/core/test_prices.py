@@ -15,6 +15,8 @@ from voxgate.core.settings import load_settings
 
 SHIPPED = (resources.files("voxgate.core") / "prices.toml").read_text(encoding="utf-8")
 
+ONLY_OF_OTHERS = {"minute", "source", "text_cache_write", "text_cache_write_hour"}
+
 
 def test_every_shipped_price_has_a_source_and_the_file_a_date() -> None:
     assert re.search(r"^# Read on \d{4}-\d{2}-\d{2}\.", SHIPPED, re.MULTILINE)
@@ -29,7 +31,7 @@ def test_every_live_model_has_prices_for_all_that_a_call_uses() -> None:
     for name in REALTIME_MODELS:
         price = table.of(name)
         assert price is not None, name
-        numbers = price.model_dump(exclude={"minute", "source"}).values()
+        numbers = price.model_dump(exclude=ONLY_OF_OTHERS).values()
         assert all(number is not None and number > 0 for number in numbers), name
         assert price.is_known
 
@@ -95,3 +97,19 @@ def test_a_price_that_speaks_is_only_known_with_its_cached_prices() -> None:
         price = PriceTable({"x": PriceSettings.model_validate(given)}).of("x")
         assert price is not None
         assert price.is_known is known
+
+
+def test_the_usual_text_models_have_prices_by_all_their_names() -> None:
+    table = PriceTable()
+    for name in ("gpt-5", "gpt-4o-mini-2024-07-18", "claude-sonnet-4-5-20250929", "claude-haiku-4-5"):
+        price = table.of(name)
+        assert price is not None, name
+        assert None not in (price.text_input, price.text_cached_input, price.text_output), name
+    assert table.of("claude-sonnet-4-5-20250929") == table.of("claude-sonnet-4-5")
+    assert table.of("text-embedding-3-small-20250101x") is None
+
+
+def test_a_calls_record_lists_only_what_may_transcribe() -> None:
+    transcription = PriceTable().quote(["gpt-realtime"])["transcription"]
+    assert {"whisper-1", "gpt-4o-transcribe"} <= transcription.keys()
+    assert not {"gpt-5", "claude-opus-5", "text-embedding-3-small", "gpt-realtime"} & transcription.keys()

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 T = TypeVar("T")
 Dollars = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_DATE: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+_DATE: Final = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|20\d{6})$")
+"""As OpenAI and as Anthropic write it."""
 
 
 class Price(BaseModel):
@@ -25,6 +26,9 @@ class Price(BaseModel):
 
     text_input: Dollars | None = None
     text_cached_input: Dollars | None = None
+    text_cache_write: Dollars | None = None
+    """Of input that is put into the provider's cache for five minutes, Anthropic's; next for an hour."""
+    text_cache_write_hour: Dollars | None = None
     text_output: Dollars | None = None
     audio_input: Dollars | None = None
     audio_cached_input: Dollars | None = None
@@ -42,6 +46,12 @@ class Price(BaseModel):
         if self.audio_output is not None:  # it answers, so it has been told everything before
             needed += [self.text_cached_input, self.audio_cached_input]
         return self.minute is not None or None not in needed
+
+    @property
+    def may_transcribe(self) -> bool:
+        """It hears and does not speak."""
+        hears = self.audio_input is not None or self.minute is not None
+        return self.audio_output is None and hears
 
     def rates(self) -> dict[str, float]:
         """What is known of it, in numbers."""
@@ -63,10 +73,7 @@ class PriceTable:
             **shipped,
             **{name: _merged(name, given, shipped) for name, given in self._own.items()},
         }
-        self._silent = {
-            name: price.rates() for name, price in self._prices.items() if price.audio_output is None
-        }
-        """Those that do not speak, so what may transcribe."""
+        self._silent = {name: price.rates() for name, price in self._prices.items() if price.may_transcribe}
 
     def of(self, model: str) -> Price | None:
         """By the exact name, else by the name without its date; None if neither is listed."""

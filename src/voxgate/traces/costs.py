@@ -36,7 +36,7 @@ def cost_of(usage: Json, price: Price | None) -> Cost:
     flat = flat_usage(usage)
     if flat is None:
         return Cost({}, None)
-    counts = dict(_tokens(flat, _hidden_text(usage, price)))
+    counts = dict(_tokens(flat, _hidden_text(usage, price), dict(_written(usage))))
     used = {name: count / _PER_TOKENS for name, count in counts.items() if count > 0}
     return _sum({name: _times(price, name, millions) for name, millions in used.items()})
 
@@ -77,9 +77,18 @@ def _hidden_text(usage: Json, price: Price | None) -> float:
     return (number(obj(usage, "output_token_details"), "reasoning_tokens") or 0) if speaks else math.inf
 
 
-def _tokens(flat: Json, hidden_text: float) -> Iterator[tuple[str, float]]:
+def _written(usage: Json) -> Iterator[tuple[str, float]]:
+    """Input tokens that went into the provider's cache, by the fields of a price."""
+    details = obj(usage, "input_token_details")
+    yield "text_cache_write", number(details, "cache_write_tokens") or 0
+    yield "text_cache_write_hour", number(details, "cache_write_hour_tokens") or 0
+
+
+def _tokens(flat: Json, hidden_text: float, written: Mapping[str, float]) -> Iterator[tuple[str, float]]:
     """Amounts by the fields of a price, and `input` and `output` for those of no known modality."""
-    rest_input, rest_output = flat.get("input_tokens", 0), flat.get("output_tokens", 0)
+    rest_input = flat.get("input_tokens", 0) - sum(written.values())
+    rest_output = flat.get("output_tokens", 0)
+    yield from written.items()
     for modality in _MODALITIES:
         count = flat.get(f"input_{modality}_tokens", 0)
         cached = min(flat.get(f"cached_{modality}_tokens", 0), count)

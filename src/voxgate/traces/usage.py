@@ -50,6 +50,7 @@ def as_realtime(usage: Json) -> Json:
     made = _first(usage, "completion_tokens_details", "output_tokens_details")
     cached = number(usage, "cache_read_input_tokens")
     written = number(usage, "cache_creation_input_tokens") or 0
+    for_an_hour = min(number(obj(usage, "cache_creation"), "ephemeral_1h_input_tokens") or 0, written)
     tokens_in = number(usage, "prompt_tokens") or number(usage, "input_tokens") or 0
     tokens_out = number(usage, "completion_tokens") or number(usage, "output_tokens") or 0
     tokens_in += (cached or 0) + written
@@ -64,6 +65,8 @@ def as_realtime(usage: Json) -> Json:
             "text_tokens": max(tokens_in - heard - seen - written, 0),
             "audio_tokens": heard,
             "image_tokens": seen,
+            "cache_write_tokens": written - for_an_hour,
+            "cache_write_hour_tokens": for_an_hour,
             "cached_tokens": cached,
             "cached_tokens_details": {"text_tokens": cached},
         },
