@@ -66,7 +66,7 @@ def test_a_file_that_is_cut_off_is_read_as_far_as_it_goes() -> None:
 
 def test_a_small_file_with_hours_of_silence_is_read_for_some_minutes() -> None:
     file = io.BytesIO()
-    soundfile.write(file, np.zeros(8000 * (LONGEST_SECONDS + 60), "int16"), 8000, format="FLAC")
+    soundfile.write(file, np.zeros(RATE * (LONGEST_SECONDS + 60), "int16"), RATE, format="FLAC")
     pcm = decode_file(file.getvalue(), "flac")
     assert pcm is not None
     assert len(pcm) == LONGEST_SECONDS * RATE * 2

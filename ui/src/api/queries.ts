@@ -125,6 +125,25 @@ export function useDeleteView() {
   });
 }
 
+const MOST_CHILDREN = 500;
+
+/** The sessions that work for one; those of another project only say so. */
+export const childrenQuery = (id: string, project: string) =>
+  queryOptions({
+    queryKey: ["children", id],
+    queryFn: ({ signal }) =>
+      get<SessionPage>(
+        withQuery("/api/sessions", {
+          project,
+          q: `parent:${id}`,
+          order: "asc",
+          limit: MOST_CHILDREN,
+        }),
+        signal,
+      ),
+    staleTime: 1_000,
+  });
+
 export const sessionQuery = (id: string) =>
   queryOptions({
     queryKey: ["session", id],

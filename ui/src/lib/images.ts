@@ -1,4 +1,4 @@
-/** What a user span says of the pictures in it. */
+/** What a span says of the pictures in it. */
 import type { Span } from "../api/types";
 import { fields } from "./trace";
 
@@ -13,8 +13,9 @@ export interface ShownImage {
 const BASE64_SHARE = 0.75;
 
 export function imagesOf(span: Span): ShownImage[] {
-  const { images } = fields(span.input);
-  if (span.type !== "user" || !Array.isArray(images)) return [];
+  // Those that a user showed, or that a request had made.
+  const { images } = fields(span.type === "response" ? span.output : span.input);
+  if (!["user", "response"].includes(span.type) || !Array.isArray(images)) return [];
   return images.map(fields).map(({ content_type, chars, digest }) => ({
     kind: typeof content_type === "string" ? content_type : null,
     bytes: typeof chars === "number" ? Math.round(chars * BASE64_SHARE) : 0,

@@ -297,6 +297,7 @@ export function spanName(span: Span): string {
 }
 
 export function spanLabel(span: Span): string {
+  if (span.request) return span.name;
   const text = spanText(span);
   if (span.type === "user" && !text) return fields(span.input).kind === "text" ? "user text" : "user audio";
   if (span.type === "user") return `“${text}”`;
@@ -355,11 +356,15 @@ export function sessionLength(session: Pick<SessionDetail, "spans" | "duration_m
 export function sessionTitle(session: {
   title?: string | null | undefined;
   spans?: Span[] | undefined;
+  transport?: unknown;
+  endpoint?: string | null;
   id: string;
 }): string {
   if (session.title) return session.title;
   const first = session.spans?.find((span) => span.type === "user" && spanText(span));
-  return first ? spanText(first) : "Untitled call";
+  if (first) return spanText(first);
+  const request = session.transport === "http" || (session.endpoint ?? "realtime") !== "realtime";
+  return request ? "Untitled request" : "Untitled call";
 }
 
 /** Whether the whole call can be played: it is mixed when the call has ended, from the tracks that there are. */

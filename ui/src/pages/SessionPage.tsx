@@ -5,11 +5,14 @@ import type { SessionDetail, Span } from "../api/types";
 import { correctionOf, SaveAsCase, turnOf } from "../components/datasets/SaveAsCase";
 import { Problem } from "../components/Problem";
 import { CallPanel } from "../components/session/CallPanel";
-import { Config } from "../components/session/Config";
+import { Config, RequestConfig } from "../components/session/Config";
 import { Conversation } from "../components/session/Conversation";
+import { Earlier } from "../components/session/Earlier";
 import { Events } from "../components/session/Events";
 import { Header } from "../components/session/Header";
 import { Metrics } from "../components/session/Metrics";
+import { RequestPanel } from "../components/session/RequestPanel";
+import { useRequests } from "../components/session/Requests";
 import { Review } from "../components/session/Review";
 import { SpanDetail, SpanTree } from "../components/session/SpanTree";
 import { Usage } from "../components/session/Usage";
@@ -19,6 +22,7 @@ import { count } from "../lib/format";
 import { useLiveSession } from "../lib/live-session";
 import { usePageTitle } from "../lib/page-title";
 import type { Player } from "../lib/player";
+import { earlier, isRequest, type RequestSpan, requestSpans, requestsBySpan } from "../lib/requests";
 import { sessionLength, sessionTitle, soundOf, soundState } from "../lib/trace";
 import { usePlayer } from "../lib/use-player";
 import type { SessionTab } from "../router";
@@ -26,6 +30,7 @@ import "../styles/session.css";
 import "../styles/timeline.css";
 import "../styles/session-parts.css";
 import "../styles/review.css";
+import "../styles/requests.css";
 
 function Skeleton() {
   return (
@@ -99,6 +104,9 @@ function Session({ session, player }: { session: SessionDetail; player: Player }
   const [tab, openTab] = useTab();
   const live = session.status === "live";
   const lengthMs = sessionLength(session);
+  const request = isRequest(session);
+  const requests = useRequests(session);
+  const under = useMemo(() => requestSpans(session, requests), [session, requests]);
   const [selected, setSelected] = useState<string | null>(null);
   useStartAt(player, session);
   const choose = useMemo(
@@ -113,17 +121,23 @@ function Session({ session, player }: { session: SessionDetail; player: Player }
     session,
     player,
     lengthMs,
-    selected: session.spans.find((one) => one.id === selected) ?? null,
+    under,
+    selected: [...session.spans, ...under].find((one) => one.id === selected) ?? null,
     choose,
     clear: () => setSelected(null),
   };
   return (
     <main id="main" className="page stack session-page">
-      <Header session={session} player={player} />
-      <CallPanel session={session} player={player} lengthMs={lengthMs} onChoose={choose} />
-      <Tabs tabs={tabsOf(session)} selected={tab} onSelect={openTab} label="Views of the call" />
+      <Header session={session} player={player} requests={requests} />
+      {request ? (
+        <RequestPanel session={session} />
+      ) : (
+        <CallPanel session={session} player={player} lengthMs={lengthMs} onChoose={choose} />
+      )}
+      <Tabs tabs={tabsOf(session)} selected={tab} onSelect={openTab} label="Views of the session" />
       {tab === "conversation" && <ConversationView {...views} />}
-      {tab === "config" && <Config session={session} onSeek={seek} />}
+      {tab === "config" && request && <RequestConfig session={session} />}
+      {tab === "config" && !request && <Config session={session} onSeek={seek} />}
       {tab === "usage" && <Usage session={session} onSelect={choose} />}
       {tab === "metrics" && <Metrics session={session} />}
       {tab === "events" && <Events id={session.id} live={live} onSeek={seek} />}
@@ -136,14 +150,18 @@ interface ViewsProps {
   session: SessionDetail;
   player: Player;
   lengthMs: number;
+  /** The requests that work for the call. */
+  under: RequestSpan[];
   selected: Span | null;
   choose: (span: Span) => void;
   clear: () => void;
 }
 
-function Said({ session, player, selected, choose }: ViewsProps) {
+function Said({ session, player, under, selected, choose }: ViewsProps) {
+  const requests = useMemo(() => requestsBySpan(under), [under]);
   return (
     <section className="panel" aria-label="Conversation">
+      {isRequest(session) && <Earlier said={earlier(session)} />}
       <Conversation
         sessionId={session.id}
         player={player}
@@ -153,6 +171,7 @@ function Said({ session, player, selected, choose }: ViewsProps) {
         worded={session.recorded?.text !== false}
         selected={selected?.id ?? null}
         onSelect={choose}
+        requests={requests}
       />
     </section>
   );
@@ -173,27 +192,30 @@ function SaveTurn({ session, span }: { session: SessionDetail; span: Span }) {
 }
 
 function ConversationView(props: ViewsProps) {
-  const { session, lengthMs, selected, choose, clear } = props;
+  const { session, lengthMs, under, selected, choose, clear } = props;
+  const spans = useMemo(() => [...session.spans, ...under], [session.spans, under]);
   return (
-    <div className="views">
+    <div className={`views ${isRequest(session) ? "of-request" : ""}`}>
       <Said {...props} />
-      <section className="panel waits-panel" aria-label="Where the wait went">
-        <div className="panel-head">
-          <h2>Where the wait went</h2>
-        </div>
-        <Waits spans={session.spans} onSelect={choose} />
-      </section>
+      {!isRequest(session) && (
+        <section className="panel waits-panel" aria-label="Where the wait went">
+          <div className="panel-head">
+            <h2>Where the wait went</h2>
+          </div>
+          <Waits spans={session.spans} onSelect={choose} />
+        </section>
+      )}
       <section className="panel spans-panel" aria-label="Spans">
         <div className="panel-head">
           <h2>Spans</h2>
         </div>
-        <SpanTree spans={session.spans} lengthMs={lengthMs} selected={selected} onSelect={choose} />
+        <SpanTree spans={spans} lengthMs={lengthMs} selected={selected} onSelect={choose} />
         {selected && (
           <SpanDetail
             sessionId={session.id}
             span={selected}
             onClose={clear}
-            actions={<SaveTurn session={session} span={selected} />}
+            actions={selected.request ? undefined : <SaveTurn session={session} span={selected} />}
           />
         )}
       </section>
@@ -202,7 +224,9 @@ function ConversationView(props: ViewsProps) {
 }
 
 function ScoresView(props: ViewsProps) {
-  const { session, player, selected, clear } = props;
+  const { session, player, clear } = props;
+  // A request has its own scores, on its own page.
+  const selected = props.selected?.request ? null : props.selected;
   return (
     <div className="columns">
       <Said {...props} />

@@ -84,6 +84,23 @@ function Connection({ session }: { session: SessionDetail }) {
   );
 }
 
+/** Those of a request came with it; no provider confirms them. */
+export function RequestConfig({ session }: { session: SessionDetail }) {
+  return (
+    <div className="columns">
+      <section className="panel">
+        <div className="panel-head">
+          <h2>What was asked for</h2>
+        </div>
+        <div className="padded">
+          <JsonTree value={fields(session).config ?? {}} label="Settings" />
+        </div>
+      </section>
+      <Connection session={session} />
+    </div>
+  );
+}
+
 export function Config({ session, onSeek }: { session: SessionDetail; onSeek: (ms: number) => void }) {
   const { rows, error, loading, reload } = useEventLog(session.id, session.status === "live");
   const versions = useMemo(() => configVersions(rows), [rows]);

@@ -1,7 +1,8 @@
 /** The call as people said it: each entry with its own clip, its words, its images, tools with what went in and out. */
 import { type MouseEvent, memo, useMemo, useRef, useState } from "react";
-import type { Attachment, Span } from "../../api/types";
+import type { Attachment, SessionSummary, Span } from "../../api/types";
 import { clock, duration, millis } from "../../lib/format";
+import { imagesOf } from "../../lib/images";
 import { Player } from "../../lib/player";
 import {
   type ConversationEntry,
@@ -20,6 +21,7 @@ import { timeOf, wordAt, wordsOf } from "../../lib/words";
 import { Icon } from "../Icon";
 import { JsonTree } from "./JsonTree";
 import { Pictures } from "./Pictures";
+import { RequestLinks } from "./Requests";
 
 interface Props {
   sessionId: string;
@@ -31,6 +33,8 @@ interface Props {
   worded: boolean;
   selected: string | null;
   onSelect: (span: Span) => void;
+  /** What works for a tool call, by its span. */
+  requests?: ReadonlyMap<string, SessionSummary[]>;
 }
 
 function Clip({ clip, label }: { clip: Attachment; label: string }) {
@@ -161,6 +165,7 @@ function ToolBody({ span }: { span: Span }) {
 
 function missingWords({ kind, span }: ConversationEntry, live: boolean): string {
   if (live && span.end_ms == null) return "…";
+  if (String(fields(span.input).item_id).startsWith("user_file_")) return "sent as sound";
   return kind === "user" ? "no transcript (set audio.input.transcription to get one)" : "no words";
 }
 
@@ -218,6 +223,7 @@ function Words(props: {
   const { entry, live, worded } = props;
   if (entry.kind === "error") return null;
   if (!worded) return <p className="muted">words not recorded</p>;
+  if (!entry.text && imagesOf(entry.span).length > 0) return null;
   if (!entry.text && !entry.unheardText) return <p className="muted">{missingWords(entry, live)}</p>;
   return <Spoken entry={entry} player={props.player} active={props.active} />;
 }
@@ -230,6 +236,7 @@ interface EntryProps {
   worded: boolean;
   state: "playing" | "selected" | "";
   onSelect: (span: Span) => void;
+  requests: SessionSummary[] | undefined;
 }
 
 const Entry = memo(function Entry(props: EntryProps) {
@@ -247,7 +254,10 @@ const Entry = memo(function Entry(props: EntryProps) {
       <div className="entry-main">
         <Meta entry={entry} onSelect={select} />
         {entry.kind === "tool" ? (
-          <ToolBody span={entry.span} />
+          <>
+            <ToolBody span={entry.span} />
+            <RequestLinks requests={props.requests} />
+          </>
         ) : (
           <Words entry={entry} player={player} live={live} worded={worded} active={state === "playing"} />
         )}
@@ -271,7 +281,7 @@ function activeEntry(entries: ConversationEntry[], ms: number): string | null {
 }
 
 export function Conversation(props: Props) {
-  const { sessionId, player, spans, errors, live, worded, selected, onSelect } = props;
+  const { sessionId, player, spans, errors, live, worded, selected, onSelect, requests } = props;
   const entries = useMemo(() => conversation(spans, errors), [spans, errors]);
   const active = usePlayerTime(player, (ms) => activeEntry(entries, ms));
   const list = useRef<HTMLOListElement>(null);
@@ -305,6 +315,7 @@ export function Conversation(props: Props) {
             worded={worded}
             state={stateOf(entry.span.id)}
             onSelect={onSelect}
+            requests={requests?.get(entry.span.id)}
           />
         </ConversationPart>
       ))}

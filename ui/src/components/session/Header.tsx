@@ -2,10 +2,11 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useDeleteSession, useEndCall } from "../../api/queries";
-import type { SessionDetail } from "../../api/types";
+import type { SessionDetail, SessionSummary } from "../../api/types";
 import { clock, cost, count, plural } from "../../lib/format";
 import { useIsAdmin } from "../../lib/me";
 import type { Player } from "../../lib/player";
+import { costOf, endpointOf, isRequest } from "../../lib/requests";
 import { sessionTitle, unrecordedText } from "../../lib/trace";
 import { usePlayerTime } from "../../lib/use-player";
 import { Button } from "../Button";
@@ -161,6 +162,7 @@ function Pills({ session }: { session: SessionDetail }) {
     ["provider", session.provider],
     ["interruptions", session.interruptions || null, "warn"],
     ["cost", session.cost_usd ? cost(session.cost_usd) : null],
+    ["endpoint", isRequest(session) ? endpointOf(session) : null],
   ];
   return (
     <>
@@ -176,6 +178,47 @@ function Pills({ session }: { session: SessionDetail }) {
           {tag}
         </span>
       ))}
+    </>
+  );
+}
+
+/** What it works for, and what works for it. */
+function Joined({ session, requests }: { session: SessionDetail; requests: SessionSummary[] }) {
+  const { parent } = session;
+  const spent = costOf(requests);
+  return (
+    <>
+      {parent?.found && (
+        <Link
+          to="/sessions/$id"
+          params={{ id: parent.session_id }}
+          className="pill joined"
+          data-testid="parent"
+          title={`${parent.session_id}${parent.ref ? `, ${parent.ref}` : ""}`}
+        >
+          <Icon name="phone" /> works for a call
+        </Link>
+      )}
+      {parent && !parent.found && (
+        <span
+          className="pill warn"
+          data-testid="parent-missing"
+          title="There is no such session in this project, or not any more"
+        >
+          works for {parent.session_id}, which is not found
+        </span>
+      )}
+      {requests.length > 0 && (
+        <span
+          className="pill"
+          data-testid="requests"
+          title="They work for this session; their cost is not in its own"
+        >
+          {plural(requests.length, "request")}
+          {spent === null ? "" : " "}
+          {spent !== null && <strong>{cost(spent)}</strong>}
+        </span>
+      )}
     </>
   );
 }
@@ -216,7 +259,13 @@ function CopyLink({ session, player }: { session: SessionDetail; player: Player 
   );
 }
 
-export function Header({ session, player }: { session: SessionDetail; player: Player }) {
+interface HeaderProps {
+  session: SessionDetail;
+  player: Player;
+  requests: SessionSummary[];
+}
+
+export function Header({ session, player, requests }: HeaderProps) {
   const live = session.status === "live";
   const mayChange = useIsAdmin();
   return (
@@ -246,6 +295,7 @@ export function Header({ session, player }: { session: SessionDetail; player: Pl
       <div className="pills">
         <Notes session={session} />
         <Pills session={session} />
+        <Joined session={session} requests={requests} />
       </div>
     </header>
   );

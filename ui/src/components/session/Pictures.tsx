@@ -1,4 +1,4 @@
-/** The pictures that a user showed: as the event log has them, or in words where they cannot be shown. */
+/** The pictures that a user showed or a request had made: as the event log has them, or in words where they cannot be shown. */
 import { useState } from "react";
 import type { Span } from "../../api/types";
 import { bytes } from "../../lib/format";
@@ -33,7 +33,7 @@ export function Pictures({ sessionId, span }: { sessionId: string; span: Span })
           <Picture
             image={image}
             url={image.digest && `/api/sessions/${encodeURIComponent(sessionId)}/images/${image.digest}`}
-            name={`Picture ${n + 1} that the user showed, opens alone`}
+            name={`Picture ${n + 1} that ${span.type === "user" ? "the user showed" : "was made"}, opens alone`}
           />
         </li>
       ))}

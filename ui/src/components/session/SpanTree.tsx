@@ -11,6 +11,7 @@ import {
 } from "react";
 import type { Span } from "../../api/types";
 import { clock, cost, duration, millis } from "../../lib/format";
+import { requestOf } from "../../lib/requests";
 import {
   errorText,
   fields,
@@ -25,6 +26,7 @@ import {
 import { interruptionText } from "./Conversation";
 import { JsonTree } from "./JsonTree";
 import { Pictures } from "./Pictures";
+import { RequestLinks } from "./Requests";
 
 interface Props {
   spans: Span[];
@@ -33,9 +35,11 @@ interface Props {
   onSelect: (span: Span) => void;
 }
 
+const kindOf = (span: Span) => (span.request ? "request" : span.type);
+
 function barStyle(span: Span, lengthMs: number): CSSProperties {
   const left = (span.start_ms / lengthMs) * 100;
-  const width = ((spanEnd(span, lengthMs) - span.start_ms) / lengthMs) * 100;
+  const width = ((Math.min(spanEnd(span, lengthMs), lengthMs) - span.start_ms) / lengthMs) * 100;
   return { left: `${Math.min(99, left)}%`, width: `max(3px, ${width}%)` };
 }
 
@@ -57,14 +61,14 @@ const Row = memo(function Row({ row, lengthMs, current, entry, open, onSelect, o
   const tone = isFailed(span) ? "bad" : interruptionOf(span) ? "warn" : "";
   return (
     <div
-      className={`span-row ${laneOf(span.type)}`}
+      className={`span-row ${span.request ? "request" : laneOf(span.type)}`}
       role="treeitem"
       aria-level={depth + 1}
       aria-selected={current}
       aria-expanded={open}
       tabIndex={entry ? 0 : -1}
-      title={`${span.type} · ${span.name} · from ${clock(span.start_ms)}`}
-      data-testid={`span-${span.type}`}
+      title={`${kindOf(span)} · ${span.name} · from ${clock(span.start_ms)}`}
+      data-testid={`span-${kindOf(span)}`}
       data-span={span.id}
       onClick={() => onSelect(span)}
       onKeyDown={(event) => {
@@ -207,11 +211,12 @@ interface DetailProps {
 export function SpanDetail({ sessionId, actions, span, onClose }: DetailProps) {
   const cut = interruptionOf(span);
   const error = errorText(span.error);
+  const request = requestOf(span);
   return (
     <section className="span-detail" aria-label={`Span ${span.name}`} data-testid="span-detail">
       <div className="panel-head">
         <h2 className="grow">
-          {span.type} · {span.name}
+          {kindOf(span)} · {span.name}
         </h2>
         {actions}
         <button type="button" className="button quiet small" onClick={onClose}>
@@ -226,6 +231,7 @@ export function SpanDetail({ sessionId, actions, span, onClose }: DetailProps) {
       </p>
       {cut && <p className="warn padded">{interruptionText(cut)}</p>}
       {error && <p className="bad padded">{error}</p>}
+      {request && <RequestLinks requests={[request]} />}
       <Pictures sessionId={sessionId} span={span} />
       <MetricRows metrics={span.metrics} />
       {(["input", "output", "usage"] as const).map((key) =>

@@ -4,12 +4,14 @@ import type { RefObject } from "react";
 import { facetsQuery, projectsQuery } from "../../api/queries";
 import { fieldPart, parts, withoutPart, withPart } from "../../lib/filter-text";
 import { count } from "../../lib/format";
+import { isKind } from "../../lib/requests";
 import { scoreNamesQuery } from "../../lib/score-names";
 import { Button } from "../Button";
 import { Chip } from "../Chip";
 import { Icon } from "../Icon";
 import { Menu, MenuItem } from "../Menu";
 import { FilterInput } from "./FilterInput";
+import { KindFilter } from "./Kind";
 
 export interface Narrowed {
   project: string;
@@ -109,7 +111,7 @@ function AddFilter({ project, q, onChange }: Pick<Props, "project" | "q" | "onCh
 }
 
 export function FilterBar({ project, q, onChange, input, error }: Props) {
-  const chips = parts(q);
+  const chips = parts(q).filter((part) => !isKind(part.text));
   return (
     <search className="filter-bar">
       <Projects project={project} onChange={onChange} />
@@ -121,6 +123,7 @@ export function FilterBar({ project, q, onChange, input, error }: Props) {
         error={error}
       />
       <div className="chips">
+        <KindFilter q={q} onChange={(next) => onChange({ q: next })} />
         <AddFilter project={project} q={q} onChange={onChange} />
         {chips.map((part) => (
           <Chip

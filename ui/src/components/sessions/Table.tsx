@@ -8,6 +8,7 @@ import { Icon } from "../Icon";
 import { Status } from "../Status";
 import type { Column } from "./columns";
 import { Excerpt } from "./Excerpt";
+import { KindSign } from "./Kind";
 
 interface RowProps {
   session: SessionSummary;
@@ -37,6 +38,7 @@ const Row = memo(function Row({ session, columns, index, active, selected, isNew
       </td>
       <td className="cell-title">
         <span className="title-line">
+          <KindSign session={session} />
           <Link to="/sessions/$id" params={{ id: session.id }}>
             {sessionTitle(session)}
           </Link>
@@ -96,7 +98,7 @@ function Head({ columns, sorting, onSort, selection, onSelectAll }: HeadProps) {
           Status
         </th>
         <th scope="col" className="cell-title" title="Its title, or the first words that were said">
-          Call
+          Session
         </th>
         {columns.map((column) => (
           <Heading key={column.id} column={column} sorting={sorting} onSort={onSort} />

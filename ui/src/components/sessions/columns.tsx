@@ -2,6 +2,7 @@
 import type { ReactNode } from "react";
 import type { SessionSummary } from "../../api/types";
 import { cost, count, duration, millis, moment } from "../../lib/format";
+import { endpointOf } from "../../lib/requests";
 import { errorCount, metric } from "../../lib/trace";
 import { Moment, useNow } from "../Moment";
 import { Wave } from "./Wave";
@@ -70,6 +71,15 @@ export const COLUMNS: readonly Column[] = [
     width: 138,
     from: 0,
     cell: (session) => <Wave wave={session.wave} live={session.status === "live"} />,
+  },
+  {
+    id: "endpoint",
+    label: "Endpoint",
+    title: "realtime of calls, the API's path of requests",
+    width: 136,
+    from: 1500,
+    cell: (session) => endpointOf(session),
+    tone: () => "muted",
   },
   { id: "project", label: "Project", title: "", width: 88, from: 0, cell: (session) => session.project },
   {
