@@ -87,6 +87,9 @@ async def page_of_the_request(page: Page, running: House, voice: Running) -> Non
     await expect(page.get_by_test_id("earlier")).to_contain_text("No, Monday is a working day.")
     await expect(page.get_by_test_id("entry-user").get_by_test_id("picture")).to_be_visible()
     await expect(page.get_by_test_id("entry-assistant")).to_contain_text(HOURS)
+    await expect(page.get_by_test_id("entry-error")).to_have_count(0)
+    entries = page.get_by_test_id("conversation").locator("[data-span]")
+    await expect(entries.first).to_have_attribute("data-testid", "entry-user")
     await expect(page.locator(".call-main")).to_have_count(0)
     assert await violations(page) == []
     await picture(page, "request")

@@ -4,6 +4,7 @@ import {
   costOf,
   earlier,
   endpointOf,
+  errorsOf,
   isRequest,
   kindOf,
   requestSpans,
@@ -95,6 +96,14 @@ describe("a request", () => {
       { provider: "one", atMs: 1, failure: "answered 503" },
       { provider: "two", atMs: 9, failure: "" },
     ]);
+  });
+
+  it("has no error where another provider answered", () => {
+    const errors = [{ source: "gateway.dial_failed" }, { source: "response" }];
+    const request = { transport: "http", request: { path: "/v1/responses" }, errors };
+    expect(errorsOf(call({ ...request, status: "complete" }))).toEqual([{ source: "response" }]);
+    expect(errorsOf(call({ ...request, status: "failed" }))).toEqual(errors);
+    expect(errorsOf(call({ transport: "ws", errors, status: "complete" }))).toEqual(errors);
   });
 
   it("shows what came before, its instructions once", () => {

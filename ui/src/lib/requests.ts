@@ -113,6 +113,13 @@ export function triesOf(session: SessionDetail): Try[] {
   });
 }
 
+/** Its errors, but for those of providers after which another one was asked: they stand there. */
+export function errorsOf(session: SessionDetail): unknown {
+  const { errors } = session;
+  if (!isRequest(session) || !Array.isArray(errors) || session.status === "failed") return errors;
+  return errors.filter((error) => fields(error).source !== "gateway.dial_failed");
+}
+
 /** The status that the provider answered with. */
 export function httpStatus(session: SessionDetail): number | null {
   const events = Array.isArray(session.events) ? session.events.map(fields) : [];

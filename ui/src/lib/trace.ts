@@ -192,8 +192,11 @@ export function clipOf(span: Span, track?: string): Attachment | null {
   return track ? null : (clips[0] ?? null);
 }
 
+const RANKS: Record<string, number> = { session: 0, turn: 1, user: 2, response: 3, tool: 4 };
+
+/** Of what begins at once the cause comes before its effect. */
 function byStart(a: Span, b: Span): number {
-  return a.start_ms - b.start_ms || spanEnd(b) - spanEnd(a);
+  return a.start_ms - b.start_ms || (RANKS[a.type] ?? 5) - (RANKS[b.type] ?? 5) || spanEnd(b) - spanEnd(a);
 }
 
 /** Turn numbers by span id, for the turns and everything in them. */

@@ -22,7 +22,14 @@ import { count } from "../lib/format";
 import { useLiveSession } from "../lib/live-session";
 import { usePageTitle } from "../lib/page-title";
 import type { Player } from "../lib/player";
-import { earlier, isRequest, type RequestSpan, requestSpans, requestsBySpan } from "../lib/requests";
+import {
+  earlier,
+  errorsOf,
+  isRequest,
+  type RequestSpan,
+  requestSpans,
+  requestsBySpan,
+} from "../lib/requests";
 import { sessionLength, sessionTitle, soundOf, soundState } from "../lib/trace";
 import { usePlayer } from "../lib/use-player";
 import type { SessionTab } from "../router";
@@ -159,6 +166,7 @@ interface ViewsProps {
 
 function Said({ session, player, under, selected, choose }: ViewsProps) {
   const requests = useMemo(() => requestsBySpan(under), [under]);
+  const errors = useMemo(() => errorsOf(session), [session]);
   return (
     <section className="panel" aria-label="Conversation">
       {isRequest(session) && <Earlier said={earlier(session)} />}
@@ -166,7 +174,7 @@ function Said({ session, player, under, selected, choose }: ViewsProps) {
         sessionId={session.id}
         player={player}
         spans={session.spans}
-        errors={session.errors}
+        errors={errors}
         live={session.status === "live"}
         worded={session.recorded?.text !== false}
         selected={selected?.id ?? null}

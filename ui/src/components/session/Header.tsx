@@ -6,7 +6,7 @@ import type { SessionDetail, SessionSummary } from "../../api/types";
 import { clock, cost, count, plural } from "../../lib/format";
 import { useIsAdmin } from "../../lib/me";
 import type { Player } from "../../lib/player";
-import { costOf, endpointOf, isRequest } from "../../lib/requests";
+import { costOf, isRequest } from "../../lib/requests";
 import { sessionTitle, unrecordedText } from "../../lib/trace";
 import { usePlayerTime } from "../../lib/use-player";
 import { Button } from "../Button";
@@ -162,11 +162,12 @@ function Pills({ session }: { session: SessionDetail }) {
     ["provider", session.provider],
     ["interruptions", session.interruptions || null, "warn"],
     ["cost", session.cost_usd ? cost(session.cost_usd) : null],
-    ["endpoint", isRequest(session) ? endpointOf(session) : null],
   ];
+  // The rest stands in the panel of a request.
+  const shown = isRequest(session) ? pills.slice(0, 2) : pills;
   return (
     <>
-      {pills.map(([label, value, tone]) =>
+      {shown.map(([label, value, tone]) =>
         value ? (
           <span className="pill" key={label}>
             {label} <strong className={tone ?? ""}>{String(value)}</strong>
@@ -281,7 +282,11 @@ export function Header({ session, player, requests }: HeaderProps) {
         </span>
       </div>
       <div className="actions">
-        <CopyLink session={session} player={player} />
+        {isRequest(session) ? (
+          <CopyButton text={() => linkTo(session, 0)} label="Copy link" />
+        ) : (
+          <CopyLink session={session} player={player} />
+        )}
         <Downloads session={session} />
         {!live && (
           <SaveAsCase
