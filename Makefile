@@ -79,7 +79,7 @@ outages: install ## database, object store and disk away for a minute each, unde
 	VOXGATE_OUTAGE_SECONDS=$(or $(OUTAGE),60) $(BIN)/python -m pytest -q --timeout 900 tests/faults/test_stores.py tests/faults/test_full_disk.py -k "away_cost or full_disk_costs"
 
 screenshots: install ## take the pictures of docs/images again
-	VOXGATE_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest -q tests/e2e/test_playground.py tests/e2e/test_playground_ways.py tests/e2e/test_manage.py tests/e2e/test_sessions_page.py tests/e2e/test_session_page.py tests/e2e/test_evaluations.py
+	VOXGATE_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest -q tests/e2e/test_playground.py tests/e2e/test_playground_ways.py tests/e2e/test_manage.py tests/e2e/test_sessions_page.py tests/e2e/test_session_page.py tests/e2e/test_requests_page.py tests/e2e/test_evaluations.py
 	$(BIN)/python -m tests.e2e.real_trace
 	$(BIN)/python -m tests.e2e.report_pictures
 

@@ -73,7 +73,6 @@ async def test_a_tools_request_is_seen_under_it_while_the_call_runs_and_afterwar
     await page.get_by_test_id("span-request").first.click()
     await expect(page.get_by_test_id("span-detail")).to_contain_text("chat/completions")
     assert await violations(page) == []
-    await picture(page, "request-under-tool")
     await links.first.click()
     await expect(page).to_have_url(re.compile(asked))
     await page_of_the_request(page, running, voice)
@@ -95,7 +94,6 @@ async def page_of_the_request(page: Page, running: House, voice: Running) -> Non
     await picture(page, "request")
     await page.emulate_media(color_scheme="light")
     assert await violations(page) == []
-    await picture(page, "request-light")
     await page.emulate_media(color_scheme="dark")
     await page.get_by_role("tab", name="Config").click()
     await expect(page.get_by_text("What was asked for")).to_be_visible()
@@ -133,7 +131,6 @@ async def test_the_list_tells_calls_from_requests(running: House, page: Page) ->
     await expect(of_request.get_by_test_id("kind")).to_have_text("Request: chat/completions", timeout=LONG_MS)
     await expect(of_call.get_by_test_id("kind")).to_have_text("Call", timeout=LONG_MS)
     assert await violations(page) == []
-    await picture(page, "requests-list")
     await page.get_by_test_id("kind-calls").click()
     await expect(of_request).to_have_count(0, timeout=LONG_MS)
     await expect(of_call).to_have_count(1)
