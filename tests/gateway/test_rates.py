@@ -171,6 +171,23 @@ async def test_what_one_worker_used_too_much_or_not_at_all_the_others_learn(
     assert await passed(one, TOKENS, 1, 1) == 1
 
 
+async def test_what_is_left_is_told_rightly_while_a_worker_puts_something_back(
+    workers: list[Rates], store: CountingStore, clock: Clock
+) -> None:
+    worker = workers[0]
+    worker.settle(await worker.take((TOKENS,), 900), 12)
+    assert [each.remaining for each in worker.states((TOKENS,))] == [988]
+    store.away = True
+    worker.sweep()
+    assert [each.remaining for each in worker.states((TOKENS,))] == [988]
+    await until(lambda: not worker._settling)
+    assert [each.remaining for each in worker.states((TOKENS,))] == [988]
+    store.away = False
+    worker.sweep()
+    await until(lambda: not worker._settling)
+    assert [each.remaining for each in worker.states((TOKENS,))] == [988]
+
+
 async def test_more_than_the_limit_itself_never_gets_through(workers: list[Rates]) -> None:
     with pytest.raises(RateLimited, match=r"Request too large .* Limit 1000, Requested 1001") as refused:
         await workers[0].take((TOKENS,), 1001)

@@ -19,7 +19,12 @@ from voxgate.core.origins import EVERY_ORIGIN, origin_fits
 
 _OPEN: Final = ("/v1/", "/openai/")
 _METHODS: Final = "GET, POST, DELETE, OPTIONS"
-_EXPOSED: Final = "Age, Location, WWW-Authenticate, X-Request-Id, X-Voxgate-Cache, X-Voxgate-Session-Id"
+_EXPOSED: Final = ", ".join((
+    "Age", "Location", "WWW-Authenticate", "X-Request-Id", "X-Voxgate-Cache", "X-Voxgate-Session-Id",
+    "Retry-After", "Retry-After-Ms", "X-Should-Retry",
+    *(f"X-RateLimit-{part}-{of}" for of in ("Requests", "Tokens") for part in ("Limit", "Remaining", "Reset")),
+))  # fmt: skip
+"""When to try again, too: the SDKs run in browsers."""
 _KEY_HEADERS: Final = ("authorization", "api-key", "x-api-key")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _PREFLIGHT_SECONDS: Final = "600"

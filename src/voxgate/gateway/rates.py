@@ -103,6 +103,11 @@ class _Bucket:
         """For all, as far as is known here."""
         return self.known.later(now, self.limit.per_minute).left + self.held
 
+    def move(self, owed: float) -> None:
+        """What is held goes back to what all have, or comes from there: nothing is used by it."""
+        self.held += owed
+        self.known = Level(self.known.left - owed, self.known.at)
+
     @property
     def share(self) -> float:
         """A second's worth."""
@@ -257,8 +262,8 @@ class Rates:
         if self._turn.locked() or self._settling or not (settled or is_cleaning):
             return
         draws = [_draw(bucket, 0.0) for bucket in settled]
-        for bucket in settled:
-            bucket.held = 0.0
+        for bucket, draw in zip(settled, draws, strict=True):
+            bucket.move(draw.owed)
         self._settling = True
         loop = asyncio.get_running_loop()
 
@@ -292,7 +297,7 @@ class Rates:
         if isinstance(outcome, Exception):
             self._warn(outcome)
             for bucket, draw in zip(settled, draws, strict=True):
-                bucket.held -= draw.owed
+                bucket.move(-draw.owed)
             return
         self._away = False
         for bucket, level in zip(settled, outcome, strict=True):

@@ -52,6 +52,7 @@ async def test_a_request_too_many_is_answered_as_the_live_service_does(
     async with house(start_gateway, say_hello) as (gateway, [provider]):
         key = await gateway.mint(max_requests_per_minute=3)
         answers = [await ask(gateway, "chat/completions", CHAT, key) for _ in range(4)]
+        assert "Retry-After-Ms" in answers[3][2]["access-control-expose-headers"]  # for SDKs in browsers
         other = await ask(gateway, "chat/completions", CHAT, await gateway.mint(max_requests_per_minute=3))
         free = await ask(gateway, "chat/completions", CHAT)
     assert [status for status, _, _ in answers] == [200, 200, 200, 429]
