@@ -22,7 +22,7 @@ _METHODS: Final = "GET, POST, DELETE, OPTIONS"
 _EXPOSED: Final = ", ".join((
     "Age", "Location", "WWW-Authenticate", "X-Request-Id", "X-Voxgate-Cache", "X-Voxgate-Session-Id",
     "Retry-After", "Retry-After-Ms", "X-Should-Retry",
-    *(f"X-RateLimit-{part}-{of}" for of in ("Requests", "Tokens") for part in ("Limit", "Remaining", "Reset")),
+    *(f"X-RateLimit-{a}-{b}" for b in ("Requests", "Tokens") for a in ("Limit", "Remaining", "Reset")),
 ))  # fmt: skip
 """When to try again, too: the SDKs run in browsers."""
 _KEY_HEADERS: Final = ("authorization", "api-key", "x-api-key")
