@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -159,6 +161,19 @@ def test_of_several_keys_each_is_a_target_of_its_own_that_may_rest() -> None:
         ("2", "it, key 2"),
         ("3", "it, key 3"),
     ]
+
+
+def test_load_is_shared_by_weight_and_keys_take_turns() -> None:
+    known = {"often": {"kind": "openai", "api_keys_env": ["A", "B"]}, "seldom": {"kind": "ollama"}}
+    route = {"model": "*", "providers": ["seldom", "often"], "weights": [1, 3]}
+    settings = Settings.model_validate({"providers": known, "routes": [route]})
+    shared = Targets(Router(settings, {"A": "1", "B": "2"}), random.Random(7))
+    orders = [shared.of("gpt-5", CHAT) for _ in range(400)]
+    first = Counter(order[0].provider for order in orders)
+    assert 260 < first["often"] < 340
+    assert all({each.provider for each in order} == {"often", "seldom"} for order in orders)
+    keys = [next(each.secret for each in order if each.provider == "often") for order in orders]
+    assert keys == ["1", "2"] * 200
 
 
 def test_a_socket_has_the_same_place_and_key() -> None:

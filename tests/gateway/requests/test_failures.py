@@ -99,10 +99,11 @@ async def house(start_gateway: StartGateway, **settings: Any) -> AsyncIterator[H
         ports = {name: each.port for name, each in ways.items()} | {"gone": 9}
         urls = {name: f"http://127.0.0.1:{port}/v1" for name, port in ports.items()}
         urls["no-tls"] = urls["no-tls"].replace("http", "https")
-        own = {"api_key": KEY, "rest_seconds": 0}
+        urls["stalls-at-first"] = urls["stalls"]
+        own = {"api_key": KEY, "rest_seconds": 0, "connect_timeout_seconds": 60}
         known: dict[str, dict[str, Any]] = {name: {"base_url": url, **own} for name, url in urls.items()}
-        known["stalls"] |= {"answer_seconds": 1, "connect_timeout_seconds": 1}
-        known["stalls-in-body"]["silence_seconds"] = known["stalls-in-stream"]["silence_seconds"] = 0.5
+        known["stalls"]["answer_seconds"] = known["stalls-at-first"]["connect_timeout_seconds"] = 1
+        known["stalls-in-body"]["silence_seconds"] = known["stalls-in-stream"]["silence_seconds"] = 1
         known["good"] = {"base_url": good.base_url, "api_key": KEY}
         routes = [{"model": name, "providers": [name]} for name in urls]
         routes += [{"model": f"{name}+", "providers": [name, "good"]} for name in urls]
@@ -269,7 +270,7 @@ async def talk(gateway: RunningGateway, model: str) -> tuple[list[dict[str, Any]
 
 
 ON_SOCKETS = {
-    "stalls": "timed out after 1 s",
+    "stalls-at-first": "timed out after 1 s",
     "hangs-up": "closed the connection before it answered",
     "garbage": "did not answer as a WebSocket",
     "redirect": "answered 302",

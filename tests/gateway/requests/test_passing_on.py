@@ -301,16 +301,6 @@ async def test_an_error_has_anthropics_shape_where_its_api_is_called(start_gatew
     assert (status, found["type"], found["error"]["type"]) == (400, "error", "invalid_request_error")
 
 
-async def test_load_is_shared_by_weight_and_keys_take_turns(start_gateway: StartGateway) -> None:
-    route = {"weights": [3, 1]}
-    async with house(start_gateway, say_hello, say_hello, route=route) as (gateway, providers):
-        for _ in range(40):
-            await ask(gateway, "chat/completions", CHAT)
-    often, seldom = (len(each.received) for each in providers)
-    assert often + seldom == 40
-    assert often > seldom > 0
-
-
 async def test_what_a_provider_has_beside_passes_through_where_the_settings_let_it(
     start_gateway: StartGateway,
 ) -> None:
