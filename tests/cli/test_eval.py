@@ -184,6 +184,40 @@ def test_a_change_of_the_file_runs_it_again(voxgate: Command, tmp_path: Path) ->
     assert voxgate("eval", "watch", written(tmp_path, GOOD), "--times", "1").status == 0
 
 
+def test_watching_goes_on_when_a_gate_fails_or_a_file_cannot_be_read(
+    voxgate: Command, tmp_path: Path
+) -> None:
+    failing = written(tmp_path, GOOD.replace('"exact": ">=0.9"', '"exact": ">1"'))
+    done = voxgate("eval", "watch", failing, "--times", "1")
+    assert (done.status, "FAIL" in done.output, "Traceback" in done.errors) == (0, True, False), done
+    done = voxgate("eval", "watch", written(tmp_path, "x = ("), "--times", "1")
+    assert (done.status, "SyntaxError" in done.errors, "Traceback" in done.errors) == (0, True, False), done
+
+
+def test_a_reader_that_has_gone_is_told_in_one_line_and_is_no_failed_gate(
+    voxgate: Command, tmp_path: Path
+) -> None:
+    assert voxgate("eval", "run", written(tmp_path, GOOD), "--no-baseline").status == 0
+    environ = {"VOXGATE_URL": voxgate.voxgate.url, "VOXGATE_API_KEY": voxgate.voxgate.key}
+    command = [sys.executable, "-m", "voxgate", "eval", "export", "greetings", "--format", "html"]
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **environ},
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        os.close(write)
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.strip() == "error: nobody reads the output any more"
+
+
 def test_a_killed_run_is_taken_up_again_and_nothing_is_scored_twice(voxgate: Command, tmp_path: Path) -> None:
     log = tmp_path / "ran.txt"
     slow = GOOD.replace("def greet(name):", "import time\ndef greet(name):\n    note(name)").replace(

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from voxgate.cli.eval_reports import Targets, find, report_of, show
-from voxgate.cli.exits import exits, worst
+from voxgate.cli.exits import code_after, exits, worst
 from voxgate.core.errors import InvalidRequest
 from voxgate.evals.conducting import House, Options, conduct, running_house
 from voxgate.evals.evaluation import Eval
@@ -197,7 +197,7 @@ def watch(
     console = Console(stderr=True, highlight=False)
     done, seen = 0, _state(files)
     while True:
-        _watched_run(files, only, baseline)
+        code_after(_watched_run, files, only, baseline)
         done += 1
         if done == times:
             return 0
@@ -207,7 +207,6 @@ def watch(
         seen = now
 
 
-@exits
 def _watched_run(files: list[Path], only: list[str] | None, baseline: str | None) -> int:
     return _run_all(running_house(), load_evals(files, only or ()), Options(baseline=baseline), Targets({}))
 

@@ -5,6 +5,8 @@ provider, the network or Voxgate failed, or somebody stopped it. Nothing else en
 from __future__ import annotations
 
 import functools
+import os
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -28,20 +30,28 @@ def exits(command: Callable[..., int | None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            code = command(*args, **kwargs) or OK
-        except KeyboardInterrupt:
-            code = _said("interrupted", INFRASTRUCTURE)
-        except VoxgateError as error:
-            code = _said(error.message, code_of(error))
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except Exception:  # noqa: BLE001 - a defect of Voxgate: shown whole, and never taken for a failed gate
-            code = _said(traceback.format_exc(), INFRASTRUCTURE)
-        if code:
+        if code := code_after(command, *args, **kwargs):
             raise typer.Exit(code)
 
     return run
+
+
+def code_after(command: Callable[..., int | None], *args: Any, **kwargs: Any) -> int:
+    """The exit code, with what went wrong said."""
+    try:
+        return command(*args, **kwargs) or OK
+    except KeyboardInterrupt:
+        return _said("interrupted", INFRASTRUCTURE)
+    except BrokenPipeError:
+        # As Python's own documentation has it: what is left is not written when the program ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _said("nobody reads the output any more", INFRASTRUCTURE)
+    except VoxgateError as error:
+        return _said(error.message, code_of(error))
+    except (click.ClickException, click.exceptions.Exit, click.Abort, typer.Exit, typer.Abort):
+        raise
+    except Exception:  # noqa: BLE001 - a defect of Voxgate: shown whole, and never taken for a failed gate
+        return _said(traceback.format_exc(), INFRASTRUCTURE)
 
 
 def code_of(error: VoxgateError) -> int:
