@@ -21,6 +21,7 @@ from playwright.async_api import Locator, Page, expect
 from tests.browsers import give_mouth, say
 from tests.clients.conftest import Voice, node_client, toolchain
 from tests.clients.programs import Toolchain, environment, run
+from tests.clients.speech import QUESTION
 from tests.e2e.conftest import OpenPage
 from tests.e2e.pictures import picture
 from tests.running import Voxgate
@@ -57,13 +58,15 @@ async def recorded(page: Page, voxgate: Voxgate, link: str = "session-link") -> 
 async def test_speaking_over_the_answer_ends_it_and_tells_how_much_was_heard(
     voxgate: Voxgate, open_page: OpenPage, voice: Voice
 ) -> None:
+    # Made before they are needed: making speech takes long on a full machine, and the story ends.
+    wish, question = (voice(words).astype("<i2").tobytes() for words in ("Tell me a story.", QUESTION))
     async with open_page() as page:
         await give_mouth(page)
         await open_playground(page, voxgate)
         await connect(page)
-        await say(page, voice("Tell me a story.").astype("<i2").tobytes())
+        await say(page, wish)
         await expect(said(page, "assistant", "said hello")).to_be_visible(timeout=SPEECH_MS)
-        await say(page, voice("What is the weather in Paris?").astype("<i2").tobytes())
+        await say(page, question)
         cut = page.locator("[data-testid=assistant-transcript][data-state=interrupted]").first
         await expect(cut).to_contain_text(re.compile(r"heard \d"), timeout=SPEECH_MS)
         await expect(said(page, "user", "weather.*Paris")).to_be_visible(timeout=SPEECH_MS)
