@@ -83,7 +83,8 @@ def test_a_scorer_that_no_rule_can_have_is_refused(voxgate: Voxgate, scorer: str
 
 def test_a_rule_of_the_commands_scores_by_what_it_was_given(voxgate: Voxgate) -> None:
     judged = "judge: {rubric: Does the caller know what happens next}"  # whom it asks is the server's matter
-    made = run_here(voxgate, "rules", "create", "tone", "--scorer", judged, "--scorer", "v2v_p95")
+    scorers = ("--scorer", judged, "--scorer", "v2v_p95", "--project", "nobody-calls-here")
+    made = run_here(voxgate, "rules", "create", "tone", *scorers)
     assert made.status == 0, made
     shown = run_here(voxgate, "rules", "list", "--json")
     (rule,) = (json.loads(line) for line in shown.output.splitlines() if made.line in line)
