@@ -23,6 +23,7 @@ KEY: dict[str, Any] = {
     "id": f"key_{ID}", "name": "the backend of the shop", "role": "mint", "project": "customer-support",
     "key_hint": "vg_…abcd", "created_at": "2026-11-23T10:15:00Z", "last_used_at": "2026-11-23T10:15:00Z",
     "expires_at": "2999-01-31T00:00:00Z", "old_secret_until": "2026-11-24T10:15:00Z",
+    "max_requests_per_minute": 600, "max_tokens_per_minute": 200_000,
 }  # fmt: skip
 CREDENTIAL: dict[str, Any] = {
     "id": f"cred_{ID}", "model": ["gpt-realtime", "local"], "project": None, "created_at": 1, "expires_at": 2,

@@ -47,6 +47,8 @@ def test_an_api_key_is_found_by_its_hash_only(store: Store) -> None:
         "expires_at": "2027-01-01T00:00:00.000Z",
         "last_used_at": None,
         "old_secret_until": None,
+        "max_requests_per_minute": None,
+        "max_tokens_per_minute": None,
     }
     assert store.find_api_key("key_ci") is None
 
