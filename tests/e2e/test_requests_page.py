@@ -54,6 +54,7 @@ async def test_a_tools_request_is_seen_under_it_while_the_call_runs_and_afterwar
 ) -> None:
     links = page.get_by_test_id("entry-tool").get_by_test_id("request-link")
     async with call(running) as voice:
+        await running.trace(voice.session_id, lambda trace: bool(trace["spans"]))
         await page.goto(f"{running.voxgate.url}/sessions/{voice.session_id}")
         await expect(page.get_by_test_id("span-tool")).to_be_visible(timeout=LONG_MS)
         content = [
@@ -62,7 +63,9 @@ async def test_a_tools_request_is_seen_under_it_while_the_call_runs_and_afterwar
         ]
         asked = await ask(running, voice, messages=[*EARLIER, {"role": "user", "content": content}])
         await expect(links).to_have_count(1, timeout=LONG_MS)
-        await expect(page.get_by_test_id("span-request")).to_have_attribute("aria-level", "5")
+        await expect(page.get_by_test_id("span-request")).to_have_attribute(
+            "aria-level", "5", timeout=LONG_MS
+        )
         await voice.give_result()
     await ask(running, voice, messages=[{"role": "user", "content": "And on Tuesday?"}])
     await expect(links).to_have_count(2, timeout=LONG_MS)
@@ -71,34 +74,38 @@ async def test_a_tools_request_is_seen_under_it_while_the_call_runs_and_afterwar
     )
     await expect(page.get_by_test_id("entry-assistant")).to_contain_text(HOURS, timeout=LONG_MS)
     await page.get_by_test_id("span-request").first.click()
-    await expect(page.get_by_test_id("span-detail")).to_contain_text("chat/completions")
+    await expect(page.get_by_test_id("span-detail")).to_contain_text("chat/completions", timeout=LONG_MS)
     assert await violations(page) == []
     await links.first.click()
-    await expect(page).to_have_url(re.compile(asked))
+    await expect(page).to_have_url(re.compile(asked), timeout=LONG_MS)
     await page_of_the_request(page, running, voice)
 
 
 async def page_of_the_request(page: Page, running: House, voice: Running) -> None:
     panel = page.get_by_test_id("request-panel")
     await expect(panel).to_contain_text("chat/completions", timeout=LONG_MS)
-    await expect(panel).to_contain_text("1,000 / 50")
-    await expect(page.get_by_test_id("tries")).to_contain_text("could not be reached")
-    await expect(page.get_by_test_id("earlier")).to_contain_text("No, Monday is a working day.")
-    await expect(page.get_by_test_id("entry-user").get_by_test_id("picture")).to_be_visible()
-    await expect(page.get_by_test_id("entry-assistant")).to_contain_text(HOURS)
-    await expect(page.get_by_test_id("entry-error")).to_have_count(0)
+    await expect(panel).to_contain_text("1,000 / 50", timeout=LONG_MS)
+    await expect(page.get_by_test_id("tries")).to_contain_text("could not be reached", timeout=LONG_MS)
+    await expect(page.get_by_test_id("earlier")).to_contain_text(
+        "No, Monday is a working day.", timeout=LONG_MS
+    )
+    await expect(page.get_by_test_id("entry-user").get_by_test_id("picture")).to_be_visible(timeout=LONG_MS)
+    await expect(page.get_by_test_id("entry-assistant")).to_contain_text(HOURS, timeout=LONG_MS)
+    await expect(page.get_by_test_id("entry-error")).to_have_count(0, timeout=LONG_MS)
     entries = page.get_by_test_id("conversation").locator("[data-span]")
-    await expect(entries.first).to_have_attribute("data-testid", "entry-user")
-    await expect(page.locator(".call-main")).to_have_count(0)
+    await expect(entries.first).to_have_attribute("data-testid", "entry-user", timeout=LONG_MS)
+    await expect(page.locator(".call-main")).to_have_count(0, timeout=LONG_MS)
     assert await violations(page) == []
     await picture(page, "request")
     await page.emulate_media(color_scheme="light")
-    assert await violations(page) == []
+    for entry in ("entry-user", "entry-assistant"):
+        await page.get_by_test_id(entry).hover()
+        assert await violations(page) == []
     await page.emulate_media(color_scheme="dark")
     await page.get_by_role("tab", name="Config").click()
-    await expect(page.get_by_text("What was asked for")).to_be_visible()
+    await expect(page.get_by_text("What was asked for")).to_be_visible(timeout=LONG_MS)
     await page.get_by_test_id("parent").click()
-    await expect(page).to_have_url(re.compile(voice.session_id))
+    await expect(page).to_have_url(re.compile(voice.session_id), timeout=LONG_MS)
 
 
 async def test_speech_that_was_made_is_played_and_a_parent_that_is_not_there_is_said(
@@ -133,10 +140,10 @@ async def test_the_list_tells_calls_from_requests(running: House, page: Page) ->
     assert await violations(page) == []
     await page.get_by_test_id("kind-calls").click()
     await expect(of_request).to_have_count(0, timeout=LONG_MS)
-    await expect(of_call).to_have_count(1)
+    await expect(of_call).to_have_count(1, timeout=LONG_MS)
     await page.get_by_test_id("kind-requests").click()
     await expect(of_call).to_have_count(0, timeout=LONG_MS)
-    await expect(of_request).to_have_count(1)
+    await expect(of_request).to_have_count(1, timeout=LONG_MS)
     await page.get_by_test_id("kind-all").click()
     await expect(of_call).to_have_count(1, timeout=LONG_MS)
     assert await rows.count() >= 2
