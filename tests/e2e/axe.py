@@ -11,6 +11,15 @@ from playwright.async_api import Page
 _AXE: Final = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 
 
+async def violations_of_both(page: Page) -> list[str]:
+    """Those in the dark, then those in the light, which it stays in."""
+    found: list[str] = []
+    for scheme in ("dark", "light"):
+        await page.emulate_media(color_scheme=scheme)
+        found += [f"{scheme}: {one}" for one in await violations(page)]
+    return found
+
+
 async def violations(page: Page) -> list[str]:
     """What is wrong and where, in words. The page as it is now, dialogs and menus included."""
     if not _AXE.is_file():

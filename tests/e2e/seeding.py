@@ -50,6 +50,46 @@ def seed(data_dir: Path, count: int = 240, days: float = 7, now: datetime | None
     return ids
 
 
+def seed_long(data_dir: Path, turns: int) -> str:
+    """One call of so many turns, all of whose words were made after the call; its id."""
+    spans: list[dict[str, Any]] = [
+        {"id": "span_session", "type": "session", "name": "session", "start_ms": 0.0}
+    ]
+    for number in range(turns):
+        start = number * 4000.0
+        words = {
+            "transcript": f"This is {number}",
+            "transcribed_by": "voxgate",
+            "transcription_model": "tiny",
+        }
+        timed = {"start_ms": start, "end_ms": start + 1500}
+        turn = {"parent_id": f"span_turn_{number}"}
+        spans += [
+            {
+                "id": f"span_turn_{number}",
+                "parent_id": "span_session",
+                "type": "turn",
+                "name": "turn",
+                **timed,
+            },
+            {"id": f"span_user_{number}", "type": "user", "name": "user", "input": words, **turn, **timed},
+            {
+                "id": f"span_response_{number}",
+                "type": "response",
+                "name": "response",
+                "output": {"transcript": f"Heard {number}"},
+                **turn,
+                "start_ms": start + 2000,
+                "end_ms": start + 3500,
+            },
+        ]
+    row = _session(random.Random(2), 10**8, now_utc() - timedelta(days=20))[0]
+    row.update(project="archive", duration_ms=turns * 4000.0, turns=turns, title="A long one")
+    with Store(f"sqlite:///{data_dir}/voxgate.db") as store:
+        store.save_trace(row, spans)
+    return str(row["id"])
+
+
 def _session(rng: random.Random, number: int, start: datetime) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     failed = rng.random() < 0.06
     status = "failed" if failed else rng.choice(["complete"] * 14 + ["interrupted"])

@@ -194,7 +194,7 @@ async def test_words_pictures_and_tools_are_sent_and_shown_as_what_they_are(
     assert trace["config"]["instructions"] == NASTY
 
 
-async def test_without_a_microphone_the_page_says_what_to_do_and_one_can_type(
+async def test_without_a_microphone_one_is_told_what_to_do_and_types_and_saves_the_call_as_a_case(
     voxgate: Voxgate, open_page: OpenPage
 ) -> None:
     async with open_page() as page:
@@ -207,7 +207,20 @@ async def test_without_a_microphone_the_page_says_what_to_do_and_one_can_type(
         await expect(page.get_by_role("alert")).to_contain_text("Allow it in the address bar, or type")
         await page.get_by_test_id("text-input").fill("Good morning")
         await page.get_by_test_id("text-input").press("Enter")
-        await expect(page.get_by_test_id("assistant-transcript").first).to_be_visible(timeout=SPEECH_MS)
+        answer = page.get_by_test_id("assistant-transcript").first
+        await expect(answer).to_have_attribute("data-state", "done", timeout=SPEECH_MS)
+        await _is_saved_as_a_case(page)
+
+
+async def _is_saved_as_a_case(page: Page) -> None:
+    """Of a data set that is made for it."""
+    await page.get_by_test_id("hangup").click()
+    await page.get_by_test_id("save-as-case").click(timeout=SPEECH_MS)
+    await page.get_by_test_id("pick-dataset").select_option("")
+    await page.get_by_test_id("dataset-name").fill("from the playground")
+    await page.get_by_test_id("add-cases").click()
+    await page.get_by_test_id("open-dataset").click(timeout=SPEECH_MS)
+    await expect(page.get_by_test_id("case-row")).to_contain_text("How can I help", timeout=SPEECH_MS)
 
 
 async def code(page: Page, language: str) -> str:

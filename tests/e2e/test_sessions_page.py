@@ -14,9 +14,9 @@ import pytest
 from playwright.async_api import Page, Request, expect
 from websockets.asyncio.client import connect
 
-from tests.e2e.axe import violations
+from tests.e2e.axe import violations, violations_of_both
 from tests.e2e.conftest import OpenPage
-from tests.e2e.seeding import SCRIPT, seed
+from tests.e2e.seeding import SCRIPT, seed, seed_long
 from tests.running import Voxgate, start_voxgate
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.local, pytest.mark.timeout(180)]
@@ -50,6 +50,12 @@ def filter_of(page: Page) -> str:
     return parse_qs(urlsplit(page.url).query).get("q", [""])[0].strip('"')
 
 
+MOST_SCRIPT_BYTES = 250_000
+# Of what was loaded until now, as it came over the wire.
+SCRIPT_BYTES = """() => performance.getEntriesByType("resource")
+  .filter((one) => one.name.endsWith(".js")).reduce((sum, one) => sum + one.encodedBodySize, 0)"""
+
+
 async def test_a_new_call_appears_by_itself_and_nothing_leaves_the_origin(
     voxgate: Voxgate, open_page: OpenPage
 ) -> None:
@@ -62,6 +68,7 @@ async def test_a_new_call_appears_by_itself_and_nothing_leaves_the_origin(
     async with open_page() as page:
         page.on("request", note)
         await open_list(page, voxgate)
+        assert 50_000 < await page.evaluate(SCRIPT_BYTES) < MOST_SCRIPT_BYTES
         url = f"{voxgate.ws_url}?model=local"
         async with connect(url, additional_headers=voxgate.auth) as call:
             assert call.response is not None
@@ -100,6 +107,40 @@ async def test_a_script_in_a_title_a_tag_or_a_transcript_is_shown_and_not_run(
         await expect(row.get_by_test_id("excerpt").locator("mark")).to_have_text("onerror")
         assert await page.title() == "Sessions · Voxgate"
         assert await page.locator("img[src='x'], tbody b").count() == 0
+
+
+# Of the words, in the box that scrolls.
+LAST_IN_SIGHT = """() => {
+  const box = document.querySelector("[data-testid=conversation]").getBoundingClientRect();
+  const last = [...document.querySelectorAll("[data-testid^=entry-]")].at(-1).getBoundingClientRect();
+  return last.top >= box.top && last.bottom <= box.bottom + 1;
+}"""
+
+
+async def test_of_a_long_call_what_is_in_sight_is_drawn_and_the_keys_reach_the_rest(
+    voxgate: Voxgate, open_page: OpenPage
+) -> None:
+    session_id = seed_long(voxgate.data_dir, turns=400)
+    async with open_page() as page:
+        await page.goto(f"{voxgate.url}/sessions/{session_id}#key={voxgate.key}")
+        entries, rows = page.locator("[data-testid^=entry-]"), page.get_by_role("treeitem")
+        await expect(entries.first.get_by_test_id("transcribed-by")).to_have_text(
+            "words by voxgate · tiny", timeout=SLOW_MS
+        )
+        assert await entries.count() < 100
+        assert await rows.count() < 100
+        await page.get_by_test_id("span-tree").locator("[tabindex='0']").focus()
+        await page.keyboard.press("End")
+        focused = page.locator("[role=treeitem]:focus")
+        await expect(focused).to_have_attribute("data-span", "span_response_399", timeout=SLOW_MS)
+        await expect(focused).to_have_attribute("aria-posinset", "1201")
+        await page.keyboard.press("Enter")
+        await expect(entries.last).to_contain_text("Heard 399", timeout=SLOW_MS)
+        await page.wait_for_function(LAST_IN_SIGHT, timeout=SLOW_MS)
+        assert await entries.count() < 100
+        assert await violations_of_both(page) == []
+        await focused.press("Home")
+        await expect(focused).to_have_attribute("data-span", "span_session", timeout=SLOW_MS)
 
 
 async def test_chips_and_the_text_of_the_filter_are_the_same(voxgate: Voxgate, open_page: OpenPage) -> None:

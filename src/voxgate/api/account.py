@@ -7,17 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from voxgate.api.access import Admin, Anyone, Control, Controlled, Reader, own_project
-from voxgate.api.shapes import (
-    KeyPage,
-    LoginRequest,
-    Me,
-    ModelPage,
-    NewKey,
-    NewKeyRequest,
-    ProjectPage,
-    Revoked,
-    RotateRequest,
-)
+from voxgate.api.account_shapes import KeyPage, LoginRequest, Me, NewKey, NewKeyRequest, RotateRequest
+from voxgate.api.shapes import ModelPage, ProjectPage, Revoked
 from voxgate.auth.keys import ApiKey
 from voxgate.auth.web import COOKIE, COOKIE_SECONDS
 from voxgate.core.clock import iso_utc, now_utc

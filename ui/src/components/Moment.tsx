@@ -1,5 +1,5 @@
 /** A relative time that keeps itself right, with the exact one on hover. */
-import { useSyncExternalStore } from "react";
+import { useMemo, useSyncExternalStore } from "react";
 import { exact, moment, relative } from "../lib/format";
 
 const TICK_MS = 1_000;
@@ -27,13 +27,15 @@ export function useNow(): number {
   return useSyncExternalStore(subscribe, () => nowMs);
 }
 
+/** Drawn again when its words change, not each second: a list has many. */
 export function Moment({ at }: { at: string | number | null | undefined }) {
-  const now = useNow();
-  const date = moment(at);
+  const date = useMemo(() => moment(at), [at]);
+  const words = useSyncExternalStore(subscribe, () => (date ? relative(date, nowMs) : ""));
+  const title = useMemo(() => (date ? exact(date) : ""), [date]);
   if (!date) return <span className="muted">–</span>;
   return (
-    <time dateTime={date.toISOString()} title={exact(date)}>
-      {relative(date, now)}
+    <time dateTime={date.toISOString()} title={title}>
+      {words}
     </time>
   );
 }

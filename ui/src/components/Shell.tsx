@@ -1,6 +1,6 @@
 /** The frame of every page: brand, navigation, who is signed in, theme, keyboard help, toasts. */
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useSignOut } from "../api/queries";
 import { useKeys } from "../lib/keys";
 import { useMe } from "../lib/me";
@@ -47,12 +47,21 @@ function Account() {
   );
 }
 
-/** A session's page belongs to the list of sessions. */
+/** The page of one belongs to the list of all. */
 const ACTIVE = { "data-status": "active" } as const;
 
 function Navigation() {
   const pages = pagesOf(useMe()?.role);
-  const inSession = useLocation({ select: ({ pathname }) => pathname.startsWith("/sessions/") });
+  const path = useLocation({ select: ({ pathname }) => pathname });
+  const listed = path.startsWith("/sessions/") ? "/" : path === "/compare" ? "/experiments" : null;
+  const nav = useRef<HTMLElement>(null);
+  // On a phone there is room for three: the page that is open is one of them.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: with each address another link is the active one
+  useEffect(() => {
+    const link = nav.current?.querySelector<HTMLElement>("[data-status=active]");
+    if (nav.current && link)
+      nav.current.scrollLeft = link.offsetLeft - (nav.current.clientWidth - link.offsetWidth) / 2;
+  }, [path]);
   const navigate = useNavigate();
   useKeys(
     "Pages",
@@ -63,13 +72,13 @@ function Navigation() {
     })),
   );
   return (
-    <nav className="nav" aria-label="Pages">
+    <nav className="nav" aria-label="Pages" ref={nav}>
       {pages.map(({ to, label }) => (
         <Link
           key={to}
           to={to}
           activeOptions={{ exact: to === "/", includeSearch: false }}
-          {...(to === "/" && inSession ? ACTIVE : {})}
+          {...(to === listed ? ACTIVE : {})}
         >
           {label}
         </Link>

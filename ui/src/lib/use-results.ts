@@ -15,5 +15,23 @@ export function useResults(id: string | undefined) {
     () => (results.data && !cases.isPending ? rowsOf(cases.data ?? [], results.data) : null),
     [results.data, cases.data, cases.isPending],
   );
-  return { experiment, rows, error: experiment.error ?? results.error };
+  return { experiment, rows, state: together(experiment, results, cases.isPending ? cases : results) };
+}
+
+interface Asked {
+  error: Error | null;
+  isPending: boolean;
+  refetch: () => unknown;
+}
+
+/** Several queries as one: what failed first, and to try again those that failed. */
+export function together(...all: Asked[]): Asked {
+  const failed = all.filter((one) => one.error);
+  return {
+    error: failed[0]?.error ?? null,
+    isPending: all.some((one) => one.isPending),
+    refetch: () => {
+      for (const one of failed) one.refetch();
+    },
+  };
 }

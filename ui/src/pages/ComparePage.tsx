@@ -1,21 +1,19 @@
 /** Two experiments beside each other: each score with its interval, and the cases, the most regressed first. */
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useMemo, useState } from "react";
 import { comparisonQuery, experimentsQuery } from "../api/evaluations";
 import type { Comparison, Experiment } from "../api/schema";
+import { Awaited } from "../components/Awaited";
 import { Button } from "../components/Button";
 import { CaseFilter } from "../components/experiments/CaseFilter";
 import { CaseTable } from "../components/experiments/CaseTable";
 import { ResultDetail } from "../components/experiments/ResultDetail";
 import { ScoreChanges } from "../components/experiments/ScoreChanges";
-import { Problem } from "../components/Problem";
-import { Skeleton } from "../components/Skeleton";
-import { type CaseRow, pairsOf, shownRows } from "../lib/experiment";
+import type { CaseRow } from "../lib/experiment";
 import { plural } from "../lib/format";
-import { useKeys } from "../lib/keys";
 import { usePageTitle } from "../lib/page-title";
-import { useResults } from "../lib/use-results";
+import { changed, useCases } from "../lib/use-cases";
+import { together, useResults } from "../lib/use-results";
 import type { CompareSearch } from "../router";
 import "../styles/session.css";
 import "../styles/timeline.css";
@@ -27,14 +25,7 @@ function useCompareSearch() {
   const search = useSearch({ from: "/compare" });
   const navigate = useNavigate({ from: "/compare" });
   const change = (next: { [K in keyof CompareSearch]?: CompareSearch[K] | undefined }) =>
-    void navigate({
-      search: (before) =>
-        Object.fromEntries(
-          Object.entries({ ...before, ...next }).filter(([, value]) => value !== undefined),
-        ) as CompareSearch,
-      replace: true,
-      resetScroll: false,
-    });
+    void navigate({ search: (before) => changed(before, next), replace: true, resetScroll: false });
   return [search, change] as const;
 }
 
@@ -82,23 +73,16 @@ interface CasesProps {
 
 function Cases({ comparison, after, rows, old }: CasesProps) {
   const [search, change] = useCompareSearch();
-  const [words, setWords] = useState("");
   // Without a choice the one that changed for the worse, which comes first.
   const score = search.score ?? comparison.scores[0]?.name;
-  const pairs = useMemo(() => pairsOf(comparison, score), [comparison, score]);
-  const direction = after.scores[score ?? ""]?.direction ?? "max";
-  const found = shownRows(rows, { score, direction, show: search.show, words, pairs });
-  const row = rows.find((one) => one.id === search.case);
-  const at = found.findIndex((one) => one.id === search.case);
-  const move = (to: number) => {
-    const next = found[Math.max(0, Math.min(found.length - 1, to))];
-    if (next) change({ case: next.id });
-  };
-  useKeys("Comparison", [
-    { key: "j", what: "Next case", act: () => move(at + 1) },
-    { key: "k", what: "Case before", act: () => move(at - 1) },
-    { key: "Escape", what: "Close the case", act: () => change({ case: undefined }) },
-  ]);
+  const { found, words, setWords, compared, row } = useCases({
+    page: "Comparison",
+    rows,
+    experiment: after,
+    comparison,
+    search: score === undefined ? search : { ...search, score },
+    onOpen: (id) => change({ case: id }),
+  });
   const alone = comparison.only_before.length + comparison.only_after.length;
   return (
     <>
@@ -113,7 +97,7 @@ function Cases({ comparison, after, rows, old }: CasesProps) {
         onWords={setWords}
         show={search.show}
         onShow={(show) => change({ show })}
-        compared={pairs.size > 0}
+        compared={compared}
         found={found.length}
         all={rows.length}
       />
@@ -154,8 +138,8 @@ export function ComparePage() {
     ...comparisonQuery(before ?? "", after ?? ""),
     enabled: !!before && !!after,
   });
-  const error = comparison.error ?? old.error ?? now.error;
-  const whole = comparison.data && now.experiment.data && now.rows && old.rows;
+  const asked = !!before && !!after;
+  const state = together(comparison, old.state, now.state);
   return (
     <main id="main" className="page stack">
       <div className="page-head">
@@ -183,12 +167,9 @@ export function ComparePage() {
           onPick={(id) => change({ after: id, case: undefined })}
         />
       </div>
-      {error && <Problem error={error} retry={() => void comparison.refetch()} />}
-      {!error && before && after && !whole && <Skeleton name="Comparison" lines={5} height={48} />}
-      {(!before || !after) && (
-        <p className="muted">Choose two experiments: what was before, and what came after.</p>
-      )}
-      {!error && comparison.data && now.experiment.data && now.rows && old.rows && (
+      {asked && <Awaited of={state} name="Comparison" lines={5} height={48} />}
+      {!asked && <p className="muted">Choose two experiments: what was before, and what came after.</p>}
+      {!state.error && comparison.data && now.experiment.data && now.rows && old.rows && (
         <Cases comparison={comparison.data} after={now.experiment.data} rows={now.rows} old={old.rows} />
       )}
     </main>

@@ -39,7 +39,7 @@ function Table({ mayMint, mayRead }: { mayMint: boolean; mayRead: boolean }) {
   return (
     <>
       <ScrollX name="Credentials, scrolling" panel>
-        <table className="table manage" aria-label="Credentials">
+        <table className="table manage cards" aria-label="Credentials">
           <TableHead headings={HEADINGS} />
           <tbody>
             {rows.map((row) => (

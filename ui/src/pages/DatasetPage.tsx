@@ -1,18 +1,16 @@
 /** A data set: its cases, one of them beside the list, and its versions. */
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useCallback, useState } from "react";
+import { useCallback } from "react";
 import { casesQuery, datasetQuery, useDeleteDataset } from "../api/evaluations";
 import type { Case, Dataset } from "../api/schema";
-import { Button } from "../components/Button";
-import { Dialog } from "../components/Dialog";
+import { Awaited } from "../components/Awaited";
+import { Delete } from "../components/Delete";
 import { CaseDetail } from "../components/datasets/CaseDetail";
 import { CaseList } from "../components/datasets/CaseList";
 import { Versions } from "../components/datasets/Versions";
 import { EmptyState } from "../components/EmptyState";
 import { Moment } from "../components/Moment";
-import { Problem } from "../components/Problem";
-import { Skeleton } from "../components/Skeleton";
 import { plural } from "../lib/format";
 import { useKeys } from "../lib/keys";
 import { useIsAdmin } from "../lib/me";
@@ -22,32 +20,19 @@ import "../styles/session-parts.css";
 import "../styles/transport.css";
 import "../styles/evaluations.css";
 
-function Delete({ dataset }: { dataset: Dataset }) {
-  const [asking, setAsking] = useState(false);
+function DeleteDataset({ dataset }: { dataset: Dataset }) {
   const remove = useDeleteDataset(dataset.id);
   const navigate = useNavigate();
-  const confirm = () => remove.mutate(undefined, { onSuccess: () => void navigate({ to: "/datasets" }) });
-  const actions = (
-    <>
-      <Button onClick={() => setAsking(false)}>Keep it</Button>
-      <Button kind="danger" data-testid="confirm-delete" disabled={remove.isPending} onClick={confirm}>
-        Delete
-      </Button>
-    </>
-  );
   return (
-    <>
-      <Button kind="danger" icon="trash" aria-label="Delete this data set" onClick={() => setAsking(true)} />
-      {asking && (
-        <Dialog title={`Delete “${dataset.name}”?`} onClose={() => setAsking(false)} actions={actions}>
-          <p className="muted">
-            All versions and its copies of recorded calls are removed. Experiments that ran over it stay,
-            without their cases. This cannot be undone.
-          </p>
-          {remove.error && <Problem error={remove.error} />}
-        </Dialog>
-      )}
-    </>
+    <Delete
+      label="Delete this data set"
+      name={dataset.name}
+      by={remove}
+      onDeleted={() => void navigate({ to: "/datasets" })}
+    >
+      All versions and its copies of recorded calls are removed. Experiments that ran over it stay, without
+      their cases.
+    </Delete>
   );
 }
 
@@ -73,7 +58,7 @@ function Head({ dataset, version }: { dataset: Dataset; version: number }) {
         <Link to="/experiments" search={{ dataset: dataset.id }} className="button">
           Experiments over it
         </Link>
-        {isAdmin && <Delete dataset={dataset} />}
+        {isAdmin && <DeleteDataset dataset={dataset} />}
       </div>
       {dataset.description && <p className="muted">{dataset.description}</p>}
     </>
@@ -133,8 +118,7 @@ function Cases({ dataset, version }: { dataset: Dataset; version: number }) {
   }, [fetchNextPage, isFetchingNextPage]);
   const cases = list.data?.pages.flatMap((page) => page.items) ?? [];
   const one = cases.find((each) => each.id === selected);
-  if (list.error) return <Problem error={list.error} retry={() => void list.refetch()} />;
-  if (list.isPending) return <Skeleton name="Cases" lines={6} height={48} />;
+  if (!list.data || list.error) return <Awaited of={list} name="Cases" lines={6} height={48} />;
   return (
     <div className={`dataset ${one ? "with-case" : ""}`}>
       <CaseKeys cases={cases} selected={selected} onSelect={select} />
@@ -173,8 +157,7 @@ export function DatasetPage() {
   const shown = version ?? dataset.data?.version ?? 0;
   return (
     <main id="main" className="page stack">
-      {dataset.error && <Problem error={dataset.error} retry={() => void dataset.refetch()} />}
-      {dataset.isPending && <Skeleton name="Data set" lines={5} height={40} />}
+      <Awaited of={dataset} name="Data set" lines={5} height={40} />
       {dataset.data && (
         <>
           <Head dataset={dataset.data} version={shown} />

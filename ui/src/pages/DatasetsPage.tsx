@@ -4,13 +4,12 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { datasetsQuery } from "../api/evaluations";
 import type { Dataset } from "../api/schema";
+import { Awaited } from "../components/Awaited";
 import { Button } from "../components/Button";
 import { NewDataset } from "../components/datasets/NewDataset";
 import { EmptyState } from "../components/EmptyState";
 import { Moment } from "../components/Moment";
-import { Problem } from "../components/Problem";
 import { ScrollX } from "../components/ScrollX";
-import { Skeleton } from "../components/Skeleton";
 import { TableHead } from "../components/TableHead";
 import { count } from "../lib/format";
 import { useIsAdmin } from "../lib/me";
@@ -31,13 +30,17 @@ function Row({ row }: { row: Dataset }) {
         </Link>
         {row.description && <small className="muted block">{row.description}</small>}
       </td>
-      <td>{row.project}</td>
-      <td className="figure">{count(row.cases)}</td>
-      <td className="figure">{row.version}</td>
-      <td className="nowrap">
+      <td data-label="Project">{row.project}</td>
+      <td data-label="Cases" className="figure">
+        {count(row.cases)}
+      </td>
+      <td data-label="Version" className="figure">
+        {row.version}
+      </td>
+      <td data-label="Changed" className="nowrap">
         <Moment at={row.updated_at} />
       </td>
-      <td>{row.created_by}</td>
+      <td data-label="Made by">{row.created_by}</td>
     </tr>
   );
 }
@@ -61,8 +64,7 @@ export function DatasetsPage() {
           </Button>
         )}
       </div>
-      {list.error && <Problem error={list.error} retry={() => void list.refetch()} />}
-      {list.isPending && <Skeleton name="Data sets" lines={4} height={32} />}
+      <Awaited of={list} name="Data sets" lines={4} height={32} />
       {list.data && rows.length === 0 && (
         <EmptyState title="From calls to tests" command="voxgate datasets import refunds cases.csv">
           A data set is a list of cases: what is said to the assistant, and what ought to come of it. Select
@@ -72,7 +74,7 @@ export function DatasetsPage() {
       )}
       {rows.length > 0 && (
         <ScrollX name="Data sets, scrolling" panel>
-          <table className="table" aria-label="Data sets">
+          <table className="table cards" aria-label="Data sets">
             <TableHead headings={HEADINGS} figures={["Cases", "Version"]} />
             <tbody>
               {rows.map((row) => (

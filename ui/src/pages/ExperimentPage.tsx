@@ -1,11 +1,10 @@
 /** One experiment: what it came to, and case by case what went in, what came out and how it sounded. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useMemo, useState } from "react";
 import { comparisonQuery, useDeleteExperiment } from "../api/evaluations";
 import type { Experiment } from "../api/schema";
-import { Button } from "../components/Button";
-import { Dialog } from "../components/Dialog";
+import { Awaited } from "../components/Awaited";
+import { Delete } from "../components/Delete";
 import { EmptyState } from "../components/EmptyState";
 import { CaseFilter } from "../components/experiments/CaseFilter";
 import { CaseTable } from "../components/experiments/CaseTable";
@@ -13,14 +12,12 @@ import { ExperimentState } from "../components/experiments/ExperimentState";
 import { ResultDetail } from "../components/experiments/ResultDetail";
 import { ScoreCards } from "../components/experiments/ScoreCards";
 import { Moment } from "../components/Moment";
-import { Problem } from "../components/Problem";
-import { Skeleton } from "../components/Skeleton";
 import { JsonTree } from "../components/session/JsonTree";
-import { type CaseRow, pairsOf, shownRows } from "../lib/experiment";
+import type { CaseRow } from "../lib/experiment";
 import { cost } from "../lib/format";
-import { useKeys } from "../lib/keys";
 import { useIsAdmin } from "../lib/me";
 import { usePageTitle } from "../lib/page-title";
+import { changed, useCases } from "../lib/use-cases";
 import { useResults } from "../lib/use-results";
 import type { ExperimentSearch } from "../router";
 import "../styles/session.css";
@@ -29,36 +26,18 @@ import "../styles/transport.css";
 import "../styles/session-parts.css";
 import "../styles/evaluations.css";
 
-function Delete({ experiment }: { experiment: Experiment }) {
-  const [asking, setAsking] = useState(false);
+function DeleteExperiment({ experiment }: { experiment: Experiment }) {
   const remove = useDeleteExperiment(experiment.id);
   const navigate = useNavigate();
-  const confirm = () => remove.mutate(undefined, { onSuccess: () => void navigate({ to: "/experiments" }) });
-  const actions = (
-    <>
-      <Button onClick={() => setAsking(false)}>Keep it</Button>
-      <Button kind="danger" data-testid="confirm-delete" disabled={remove.isPending} onClick={confirm}>
-        Delete
-      </Button>
-    </>
-  );
   return (
-    <>
-      <Button
-        kind="danger"
-        icon="trash"
-        aria-label="Delete this experiment"
-        onClick={() => setAsking(true)}
-      />
-      {asking && (
-        <Dialog title={`Delete “${experiment.name}”?`} onClose={() => setAsking(false)} actions={actions}>
-          <p className="muted">
-            Its results are removed. The calls that it made stay. This cannot be undone.
-          </p>
-          {remove.error && <Problem error={remove.error} />}
-        </Dialog>
-      )}
-    </>
+    <Delete
+      label="Delete this experiment"
+      name={experiment.name}
+      by={remove}
+      onDeleted={() => void navigate({ to: "/experiments" })}
+    >
+      Its results are removed. The calls that it made stay.
+    </Delete>
   );
 }
 
@@ -122,7 +101,7 @@ function Head({ experiment }: { experiment: Experiment }) {
             Compare with its baseline
           </Link>
         )}
-        {isAdmin && <Delete experiment={experiment} />}
+        {isAdmin && <DeleteExperiment experiment={experiment} />}
       </div>
       <Pills experiment={experiment} />
       <details className="case-part">
@@ -137,14 +116,7 @@ function useExperimentSearch() {
   const search = useSearch({ from: "/experiments/$id" });
   const navigate = useNavigate({ from: "/experiments/$id" });
   const change = (next: { [K in keyof ExperimentSearch]?: ExperimentSearch[K] | undefined }) =>
-    void navigate({
-      search: (before) =>
-        Object.fromEntries(
-          Object.entries({ ...before, ...next }).filter(([, value]) => value !== undefined),
-        ) as ExperimentSearch,
-      replace: true,
-      resetScroll: false,
-    });
+    void navigate({ search: (before) => changed(before, next), replace: true, resetScroll: false });
   return [search, change] as const;
 }
 
@@ -155,25 +127,18 @@ interface CasesProps {
 
 function Cases({ experiment, rows }: CasesProps) {
   const [search, change] = useExperimentSearch();
-  const [words, setWords] = useState("");
   const { baseline } = experiment;
   const comparison = useQuery({ ...comparisonQuery(baseline ?? "", experiment.id), enabled: !!baseline });
   const old = useResults(baseline ?? undefined);
+  const { found, words, setWords, compared, row } = useCases({
+    page: "Experiment",
+    rows,
+    experiment,
+    comparison: comparison.data,
+    search,
+    onOpen: (id) => change({ case: id }),
+  });
   const { score, show } = search;
-  const pairs = useMemo(() => pairsOf(comparison.data, score), [comparison.data, score]);
-  const direction = experiment.scores[score ?? ""]?.direction ?? "max";
-  const found = shownRows(rows, { score, direction, show, words, pairs });
-  const row = rows.find((one) => one.id === search.case);
-  const at = found.findIndex((one) => one.id === search.case);
-  const move = (to: number) => {
-    const next = found[Math.max(0, Math.min(found.length - 1, to))];
-    if (next) change({ case: next.id });
-  };
-  useKeys("Experiment", [
-    { key: "j", what: "Next case", act: () => move(at + 1) },
-    { key: "k", what: "Case before", act: () => move(at - 1) },
-    { key: "Escape", what: "Close the case", act: () => change({ case: undefined }) },
-  ]);
   return (
     <>
       <ScoreCards
@@ -194,7 +159,7 @@ function Cases({ experiment, rows }: CasesProps) {
             onWords={setWords}
             show={show}
             onShow={(next) => change({ show: next })}
-            compared={pairs.size > 0}
+            compared={compared}
             found={found.length}
             all={rows.length}
           />
@@ -229,13 +194,12 @@ function Cases({ experiment, rows }: CasesProps) {
 
 export function ExperimentPage() {
   const { id } = useParams({ from: "/experiments/$id" });
-  const { experiment, rows, error } = useResults(id);
+  const { experiment, rows, state } = useResults(id);
   usePageTitle(experiment.data?.name ?? "Experiment");
   return (
     <main id="main" className="page stack">
-      {error && <Problem error={error} retry={() => void experiment.refetch()} />}
+      <Awaited of={state} name="Experiment" lines={5} height={56} />
       {experiment.data && <Head experiment={experiment.data} />}
-      {!error && !(experiment.data && rows) && <Skeleton name="Experiment" lines={5} height={56} />}
       {experiment.data && rows && <Cases experiment={experiment.data} rows={rows} />}
     </main>
   );

@@ -5,14 +5,13 @@ import { useState } from "react";
 import { datasetQuery, experimentsQuery } from "../api/evaluations";
 import { EXPERIMENT_STATUSES } from "../api/experiment-status";
 import type { Experiment } from "../api/schema";
+import { Awaited } from "../components/Awaited";
 import { Button } from "../components/Button";
 import { Chip } from "../components/Chip";
 import { EmptyState } from "../components/EmptyState";
 import { ExperimentState } from "../components/experiments/ExperimentState";
 import { Moment } from "../components/Moment";
-import { Problem } from "../components/Problem";
 import { ScrollX } from "../components/ScrollX";
-import { Skeleton } from "../components/Skeleton";
 import { TableHead } from "../components/TableHead";
 import { scoreNames, scoreValue } from "../lib/experiment";
 import { cost } from "../lib/format";
@@ -73,21 +72,23 @@ function Row({ row, chosen, onChoose }: RowProps) {
           {row.scored_from && " · scored again"}
         </small>
       </td>
-      <td>
+      <td data-label="State">
         <ExperimentState experiment={row} />
       </td>
-      <td>
+      <td data-label="Scores">
         <Scores row={row} />
       </td>
-      <td>
+      <td data-label="Data">
         <Data row={row} />
       </td>
-      <td className="nowrap" title={row.git?.commit ?? undefined}>
+      <td data-label="Branch" className="nowrap" title={row.git?.commit ?? undefined}>
         {row.git?.branch ?? <span className="muted">–</span>}
         {row.git?.dirty && <small className="warn"> changed</small>}
       </td>
-      <td className="figure">{cost(row.cost_usd)}</td>
-      <td className="nowrap">
+      <td data-label="Cost" className="figure">
+        {cost(row.cost_usd)}
+      </td>
+      <td data-label="Started" className="nowrap">
         <Moment at={row.created_at} />
       </td>
     </tr>
@@ -178,8 +179,7 @@ export function ExperimentsPage() {
         )}
       </div>
       <Filters search={search} onChange={(next) => void navigate({ search: next, replace: true })} />
-      {list.error && <Problem error={list.error} retry={() => void list.refetch()} />}
-      {list.isPending && <Skeleton name="Experiments" lines={5} height={40} />}
+      <Awaited of={list} name="Experiments" lines={5} height={40} />
       {list.data && rows.length === 0 && filtered && (
         <div className="notice">
           <span className="grow">No experiment fits.</span>
@@ -196,7 +196,7 @@ export function ExperimentsPage() {
       )}
       {rows.length > 0 && (
         <ScrollX name="Experiments, scrolling" panel>
-          <table className="table experiments" aria-label="Experiments">
+          <table className="table experiments cards" aria-label="Experiments">
             <TableHead headings={HEADINGS} figures={["Cost"]} />
             <tbody>
               {rows.map((row) => (

@@ -90,19 +90,19 @@ function KeyRow({ row, onRotate, onRevoke }: { row: Key; onRotate: () => void; o
       <td>
         <strong>{row.name}</strong>
       </td>
-      <td>{row.role}</td>
-      <td>{row.project ?? <span className="muted">all</span>}</td>
-      <td>
+      <td data-label="Role">{row.role}</td>
+      <td data-label="Project">{row.project ?? <span className="muted">all</span>}</td>
+      <td data-label="Key">
         <code title={row.id}>{row.key_hint}</code>
         {row.old_secret_until && <small className="warn"> rotated: the text before is still good</small>}
       </td>
-      <td className="nowrap">
+      <td data-label="Made" className="nowrap">
         <Moment at={row.created_at} />
       </td>
-      <td className="nowrap">
+      <td data-label="Last used" className="nowrap">
         {row.last_used_at ? <Moment at={row.last_used_at} /> : <span className="muted">never</span>}
       </td>
-      <td className="nowrap">
+      <td data-label="Ends" className="nowrap">
         <Ends at={row.expires_at} />
       </td>
       <td className="row-actions">
@@ -122,7 +122,7 @@ type Asked = { what: "rotate" | "revoke"; row: Key } | { what: "new" } | null;
 function Table({ rows, ask }: { rows: readonly Key[]; ask: (asked: Asked) => void }) {
   return (
     <ScrollX name="API keys, scrolling" panel>
-      <table className="table manage" aria-label="API keys">
+      <table className="table manage cards" aria-label="API keys">
         <TableHead headings={HEADINGS} />
         <tbody>
           {rows.map((row) => (

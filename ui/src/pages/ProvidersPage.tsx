@@ -2,10 +2,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { providersQuery } from "../api/management";
 import type { Providers } from "../api/schema";
+import { Awaited } from "../components/Awaited";
 import { ProviderCard } from "../components/manage/ProviderCard";
-import { Problem } from "../components/Problem";
 import { ScrollX } from "../components/ScrollX";
-import { Skeleton } from "../components/Skeleton";
 import { useIsAdmin } from "../lib/me";
 import { usePageTitle } from "../lib/page-title";
 import "../styles/manage.css";
@@ -22,7 +21,7 @@ function Routes({ found }: { found: Providers }) {
         </span>
       </div>
       <ScrollX name="Routes, scrolling">
-        <table className="table" aria-label="Routes">
+        <table className="table cards" aria-label="Routes">
           <thead>
             <tr>
               <th scope="col">Model</th>
@@ -36,8 +35,10 @@ function Routes({ found }: { found: Providers }) {
                 <td>
                   <code>{route.model}</code>
                 </td>
-                <td>{route.providers.join(" → ")}</td>
-                <td>{route.upstream_model ?? <span className="muted">the same</span>}</td>
+                <td data-label="Providers">{route.providers.join(" → ")}</td>
+                <td data-label="Served by">
+                  {route.upstream_model ?? <span className="muted">the same</span>}
+                </td>
               </tr>
             ))}
             {Object.entries(found.aliases).map(([name, live]) => (
@@ -45,8 +46,10 @@ function Routes({ found }: { found: Providers }) {
                 <td>
                   <code>{name}</code>
                 </td>
-                <td className="muted">as {live} is routed</td>
-                <td>
+                <td className="muted" data-label="Providers">
+                  as {live} is routed
+                </td>
+                <td data-label="Served by">
                   <code>{live}</code>
                 </td>
               </tr>
@@ -70,8 +73,7 @@ export function ProvidersPage() {
           Written in <code>voxgate.toml</code>
         </span>
       </div>
-      {found.error && <Problem error={found.error} retry={() => void found.refetch()} />}
-      {found.isPending && <Skeleton name="Providers" lines={3} height={110} />}
+      <Awaited of={found} name="Providers" lines={3} height={110} />
       {found.data && (
         <>
           {found.data.workers > 1 && (

@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { rulesQuery, useRules } from "../api/evaluations";
 import type { Rule } from "../api/schema";
+import { Awaited } from "../components/Awaited";
 import { Button } from "../components/Button";
 import { Dialog } from "../components/Dialog";
 import { EmptyState } from "../components/EmptyState";
@@ -13,7 +14,6 @@ import { AgreementTable } from "../components/rules/AgreementTable";
 import { RuleDialog } from "../components/rules/RuleDialog";
 import { RunDialog } from "../components/rules/RunDialog";
 import { ScrollX } from "../components/ScrollX";
-import { Skeleton } from "../components/Skeleton";
 import { TableHead } from "../components/TableHead";
 import { count, percent, plural } from "../lib/format";
 import { useIsAdmin } from "../lib/me";
@@ -93,26 +93,28 @@ function Row({ rule, ask }: { rule: Rule; ask: (asked: Asked) => void }) {
         <strong>{rule.name}</strong>
         <small className="muted block">{rule.project ?? "all projects"}</small>
       </td>
-      <td>
+      <td data-label="Calls">
         <Link to="/" search={search}>
           {rule.filter ? <code>{rule.filter}</code> : "all"}
         </Link>
       </td>
-      <td className="figure">{percent(rule.sampling_rate)}</td>
-      <td>
+      <td data-label="Share" className="figure">
+        {percent(rule.sampling_rate)}
+      </td>
+      <td data-label="Scorers">
         {rule.scorers.map((one) => (
           <span className="tag" key={one.name} title={JSON.stringify(one.params)}>
             {one.name}
           </span>
         ))}
       </td>
-      <td className="figure">
+      <td data-label="Scored" className="figure">
         <Scored rule={rule} />
       </td>
-      <td>
+      <td data-label="Alert">
         <Alert rule={rule} />
       </td>
-      <td>
+      <td data-label="On">
         <input
           type="checkbox"
           aria-label={`${rule.name} is on`}
@@ -193,8 +195,7 @@ export function RulesPage() {
           </Button>
         )}
       </div>
-      {list.error && <Problem error={list.error} retry={() => void list.refetch()} />}
-      {list.isPending && <Skeleton name="Rules" lines={3} height={36} />}
+      <Awaited of={list} name="Rules" lines={3} height={36} />
       {list.data && rules.length === 0 && (
         <EmptyState
           title="Hear of a bad day before your users tell you"
@@ -207,7 +208,7 @@ export function RulesPage() {
       )}
       {rules.length > 0 && (
         <ScrollX name="Rules, scrolling" panel>
-          <table className="table rules" aria-label="Rules">
+          <table className="table rules cards" aria-label="Rules">
             <TableHead headings={HEADINGS} figures={["Share", "Scored"]} />
             <tbody>
               {rules.map((rule) => (

@@ -19,12 +19,16 @@ function SettingRow({ setting }: { setting: Setting }) {
       <th scope="row" title={setting.key}>
         <code>{nameIn(setting)}</code>
       </th>
-      <td className="setting-value">
+      <td className="setting-value" data-label="Value">
         <code className={setting.value === null ? "muted" : ""}>{shownValue(setting.value)}</code>
         {setting.secret && setting.value !== null && <small className="muted"> secret, never shown</small>}
       </td>
-      <td className={isDefault ? "muted" : ""}>{setting.source}</td>
-      <td className="muted change">{changedBy(setting)}</td>
+      <td className={isDefault ? "muted" : ""} data-label="From">
+        {setting.source}
+      </td>
+      <td className="muted change" data-label="Change by">
+        {changedBy(setting)}
+      </td>
     </tr>
   );
 }
@@ -37,7 +41,7 @@ function SectionTable({ section }: { section: Section }) {
         <h2>{section.name ? <code>{title}</code> : title}</h2>
       </div>
       <ScrollX name={`${title}, scrolling`}>
-        <table className="table settings-table" aria-label={title}>
+        <table className="table settings-table cards" aria-label={title}>
           <thead className="visually-hidden">
             <tr>
               <th scope="col">Setting</th>

@@ -28,7 +28,7 @@ function ScoreCell({ row, name, unit, pair }: CellProps) {
   const value = row.means.get(name);
   const why = row.missing.get(name);
   return (
-    <td className="figure" title={why}>
+    <td className="figure" title={why} data-label={name}>
       {value === undefined ? <span className="muted">{why ? "missing" : "–"}</span> : scoreValue(value, unit)}
       {pair && pair.delta !== 0 && (
         <small className={`block ${pair.change === "regressed" ? "bad" : "good"}`}>
@@ -69,7 +69,7 @@ export function CaseTable(props: Props) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys.
     <section className="panel case-table" ref={scroller} tabIndex={0} aria-label="Cases, scrolling">
-      <table className="table" aria-label="Cases" aria-rowcount={rows.length + 1}>
+      <table className="table cards" aria-label="Cases" aria-rowcount={rows.length + 1}>
         <thead>
           <tr aria-rowindex={1}>
             <th scope="col">Case</th>
@@ -92,6 +92,8 @@ export function CaseTable(props: Props) {
             return row ? (
               <tr
                 key={row.id}
+                ref={virtual.measureElement}
+                data-index={index}
                 aria-rowindex={index + 2}
                 aria-selected={row.id === selected}
                 className={row.id === selected ? "selected" : ""}
@@ -116,7 +118,7 @@ export function CaseTable(props: Props) {
                     pair={pairs.get(name)?.get(row.id)}
                   />
                 ))}
-                <td className="figure">
+                <td className="figure" data-label="Trials">
                   {row.results.length}
                   {row.errors > 0 && <small className="block bad">{row.errors} failed</small>}
                 </td>

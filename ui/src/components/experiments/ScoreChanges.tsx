@@ -56,7 +56,7 @@ export function ScoreChanges({ comparison, chosen, onChoose }: Props) {
   );
   return (
     <ScrollX name="Scores, scrolling" panel>
-      <table className="table score-changes" aria-label="Scores">
+      <table className="table score-changes cards" aria-label="Scores">
         <TableHead headings={headings} figures={["Before", "After", "Change"]} />
         <tbody>
           {comparison.scores.map((one) => (
@@ -79,17 +79,23 @@ export function ScoreChanges({ comparison, chosen, onChoose }: Props) {
                   {one.direction === "max" ? "↑" : "↓"}
                 </span>
               </td>
-              <td className="figure">{scoreValue(one.before, one.unit)}</td>
-              <td className="figure">{scoreValue(one.after, one.unit)}</td>
-              <td className="figure">{one.delta === null ? "–" : change(one.delta, one.unit)}</td>
-              <td>
+              <td data-label="Before" className="figure">
+                {scoreValue(one.before, one.unit)}
+              </td>
+              <td data-label="After" className="figure">
+                {scoreValue(one.after, one.unit)}
+              </td>
+              <td data-label="Change" className="figure">
+                {one.delta === null ? "–" : change(one.delta, one.unit)}
+              </td>
+              <td data-label="Interval">
                 <IntervalBar one={one} />
               </td>
-              <td>
+              <td data-label="Verdict">
                 <span className={`verdict ${one.verdict}`}>{VERDICTS[one.verdict]}</span>
                 {one.note && <small className="muted block">{one.note}</small>}
               </td>
-              <td>
+              <td data-label="Cases">
                 <CaseCounts one={one} />
               </td>
             </tr>

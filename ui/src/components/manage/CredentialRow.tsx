@@ -74,7 +74,7 @@ export function CredentialRow({ row, mayRevoke, mayRead, onRevoke }: Props) {
   return (
     <>
       <tr data-testid="credential-row" data-state={state}>
-        <td>
+        <td data-label="State">
           <span className={`status ${TONE[state]}`}>{state}</span>
         </td>
         <td>
@@ -82,15 +82,15 @@ export function CredentialRow({ row, mayRevoke, mayRead, onRevoke }: Props) {
             <code>{row.id}</code>
           </button>
         </td>
-        <td>{modelsOf(row)}</td>
-        <td>{row.project ?? <span className="muted">not recorded</span>}</td>
-        <td>
+        <td data-label="Models">{modelsOf(row)}</td>
+        <td data-label="Project">{row.project ?? <span className="muted">not recorded</span>}</td>
+        <td data-label="Used">
           <Used row={row} />
         </td>
-        <td className="nowrap">
+        <td data-label="Made" className="nowrap">
           <Moment at={row.created_at} />
         </td>
-        <td className="nowrap">
+        <td data-label="Ends" className="nowrap">
           <Expiry at={row.expires_at} />
         </td>
         <td className="row-actions">

@@ -26,10 +26,10 @@ function Row({ rules, all }: { rules: Rules; all: Rules }) {
   return (
     <tr data-testid="rules-row">
       <td>{rules.project ?? <span className="muted">every other project</span>}</td>
-      <td>{recorded(rules)}</td>
-      <td>{days(soonest(rules.retention_days, all.retention_days))}</td>
-      <td>{days(soonest(rules.audio_retention_days, all.audio_retention_days))}</td>
-      <td>
+      <td data-label="Recorded">{recorded(rules)}</td>
+      <td data-label="Kept">{days(soonest(rules.retention_days, all.retention_days))}</td>
+      <td data-label="Their sound">{days(soonest(rules.audio_retention_days, all.audio_retention_days))}</td>
+      <td data-label="Taken out">
         {patterns.length === 0 && <span className="muted">nothing</span>}
         {patterns.map(([name, pattern]) => (
           <code key={name} className="pattern" title={pattern}>
@@ -37,7 +37,9 @@ function Row({ rules, all }: { rules: Rules; all: Rules }) {
           </code>
         ))}
       </td>
-      <td>{rules.allowed_origins?.join(", ") ?? <span className="muted">any page</span>}</td>
+      <td data-label="Pages that may call">
+        {rules.allowed_origins?.join(", ") ?? <span className="muted">any page</span>}
+      </td>
     </tr>
   );
 }
@@ -57,7 +59,7 @@ export function RulesTable() {
       {found.isPending && <Skeleton name="Rules" lines={3} />}
       {all && (
         <ScrollX name="Rules, scrolling">
-          <table className="table manage" aria-label="Rules">
+          <table className="table manage cards" aria-label="Rules">
             <thead>
               <tr>
                 <th scope="col">Project</th>

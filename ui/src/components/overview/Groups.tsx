@@ -24,14 +24,14 @@ interface Props {
 function Line({ figures, most }: { figures: Figures; most: number }) {
   return (
     <>
-      <td className="figure">
+      <td className="figure" data-label={FIGURES[0]?.title}>
         <span className="share" aria-hidden="true">
           <span style={{ width: `${(100 * figures.calls) / Math.max(1, most)}%` }} />
         </span>
         <span className="share-number">{count(figures.calls)}</span>
       </td>
       {FIGURES.slice(1).map((figure) => (
-        <td key={figure.id} className="figure">
+        <td key={figure.id} className="figure" data-label={figure.title}>
           {figure.total(figures)}
           {figure.kind === "lines" && (
             <span className="muted"> / {figure.say(figure.lines[1]?.value(figures) ?? null)}</span>
@@ -50,7 +50,7 @@ export function Groups({ by, groups, total, onChange, searchOf }: Props) {
         <Tabs tabs={GROUPS} selected={by} onSelect={onChange} label="Side by side" />
       </div>
       <div className="scroll-x">
-        <table className="table">
+        <table className="table cards">
           <thead>
             <tr>
               <th scope="col">{by}</th>

@@ -23,15 +23,23 @@ function Row({ row }: { row: Agreement }) {
           {row.source} · {row.author}
         </small>
       </td>
-      <td className="figure">{count(row.pairs)}</td>
-      <td className="figure">{percent(row.equal)}</td>
-      <td className="figure" title={row.kappa_missing ?? "1: full agreement; 0: what chance gives"}>
+      <td data-label="Pairs" className="figure">
+        {count(row.pairs)}
+      </td>
+      <td data-label="Equal" className="figure">
+        {percent(row.equal)}
+      </td>
+      <td
+        data-label="Kappa"
+        className="figure"
+        title={row.kappa_missing ?? "1: full agreement; 0: what chance gives"}
+      >
         {row.kappa === null ? <span className="muted">–</span> : row.kappa.toFixed(2)}
       </td>
-      <td className="figure">
+      <td data-label="Mean difference" className="figure">
         {row.mean_absolute_difference === null ? "–" : Number(row.mean_absolute_difference.toFixed(3))}
       </td>
-      <td>
+      <td data-label="Furthest apart">
         {row.disagreements.slice(0, SHOWN).map((one) => (
           <Link
             key={`${one.session_id} ${one.span_id}`}
@@ -64,7 +72,7 @@ export function AgreementTable() {
       )}
       {rows.length > 0 && (
         <ScrollX name="Agreement, scrolling" panel>
-          <table className="table rules" aria-label="Agreement">
+          <table className="table rules cards" aria-label="Agreement">
             <TableHead headings={HEADINGS} figures={["Pairs", "Equal", "Kappa", "Mean difference"]} />
             <tbody>
               {rows.map((row) => (

@@ -15,7 +15,7 @@ import {
   toolResult,
   voiceToVoice,
 } from "../../lib/trace";
-import { useFollowed } from "../../lib/use-followed";
+import { useDrawnRows, useFollowed } from "../../lib/use-drawn-rows";
 import { type PlaceClock, usePlayerState, usePlayerTime } from "../../lib/use-player";
 import { timeOf, wordAt, wordsOf } from "../../lib/words";
 import { Icon } from "../Icon";
@@ -245,7 +245,8 @@ const Entry = memo(function Entry(props: EntryProps) {
   const select = () => onSelect(entry.span);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the time button inside does the same for the keyboard
-    <li
+    // biome-ignore lint/a11y/noStaticElementInteractions: likewise
+    <div
       className={`entry ${entry.kind} ${state}`}
       onClick={select}
       data-testid={`entry-${entry.kind}`}
@@ -267,25 +268,29 @@ const Entry = memo(function Entry(props: EntryProps) {
       {entry.clip && (
         <Clip clip={entry.clip} label={entry.kind === "user" ? "the user's clip" : "the answer"} />
       )}
-    </li>
+    </div>
   );
 });
 
-function activeEntry(entries: ConversationEntry[], ms: number): string | null {
-  let found: string | null = null;
-  for (const { span } of entries) {
+/** Which entry sounds, by its place in the list; -1 for none. */
+function activeEntry(entries: ConversationEntry[], ms: number): number {
+  return entries.findLastIndex(({ span }) => {
     const { startMs, endMs } = soundOf(span);
-    if (startMs <= ms && ms < endMs) found = span.id;
-  }
-  return found;
+    return startMs <= ms && ms < endMs;
+  });
 }
+
+/** About as high as two lines of words. */
+const ENTRY_PX = 64;
 
 export function Conversation(props: Props) {
   const { sessionId, player, spans, errors, live, worded, selected, onSelect, requests } = props;
   const entries = useMemo(() => conversation(spans, errors), [spans, errors]);
+  const keys = useMemo(() => entries.map((entry) => entry.span.id), [entries]);
   const active = usePlayerTime(player, (ms) => activeEntry(entries, ms));
-  const list = useRef<HTMLOListElement>(null);
-  useFollowed(list, active, live ? entries.length : 0);
+  const scroller = useRef<HTMLElement>(null);
+  const rows = useDrawnRows({ scroller, keys, rowPx: ENTRY_PX });
+  useFollowed(rows, active, live ? entries.length : 0);
   if (entries.length === 0) {
     return (
       <p className="muted padded">
@@ -295,46 +300,48 @@ export function Conversation(props: Props) {
       </p>
     );
   }
-  const stateOf = (id: string) => (id === active ? "playing" : id === selected ? "selected" : "");
+  const stateOf = (at: number) => (at === active ? "playing" : keys[at] === selected ? "selected" : "");
   return (
-    <ol
+    <section
       className="conversation"
       data-testid="conversation"
-      ref={list}
+      ref={scroller}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled by the keyboard
       tabIndex={0}
       aria-label="What was said"
     >
-      {entries.map((entry, i) => (
-        <ConversationPart key={entry.span.id} entry={entry} before={entries[i - 1]}>
-          <Entry
-            sessionId={sessionId}
-            entry={entry}
-            player={player}
-            live={live}
-            worded={worded}
-            state={stateOf(entry.span.id)}
-            onSelect={onSelect}
-            requests={requests?.get(entry.span.id)}
-          />
-        </ConversationPart>
-      ))}
-    </ol>
+      <ol style={{ height: rows.getTotalSize() }}>
+        {rows.getVirtualItems().map(({ index, key, start }) => {
+          const entry = entries[index];
+          return entry ? (
+            <li
+              key={key}
+              ref={rows.measureElement}
+              data-index={index}
+              style={{ transform: `translateY(${start}px)` }}
+              aria-setsize={entries.length}
+              aria-posinset={index + 1}
+            >
+              <TurnMark entry={entry} before={entries[index - 1]} />
+              <Entry
+                sessionId={sessionId}
+                entry={entry}
+                player={player}
+                live={live}
+                worded={worded}
+                state={stateOf(index)}
+                onSelect={onSelect}
+                requests={requests?.get(entry.span.id)}
+              />
+            </li>
+          ) : null;
+        })}
+      </ol>
+    </section>
   );
 }
 
-interface PartProps {
-  entry: ConversationEntry;
-  before: ConversationEntry | undefined;
-  children: React.ReactNode;
-}
-
-function ConversationPart({ entry, before, children }: PartProps) {
-  const begins = entry.turn !== null && entry.turn !== before?.turn;
-  return (
-    <>
-      {begins && <li className="turn-mark">Turn {entry.turn}</li>}
-      {children}
-    </>
-  );
+function TurnMark({ entry, before }: { entry: ConversationEntry; before: ConversationEntry | undefined }) {
+  if (entry.turn === null || entry.turn === before?.turn) return null;
+  return <p className="turn-mark">Turn {entry.turn}</p>;
 }

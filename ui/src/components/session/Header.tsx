@@ -11,6 +11,7 @@ import { sessionTitle, unrecordedText } from "../../lib/trace";
 import { usePlayerTime } from "../../lib/use-player";
 import { Button } from "../Button";
 import { CopyButton } from "../Copy";
+import { Delete } from "../Delete";
 import { Dialog } from "../Dialog";
 import { correctionOf, SaveAsCase } from "../datasets/SaveAsCase";
 import { Icon } from "../Icon";
@@ -113,43 +114,18 @@ function EndCall({ id }: { id: string }) {
   );
 }
 
-function Delete({ session }: { session: SessionDetail }) {
-  const [asking, setAsking] = useState(false);
+function DeleteSession({ session }: { session: SessionDetail }) {
   const navigate = useNavigate();
   const remove = useDeleteSession(session.id);
-  const confirm = () => remove.mutate(undefined, { onSuccess: () => void navigate({ to: "/" }) });
   return (
-    <>
-      <Button
-        kind="danger"
-        icon="trash"
-        aria-label="Delete this session"
-        data-testid="delete"
-        onClick={() => setAsking(true)}
-      />
-      {asking && (
-        <Dialog
-          title={`Delete “${sessionTitle(session)}”?`}
-          onClose={() => setAsking(false)}
-          actions={
-            <>
-              <Button onClick={() => setAsking(false)}>Keep it</Button>
-              <Button
-                kind="danger"
-                data-testid="confirm-delete"
-                disabled={remove.isPending}
-                onClick={confirm}
-              >
-                Delete
-              </Button>
-            </>
-          }
-        >
-          <p className="muted">Its trace, sound, event log and scores are removed. This cannot be undone.</p>
-          {remove.error && <Problem error={remove.error} />}
-        </Dialog>
-      )}
-    </>
+    <Delete
+      label="Delete this session"
+      name={sessionTitle(session)}
+      by={remove}
+      onDeleted={() => void navigate({ to: "/" })}
+    >
+      Its trace, sound, event log and scores are removed.
+    </Delete>
   );
 }
 
@@ -295,7 +271,7 @@ export function Header({ session, player, requests }: HeaderProps) {
             corrected={correctionOf(session, undefined)}
           />
         )}
-        {mayChange && (live ? <EndCall id={session.id} /> : <Delete session={session} />)}
+        {mayChange && (live ? <EndCall id={session.id} /> : <DeleteSession session={session} />)}
       </div>
       <div className="pills">
         <Notes session={session} />

@@ -44,7 +44,7 @@ function Distributions({ latency }: { latency: unknown }) {
         <h2>Distributions of latencies</h2>
         <span className="muted">ms; percentiles of this call, never to be averaged over calls</span>
       </div>
-      <table className="figures">
+      <table className="figures cards dense">
         <thead>
           <tr>
             <th scope="col">Latency</th>
@@ -63,7 +63,11 @@ function Distributions({ latency }: { latency: unknown }) {
               </th>
               {STEPS.map((step) => {
                 const value = fields(values)[step];
-                return <td key={step}>{typeof value === "number" ? count(Math.round(value)) : "–"}</td>;
+                return (
+                  <td key={step} data-label={step}>
+                    {typeof value === "number" ? count(Math.round(value)) : "–"}
+                  </td>
+                );
               })}
             </tr>
           ))}
@@ -82,7 +86,7 @@ export function Metrics({ session }: { session: SessionDetail }) {
             <div className="panel-head">
               <h2>{group}</h2>
             </div>
-            <table className="figures metrics">
+            <table className="figures metrics cards">
               <tbody>
                 {docs.map((doc) => (
                   <Row key={doc[0]} session={session} doc={doc} />

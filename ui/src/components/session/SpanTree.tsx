@@ -4,7 +4,9 @@ import {
   type KeyboardEvent,
   memo,
   type ReactNode,
+  useCallback,
   useEffect,
+  useLayoutEffect,
   useMemo,
   useRef,
   useState,
@@ -23,6 +25,7 @@ import {
   type TreeRow,
   tree,
 } from "../../lib/trace";
+import { type DrawnRows, reveal, useDrawnRows } from "../../lib/use-drawn-rows";
 import { interruptionText } from "./Conversation";
 import { JsonTree } from "./JsonTree";
 import { Pictures } from "./Pictures";
@@ -45,6 +48,11 @@ function barStyle(span: Span, lengthMs: number): CSSProperties {
 
 interface RowProps {
   row: TreeRow;
+  /** Of its top in the list. */
+  topPx: number;
+  /** From 1, of so many rows. */
+  place: number;
+  size: number;
   lengthMs: number;
   current: boolean;
   /** The one row that Tab reaches. */
@@ -55,7 +63,8 @@ interface RowProps {
   onFold: (id: string) => void;
 }
 
-const Row = memo(function Row({ row, lengthMs, current, entry, open, onSelect, onFold }: RowProps) {
+const Row = memo(function Row(props: RowProps) {
+  const { row, topPx, place, size, lengthMs, current, entry, open, onSelect, onFold } = props;
   const { span, depth } = row;
   const running = span.end_ms == null;
   const tone = isFailed(span) ? "bad" : interruptionOf(span) ? "warn" : "";
@@ -63,7 +72,10 @@ const Row = memo(function Row({ row, lengthMs, current, entry, open, onSelect, o
     <div
       className={`span-row ${span.request ? "request" : laneOf(span.type)}`}
       role="treeitem"
+      style={{ transform: `translateY(${topPx}px)` }}
       aria-level={depth + 1}
+      aria-posinset={place}
+      aria-setsize={size}
       aria-selected={current}
       aria-expanded={open}
       tabIndex={entry ? 0 : -1}
@@ -123,41 +135,58 @@ function toggled(set: Set<string>, id: string): Set<string> {
   return next;
 }
 
-/** Up and down move between the rows, left and right fold, as in any tree. */
-function useTreeKeys(fold: (id: string, open: boolean) => void) {
-  return (event: KeyboardEvent<HTMLDivElement>) => {
-    const row = (event.target as HTMLElement).closest<HTMLElement>("[role=treeitem]");
-    if (!row) return;
-    const rows = [...event.currentTarget.querySelectorAll<HTMLElement>("[role=treeitem]")];
-    const at = rows.indexOf(row);
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
-    const open = { ArrowRight: true, ArrowLeft: false }[event.key];
-    if (to === undefined && open === undefined) return;
-    event.preventDefault();
-    event.stopPropagation();
-    if (to !== undefined) rows[to]?.focus();
-    else if (open !== undefined && row.ariaExpanded === String(!open)) fold(row.dataset.span ?? "", open);
+const ROW_PX = 26;
+
+/** The row that Tab reaches, and the way of the arrow keys from it to one that may not be drawn yet. */
+function useFocus(ids: readonly string[], selected: string | undefined) {
+  const [last, setLast] = useState<string | null>(null);
+  const wanted = useRef<string | null>(null);
+  const box = useRef<HTMLDivElement>(null);
+  const at = Math.max(0, ids.indexOf(last ?? ""), last === null ? ids.indexOf(selected ?? "") : 0);
+  useLayoutEffect(() => {
+    if (wanted.current === null) return;
+    box.current
+      ?.querySelector<HTMLElement>(`[data-span="${CSS.escape(wanted.current)}"]`)
+      ?.focus({ preventScroll: true });
+    wanted.current = null;
+  });
+  const go = (rows: DrawnRows, to: number) => {
+    wanted.current = ids[to] ?? null;
+    setLast(wanted.current);
+    rows.scrollToIndex(to, { align: "auto" });
   };
+  return { box, at, go, setLast };
 }
+
+const rowOf = (target: EventTarget) => (target as HTMLElement).closest<HTMLElement>("[role=treeitem]");
 
 export function SpanTree({ spans, lengthMs, selected, onSelect }: Props) {
   const all = useMemo(() => tree(spans), [spans]);
   const parents = useMemo(() => new Set(spans.map((span) => span.parent_id)), [spans]);
   const [folded, setFolded] = useState<Set<string>>(new Set());
   const rows = useMemo(() => unfolded(all, folded), [all, folded]);
-  const box = useRef<HTMLDivElement>(null);
-  const fold = (id: string) => setFolded((before) => toggled(before, id));
-  const keys = useTreeKeys((id) => fold(id));
+  const ids = useMemo(() => rows.map(({ span }) => span.id), [rows]);
+  const fold = useCallback((id: string) => setFolded((before) => toggled(before, id)), []);
   const selectedId = selected?.id;
+  const { box, at, go, setLast } = useFocus(ids, selectedId);
+  const drawn = useDrawnRows({ scroller: box, keys: ids, rowPx: ROW_PX, always: at });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: rows that are folded must not move the list
   useEffect(() => {
-    if (!selectedId) return;
-    const row = box.current?.querySelector(`[data-span="${CSS.escape(selectedId)}"]`);
-    const frame = box.current?.getBoundingClientRect();
-    const place = row?.getBoundingClientRect();
-    if (!box.current || !frame || !place || (place.top >= frame.top && place.bottom <= frame.bottom)) return;
-    box.current.scrollTop += place.top - frame.top - frame.height / 3;
-  }, [selectedId]);
-  const entryId = rows.some(({ span }) => span.id === selectedId) ? selectedId : rows[0]?.span.id;
+    if (selectedId) reveal(drawn, ids.indexOf(selectedId));
+  }, [selectedId, drawn]);
+  // Up and down move between the rows, left and right fold, as in any tree.
+  const keys = (event: KeyboardEvent<HTMLDivElement>) => {
+    const row = rowOf(event.target);
+    const from = ids.indexOf(row?.dataset.span ?? "");
+    if (!row || from < 0) return;
+    const to = { ArrowDown: from + 1, ArrowUp: from - 1, Home: 0, End: ids.length - 1 }[event.key];
+    const open = { ArrowRight: true, ArrowLeft: false }[event.key];
+    if (to === undefined && open === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (to !== undefined) go(drawn, Math.max(0, Math.min(ids.length - 1, to)));
+    else if (open !== undefined && row.ariaExpanded === String(!open)) fold(row.dataset.span ?? "");
+  };
   return (
     <div
       className="span-tree"
@@ -165,20 +194,29 @@ export function SpanTree({ spans, lengthMs, selected, onSelect }: Props) {
       aria-label="Spans"
       ref={box}
       onKeyDown={keys}
+      onFocus={(event) => setLast(rowOf(event.target)?.dataset.span ?? null)}
       data-testid="span-tree"
     >
-      {rows.map((row) => (
-        <Row
-          key={row.span.id}
-          row={row}
-          lengthMs={Math.max(1, lengthMs)}
-          current={row.span.id === selectedId}
-          entry={row.span.id === entryId}
-          open={parents.has(row.span.id) ? !folded.has(row.span.id) : undefined}
-          onSelect={onSelect}
-          onFold={fold}
-        />
-      ))}
+      <div role="presentation" style={{ height: drawn.getTotalSize() }}>
+        {drawn.getVirtualItems().map(({ index, key, start }) => {
+          const row = rows[index];
+          return row ? (
+            <Row
+              key={key}
+              row={row}
+              topPx={start}
+              place={index + 1}
+              size={rows.length}
+              lengthMs={Math.max(1, lengthMs)}
+              current={row.span.id === selectedId}
+              entry={index === at}
+              open={parents.has(row.span.id) ? !folded.has(row.span.id) : undefined}
+              onSelect={onSelect}
+              onFold={fold}
+            />
+          ) : null;
+        })}
+      </div>
     </div>
   );
 }

@@ -109,13 +109,13 @@ function UsageRow({ span, onSelect }: { span: Span; onSelect: (span: Span) => vo
         <span className={`dot ${span.type}`} aria-hidden="true" />
         {span.type === "user" ? "transcription" : "response"} <span className="muted">{spanLabel(span)}</span>
       </th>
-      <td>{seconds === null ? count(of("input_tokens")) : `${seconds.toFixed(1)} s`}</td>
-      <td>{count(of("input_text_tokens"))}</td>
-      <td>{count(of("input_audio_tokens"))}</td>
-      <td>{count(of("cached_tokens"))}</td>
-      <td>{count(of("output_text_tokens"))}</td>
-      <td>{count(of("output_audio_tokens"))}</td>
-      <td>{cost(span.cost_usd)}</td>
+      <td data-label="In">{seconds === null ? count(of("input_tokens")) : `${seconds.toFixed(1)} s`}</td>
+      <td data-label="In, text">{count(of("input_text_tokens"))}</td>
+      <td data-label="In, audio">{count(of("input_audio_tokens"))}</td>
+      <td data-label="Cached">{count(of("cached_tokens"))}</td>
+      <td data-label="Out, text">{count(of("output_text_tokens"))}</td>
+      <td data-label="Out, audio">{count(of("output_audio_tokens"))}</td>
+      <td data-label="Cost">{cost(span.cost_usd)}</td>
     </tr>
   );
 }
@@ -151,7 +151,7 @@ export function Usage({ session, onSelect }: { session: SessionDetail; onSelect:
         <div className="panel-head">
           <h2>By response</h2>
         </div>
-        <table className="figures wide">
+        <table className="figures wide cards dense">
           <thead>
             <tr>
               <th scope="col">At</th>

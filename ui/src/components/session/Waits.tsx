@@ -1,8 +1,9 @@
 /** Where the wait before each answer went: one stacked bar per answer, all on one scale. */
-import { useMemo } from "react";
+import { useMemo, useRef } from "react";
 import type { Span } from "../../api/types";
 import { millis } from "../../lib/format";
 import { type Wait, type WaitPart, waits } from "../../lib/trace";
+import { useDrawnRows } from "../../lib/use-drawn-rows";
 
 const PARTS: [WaitPart["name"], string][] = [
   ["endpointing", "endpointing"],
@@ -30,8 +31,13 @@ function Bar({ wait, scaleMs }: { wait: Wait; scaleMs: number }) {
   );
 }
 
+const ROW_PX = 28;
+
 export function Waits({ spans, onSelect }: { spans: Span[]; onSelect: (span: Span) => void }) {
   const rows = useMemo(() => waits(spans), [spans]);
+  const keys = useMemo(() => rows.map((row) => row.span.id), [rows]);
+  const scroller = useRef<HTMLElement>(null);
+  const drawn = useDrawnRows({ scroller, keys, rowPx: ROW_PX });
   if (rows.length === 0) {
     return (
       <p className="muted padded">
@@ -44,13 +50,25 @@ export function Waits({ spans, onSelect }: { spans: Span[]; onSelect: (span: Spa
   const used = new Set(rows.flatMap((row) => row.parts.map((part) => part.name)));
   return (
     <div className="waits">
-      {rows.map((wait) => (
-        <button type="button" className="wait" key={wait.span.id} onClick={() => onSelect(wait.span)}>
-          <span className="wait-label">{wait.label}</span>
-          <Bar wait={wait} scaleMs={scaleMs} />
-          <span className={`wait-total ${wait.interrupted ? "warn" : ""}`}>{millis(wait.totalMs)}</span>
-        </button>
-      ))}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled by the keyboard */}
+      <section className="wait-rows" ref={scroller} tabIndex={0} aria-label="Waits, scrolling">
+        <ul style={{ height: drawn.getTotalSize() }}>
+          {drawn.getVirtualItems().map(({ index, key, start }) => {
+            const wait = rows[index];
+            return wait ? (
+              <li key={key} style={{ transform: `translateY(${start}px)` }}>
+                <button type="button" className="wait" onClick={() => onSelect(wait.span)}>
+                  <span className="wait-label">{wait.label}</span>
+                  <Bar wait={wait} scaleMs={scaleMs} />
+                  <span className={`wait-total ${wait.interrupted ? "warn" : ""}`}>
+                    {millis(wait.totalMs)}
+                  </span>
+                </button>
+              </li>
+            ) : null;
+          })}
+        </ul>
+      </section>
       <ul className="legend">
         {PARTS.filter(([name]) => used.has(name)).map(([name, text]) => (
           <li key={name}>
