@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from bench.compiled import library
 from bench.load import DOWN_BURST, DOWN_BYTES, UP_BYTES, Load, Route
 from bench.machine import LOAD_CORE, pin_to
 
@@ -26,6 +27,7 @@ and the recorder of a relay that records, and its own waiting would be counted a
 
 def run(orders: dict[str, Any]) -> None:
     load = Load(_route(orders), orders.get("up_bytes", UP_BYTES), orders.get("down_bytes", DOWN_BYTES))
+    compiled = orders["compiled"] and library() is not None
     _told("open")
     load.open(orders["calls"], orders.get("burst", DOWN_BURST), _from_cores(orders["relay_cores"]))
     pin_to(LOAD_CORE, [os.getpid()])
@@ -36,11 +38,14 @@ def run(orders: dict[str, Any]) -> None:
     print("opened", flush=True)
     _told("go")
     before = time.process_time()
-    (load.saturate if orders["kind"] == "saturate" else load.voice)(orders["seconds"])
+    if orders["kind"] == "saturate":
+        load.saturate(orders["seconds"])
+    else:
+        load.voice(orders["seconds"], compiled=compiled)
     share = (time.process_time() - before) / max(1.0, load.seconds)
     load.settle()
     taken = {"load_share": share, "load_seconds": time.process_time() - before}
-    print(json.dumps({**load.result(), **taken}), flush=True)
+    print(json.dumps({**load.result(), **taken, "compiled": compiled}), flush=True)
     _told("close")
     load.close()
 

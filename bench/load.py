@@ -4,7 +4,8 @@ are known (`messages` makes and checks them).
     caller ──20 messages/s of 3.2 KB──────────────> relay ──> provider
            <──once a second five of 16 KB at once──       <──
 
-It polls its sockets itself, without an event loop: it has to be much cheaper than what it measures.
+It polls its sockets itself, without an event loop: it has to be much cheaper than what it measures. Where
+both ends speak plain TCP, `compiled` carries the voice.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, Final
 
 import orjson
 
+from bench.compiled import Carried, End, carry
 from bench.connection import Connection, answer, dial, hear_answer
 from bench.messages import DOWN, UP, Counts, Sink, Source, Text
 
@@ -64,10 +66,13 @@ class Load:
         self._poll = select.epoll()
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._late_ns = array("q")
+        self._ends: list[End] = []
         self.callers: list[Connection] = []
         self.providers: list[Connection] = []
         self.up, self.down = Counts(), Counts()
         self.seconds = 0.0
+        self._lost_callers = 0
+        self._settled = False
 
     def open(
         self, count: int, burst: int = DOWN_BURST, before_each: Callable[[], None] = lambda: None
@@ -97,14 +102,21 @@ class Load:
             Sink(up, masked=True, counts=self.up),
             masked=False,
         )
+        self._ends.append(End(caller.sock.fileno(), up, down, masked=True, burst=1))
+        self._ends.append(End(provider.sock.fileno(), down, up, masked=False, burst=burst))
         for one, all_of_them in ((caller, self.callers), (provider, self.providers)):
             self._handlers[one.sock.fileno()] = one.on_event
             all_of_them.append(one)
 
-    def voice(self, seconds: float) -> None:
+    def voice(self, seconds: float, *, compiled: bool = False) -> None:
         """The realistic load: every call speaks all the time and is answered once a second, each at moments
         of its own."""
         plan = self._plan()
+        if compiled:
+            calls = list(zip(self._ends[::2], self._ends[1::2], strict=True))
+            self._take(carry(calls, plan, seconds, _QUIET_SECONDS))
+            return
+        ends = [one for pair in zip(self.callers, self.providers, strict=True) for one in pair]
         clock = time.perf_counter
         position, second, begin = 0, clock(), clock()
         due = second + plan[0][0]
@@ -115,7 +127,7 @@ class Load:
                 if due >= now:
                     break
                 self._late_ns.append(int((now - due) * 1e9))
-                plan[position][1]()
+                ends[plan[position][1]].speak()
                 position += 1
                 if position == len(plan):
                     position, second = 0, second + 1.0
@@ -123,15 +135,24 @@ class Load:
             self._look(due - clock())
         self.seconds = clock() - begin
 
-    def _plan(self) -> list[tuple[float, Callable[[], None]]]:
-        """What is sent within a second, and when."""
+    def _plan(self) -> list[tuple[float, int]]:
+        """What is sent within a second, and when: callers are 0, 2, 4…, providers 1, 3, 5…"""
         chance = random.Random(7)  # the same in every run
-        plan: list[tuple[float, Callable[[], None]]] = []
-        for caller, provider in zip(self.callers, self.providers, strict=True):
+        plan: list[tuple[float, int]] = []
+        for number in range(len(self.callers)):
             first = chance.random() / UPS_PER_SECOND
-            plan += [(first + beat / UPS_PER_SECOND, caller.speak) for beat in range(UPS_PER_SECOND)]
-            plan.append((chance.random(), provider.speak))
+            plan += [(first + beat / UPS_PER_SECOND, 2 * number) for beat in range(UPS_PER_SECOND)]
+            plan.append((chance.random(), 2 * number + 1))
         return sorted(plan, key=itemgetter(0))
+
+    def _take(self, carried: Carried) -> None:
+        for direction, counts in enumerate((self.up, self.down)):
+            counts.sent += carried.sent[direction]
+            counts.received += carried.received[direction]
+            counts.wrong += carried.wrong[direction]
+        self.up.latencies_ns.extend(carried.latencies_ns)
+        self._late_ns.extend(carried.late_ns)
+        self._lost_callers, self.seconds, self._settled = carried.lost_callers, carried.seconds, True
 
     def saturate(self, seconds: float) -> None:
         """Every call sends, waits for the answer and sends again: as many messages as the relay carries."""
@@ -153,7 +174,7 @@ class Load:
     def settle(self) -> None:
         """Until everything that was sent has arrived, or nothing more comes."""
         received, since = -1, time.perf_counter()
-        while self.outstanding:
+        while self.outstanding and not self._settled:
             self._look(0.05)
             if received != self.up.received + self.down.received:
                 received, since = self.up.received + self.down.received, time.perf_counter()
@@ -181,7 +202,7 @@ class Load:
             "messages": self.up.sent + self.down.sent,
             "lost": self.outstanding,
             "wrong": self.up.wrong + self.down.wrong,
-            "calls_lost": sum(caller.lost for caller in self.callers),
+            "calls_lost": self._lost_callers + sum(caller.lost for caller in self.callers),
             "seconds": self.seconds,
             "latency_p50_ms": percentile_ms(latencies, 0.50),
             "latency_p99_ms": percentile_ms(latencies, 0.99),

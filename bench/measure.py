@@ -16,7 +16,7 @@ from bench.certificate import Certificate
 from bench.machine import busy_seconds, cpu_seconds, free_port, memory_kb, open_files, wait_until_quiet
 from bench.peers import PEERS, Running, Setup
 from bench.peers.process import PATH, last_words
-from bench.scenarios import FOR_BETA, TWO_WORKERS, VARIANTS, WITH_RULES, Scenario
+from bench.scenarios import FOR_BETA, REWRITING, TWO_WORKERS, VARIANTS, WITH_RULES, Scenario
 
 _ROOT: Final = Path(__file__).parent.parent
 _CATCH_UP_SECONDS: Final = 40.0
@@ -40,7 +40,7 @@ def measure(peer: str, loads: dict[str, Scenario], certificate: Certificate) -> 
             orders = {
                 **scenario.orders, "provider": setup.provider, "port": running.port, "path": PATH,
                 "key": running.key, "beta": peer == FOR_BETA, "calls": scenario.calls(peer),
-                "relay_cores": workers,
+                "relay_cores": workers, "compiled": not with_tls and peer not in (FOR_BETA, *REWRITING),
             }  # fmt: skip
             if setup.certificate:
                 orders["certificate"] = str(setup.certificate.path)

@@ -27,7 +27,7 @@ DOWN: Final = (
 )
 _BETA: Final = b"response.output_audio.delta", b"response.audio.delta"
 _STAMP: Final = b"%08d-%019d"  # the message's number in its call and the moment of its sending in ns
-_STAMP_BYTES: Final = 28
+STAMP_BYTES: Final = 28
 
 
 @dataclass
@@ -45,8 +45,8 @@ class Text:
 
     def __init__(self, template: bytes, size: int, seed: int) -> None:
         sound = _sound(max(64, size - len(template)), seed)
-        whole = template % (b"\0" * _STAMP_BYTES, sound)
-        self.before, self.after = whole.split(b"\0" * _STAMP_BYTES)
+        whole = template % (b"\0" * STAMP_BYTES, sound)
+        self.before, self.after = whole.split(b"\0" * STAMP_BYTES)
         self.fields: dict[str, Any] = orjson.loads(self.before + b"x" + self.after)
         del self.fields["event_id"]
         self.on_the_way: deque[tuple[bytes, int]] = deque()
@@ -61,7 +61,7 @@ class Text:
 
     def head(self, *, masked: bool) -> bytes:
         """A client's frames have the mask 0: legal, and free of charge for the load generator."""
-        empty = bytes(len(self.before) + _STAMP_BYTES + len(self.after))
+        empty = bytes(len(self.before) + STAMP_BYTES + len(self.after))
         head = encode_frame(TEXT, empty)[: -len(empty)]
         return bytes((head[0], head[1] | 0x80)) + head[2:] + bytes(4) if masked else head
 
@@ -76,7 +76,7 @@ class Source:
 
     def __init__(self, text: Text, *, masked: bool, burst: int, counts: Counts) -> None:
         head = text.head(masked=masked)
-        frame = head + text.before + bytes(_STAMP_BYTES) + text.after
+        frame = head + text.before + bytes(STAMP_BYTES) + text.after
         self._frames = bytearray(frame * burst)
         self._stamps = range(len(head) + len(text.before), len(self._frames), len(frame))
         self._on_the_way = text.on_the_way
@@ -87,7 +87,7 @@ class Source:
         now, number = time.perf_counter_ns(), self._next
         for at in self._stamps:
             stamp = _STAMP % (number, now)
-            self._frames[at : at + _STAMP_BYTES] = stamp
+            self._frames[at : at + STAMP_BYTES] = stamp
             self._on_the_way.append((stamp, now))
             number += 1
         self._counts.sent += number - self._next
@@ -105,7 +105,7 @@ class Sink:
         self._before = self._head + text.before
         self._after = text.after
         self._stamp_at = len(self._before)
-        self._after_at = self._stamp_at + _STAMP_BYTES
+        self._after_at = self._stamp_at + STAMP_BYTES
         self._frame_bytes = self._after_at + len(text.after)
         self._counts = counts
         self._partial = b""

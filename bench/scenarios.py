@@ -12,6 +12,8 @@ WITH_RULES: Final = "voxgate, with rules"
 FOR_BETA: Final = "voxgate, for beta clients"
 VARIANTS: Final = (TWO_WORKERS, WITH_RULES, FOR_BETA)
 """Of voxgate: started or called in another way than usual."""
+REWRITING: Final = ("litellm",)
+"""They write the JSON anew in a form of their own, which only the load in Python compares."""
 _ALL: Final = ("nginx", "haproxy", "node-ws", "litellm", "voxgate")
 _FAST: Final = ("direct", "nginx", "haproxy", "voxgate")
 
@@ -35,19 +37,17 @@ class Scenario:
 
 
 def scenarios(*, quick: bool) -> dict[str, Scenario]:
-    def voice(
-        calls: int, seconds: float, peers: tuple[str, ...], *, first: bool = True, **options: Any
-    ) -> Scenario:
-        """`first`: the load has real-time priority over the writer and the recorder on its core."""
+    def voice(calls: int, seconds: float, peers: tuple[str, ...], **options: Any) -> Scenario:
+        """The load has real-time priority over the writer and the recorder on its core."""
         if quick:
             calls, seconds = calls // 10, min(seconds, 3.0)
         return Scenario(
-            {"kind": "voice", "calls": calls, "seconds": seconds, "first": first}, peers, **options
+            {"kind": "voice", "calls": calls, "seconds": seconds, "first": True}, peers, **options
         )
 
     found = {f"{size // 1024} KB": _saturated(size, 1.5 if quick else 2.5) for size in SIZES}
     found[VOICE] = voice(500, 8.0, ("direct", *_ALL), fewer_calls={"litellm": 150}, catch_up=True)
-    found[CROWD] = voice(1500, 8.0, _FAST, first=False)  # it would leave the writer nothing of the core
+    found[CROWD] = voice(1500, 8.0, _FAST)
     found[TLS] = voice(400, 6.0, _FAST, tls=True)
     found[RULES] = voice(500, 8.0, ("voxgate", WITH_RULES, FOR_BETA))
     found[WORKERS] = voice(600, 6.0, ("voxgate", TWO_WORKERS), fewer_calls={"voxgate": 300})

@@ -8,11 +8,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import pytest
 from bench.certificate import make_certificate
+from bench.compiled import library
 from bench.load import Load, Route
 from bench.machine import free_port
 from bench.peers.process import PATH
+
+from voxgate.realtime.frames import CONTINUATION, PING, TEXT, FrameDecoder, encode_frame
 
 CALLS = 3
 
@@ -61,15 +66,73 @@ def relay(provider: int, spoil: Callable[[bytes], bytes]) -> Iterator[int]:
                 one.close()
 
 
-def test_every_call_speaks_and_is_answered() -> None:
+WAYS = pytest.mark.parametrize(
+    "compiled",
+    [False, pytest.param(True, marks=pytest.mark.skipif(library() is None, reason="needs a C compiler"))],
+    ids=["in Python", "compiled"],
+)
+
+
+@WAYS
+def test_every_call_speaks_and_is_answered(compiled: bool) -> None:
     port = free_port()
     with opened(Load(Route(port, port, PATH, "x"))) as load:
-        load.voice(1.0)
+        load.voice(1.0, compiled=compiled)
         load.settle()
         result = load.result()
     assert result["messages"] == CALLS * 25
     assert (result["lost"], result["wrong"], result["calls_lost"]) == (0, 0, 0)
     assert 0 < result["latency_p50_ms"] <= result["latency_p99_ms"]
+
+
+@WAYS
+@pytest.mark.parametrize("times", [0, 2], ids=["lost", "twice"])
+def test_a_voice_message_that_does_not_arrive_once_is_found_out(times: int, compiled: bool) -> None:
+    spoilt = iter([1] * 2 + [times])
+    result = spoken_through(lambda message: encode_frame(TEXT, message) * next(spoilt, 1), compiled)
+    assert result["wrong"] + abs(result["lost"]) > 0
+
+
+@WAYS
+def test_a_voice_message_of_which_a_byte_is_another_is_found_out(compiled: bool) -> None:
+    spoilt = iter([False] * 2 + [True])
+
+    def spoil(message: bytes) -> bytes:
+        return encode_frame(TEXT, message.replace(b"A", b"B", 1) if next(spoilt, False) else message)
+
+    result = spoken_through(spoil, compiled)
+    assert (result["wrong"], result["lost"]) == (1, 0)
+
+
+@WAYS
+def test_a_relay_may_cut_frames_in_another_way_and_ping_between_them(compiled: bool) -> None:
+    def cut(message: bytes) -> bytes:
+        first = bytearray(encode_frame(TEXT, message[:700]))
+        first[0] &= 0x7F  # it is not the last of its message
+        return bytes(first) + encode_frame(PING, b"there?") + encode_frame(CONTINUATION, message[700:])
+
+    result = spoken_through(cut, compiled)
+    assert (result["messages"], result["wrong"], result["lost"]) == (25, 0, 0)
+
+
+def spoken_through(spoil: Callable[[bytes], bytes], compiled: bool) -> dict[str, Any]:
+    """A second of a call whose relay sends on what `spoil` makes of each message of the provider."""
+    provider = free_port()
+    decoder, greeted = FrameDecoder(), [False]
+
+    def change(data: bytes) -> bytes:
+        if not greeted[0]:  # the answer to the handshake, with the greetings
+            greeted[0] = b"response.created" in data
+            return data
+        return b"".join(spoil(one.payload) for one in decoder.feed(data) if one.opcode == TEXT)
+
+    with (
+        relay(provider, change) as port,
+        opened(Load(Route(port, provider, PATH, "x"), 3200, 2000), 1) as load,
+    ):
+        load.voice(1.0, compiled=compiled)
+        load.settle()
+        return load.result()
 
 
 def test_a_saturated_call_is_answered_message_by_message() -> None:
