@@ -161,7 +161,13 @@ class Conductor:
         now = time.monotonic()
         for ended in [one for one in self._ended if one.judged_at <= now]:
             self._ended.remove(ended)
-            verdict = judge(self._orders, self._ledger, ended.report, self._stall_limit)
+            verdict = judge(
+                self._orders,
+                self._ledger,
+                ended.report,
+                self._stall_limit,
+                workers_die=self._kills is not None,
+            )
             self.tally.add(verdict)
             if verdict.session is not None:
                 self._judged[verdict.session] = verdict

@@ -61,11 +61,21 @@ class Tally:
             self.unexpected.append(f"{name}, planned {verdict.plan.fault}: {verdict.closed}")
 
 
-def judge(orders: Orders, ledger: Ledger, report: dict[str, Any], stall_limit_seconds: float) -> Verdict:
-    """To be called when the provider has had time to read what was under way."""
+def judge(
+    orders: Orders,
+    ledger: Ledger,
+    report: dict[str, Any],
+    stall_limit_seconds: float,
+    *,
+    workers_die: bool = False,
+) -> Verdict:
+    """To be called when the provider has had time to read what was under way. Where `workers_die`, nobody may
+    be there to answer a call that begins."""
     number = report["call"]
     row = {column: ledger.get(number, column) for column in Column}
     plan = plan_call(orders, number)
+    if workers_die and report["session"] is None and report["code"] is None:
+        row[Column.WORKER_KILLED] = 1
     outcome = _outcome(plan, report, row, stall_limit_seconds)
     return Verdict(
         plan,

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import aiohttp
 
@@ -22,14 +24,17 @@ from bench.soak.script import Direction, down_message, sound, sound_bytes, up_me
 _WAV_HEAD_BYTES: Final = 44
 _TRACKS: Final[dict[str, Direction]] = {"user": "up", "assistant": "down"}
 _ATTEMPTS: Final = 3
-_LOOKS: Final = 20
-_PAUSE_SECONDS: Final = 1.0
+_LOOKS: Final = 200
+_PAUSE_SECONDS: Final = 1.5
 """A worker that is killed in the middle of an answer is no fault of the recording: it is asked again."""
+_GONE: Final = 404
 
 
 class _RecordedAgain(Exception):
     """The recorder was killed just before a log was gone: what it has stored is made anew."""
 
+
+_Found = TypeVar("_Found")
 
 _LATER = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError, _RecordedAgain)
 
@@ -77,24 +82,19 @@ class Recordings:
 
     async def check(self, verdict: Verdict) -> None:
         """A finished session: looks at it and deletes it."""
-        for look in range(_LOOKS):
-            found = Findings()
-            try:
-                await self._look(verdict, found)
-                break
-            except _LATER:
-                if look == _LOOKS - 1:
-                    raise
-                await asyncio.sleep(_PAUSE_SECONDS)
+        found = await _patiently(partial(self._look, verdict))
         self.findings.add(found)
+        if found.checked and not found.not_closed:
+            await _patiently(partial(self._delete, verdict.session))
 
-    async def _look(self, verdict: Verdict, found: Findings) -> None:
+    async def _look(self, verdict: Verdict) -> Findings:
+        found = Findings()
         session = verdict.session
         try:
             trace = await self._get(f"/api/sessions/{session}")
         except aiohttp.ClientResponseError as error:
             found.not_closed.append(f"{session} ({verdict.outcome}): {error.status}")
-            return
+            return found
         status = trace["status"]
         if trace.get("begun_again"):
             raise _RecordedAgain
@@ -102,12 +102,12 @@ class Recordings:
         found.statuses.setdefault(verdict.outcome, Counter())[status] += 1
         if status == "live":
             found.not_closed.append(f"{session} ({verdict.outcome}) is {status}")
-            return
+            return found
         if trace.get("lost"):
             found.incomplete.append(f"{session} ({verdict.outcome}): {trace['lost']}")
         else:
             await self._compare(verdict, trace, found)
-        await self._delete(session)
+        return found
 
     async def _compare(self, verdict: Verdict, trace: dict[str, Any], found: Findings) -> None:
         if verdict.outcome == SURVIVED and trace["status"] != "complete":
@@ -221,8 +221,17 @@ class Recordings:
         for _ in range(_ATTEMPTS):
             async with self._http.delete(f"/api/sessions/{session}") as answer:
                 if answer.status < 500:
-                    answer.raise_for_status()
+                    if answer.status != _GONE:  # an answer before this one may have been cut off
+                        answer.raise_for_status()
                     return
+
+
+async def _patiently(what: Callable[[], Awaitable[_Found]]) -> _Found:
+    for _ in range(_LOOKS - 1):
+        with suppress(*_LATER):
+            return await what()
+        await asyncio.sleep(_PAUSE_SECONDS)
+    return await what()
 
 
 def _wrong(found: Findings, verdict: Verdict, what: str) -> None:

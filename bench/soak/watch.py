@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -110,11 +111,12 @@ class Watch:
 def wire_logs(data: Path) -> dict[str, int]:
     """The sessions whose wire logs are still there, and the size of each."""
     found: dict[str, int] = {}
-    for path in (data / "wire").glob("*/*.vgw"):
-        try:
-            found[path.stem] = path.stat().st_size
-        except FileNotFoundError:  # finished just now
-            continue
+    for folder in (data / "wire").iterdir():
+        with suppress(FileNotFoundError, NotADirectoryError):  # its worker is gone and all is recorded
+            for path in folder.iterdir():
+                with suppress(FileNotFoundError):  # finished just now
+                    if path.suffix == ".vgw":
+                        found[path.stem] = path.stat().st_size
     return found
 
 

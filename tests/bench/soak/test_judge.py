@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.soak.judge import REFUSED, SURVIVED, UNEXPECTED, Verdict, judge
+from bench.soak.judge import REFUSED, SURVIVED, UNEXPECTED, WORKER_KILLED, Verdict, judge
 from bench.soak.ledger import Column, Ledger
 from bench.soak.orders import FAULTS, Fault, Orders, plan_call
 
@@ -36,14 +36,18 @@ MARK = {Column.MARKED: 1, Column.MARK_UP: 90, Column.MARK_DOWN: 40}
 @pytest.fixture
 def verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def make(
-        report: dict[str, Any], row: dict[Column, int], fault: Fault | None = None, stall_seconds: float = 0.0
+        report: dict[str, Any],
+        row: dict[Column, int],
+        fault: Fault | None = None,
+        stall_seconds: float = 0.0,
+        workers_die: bool = False,
     ) -> Verdict:
         ledger = Ledger.make(tmp_path / "ledger")
         for column, value in row.items():
             ledger.set(0, column, value)
         planned = replace(plan_call(ORDERS, 0), fault=fault, stall_seconds=stall_seconds)
         monkeypatch.setattr(judging, "plan_call", lambda *_: planned)
-        return judge(ORDERS, ledger, report, stall_limit_seconds=20)
+        return judge(ORDERS, ledger, report, stall_limit_seconds=20, workers_die=workers_die)
 
     return make
 
@@ -92,3 +96,10 @@ def test_a_call_that_ended_before_its_fault_ended_for_no_reason(verdict: Any) ->
 
 def test_a_call_that_never_opened_was_refused(verdict: Any) -> None:
     assert verdict(CUT | {"code": 1011, "error": "no"}, {}).outcome == REFUSED
+
+
+def test_where_workers_die_a_call_that_nobody_answers_is_theirs() -> None:
+    nobody = CUT | {"session": None, "error": "no answer to the upgrade"}
+    assert verdict(nobody, {}).outcome == REFUSED
+    assert verdict(nobody, {}, workers_die=True).outcome == WORKER_KILLED
+    assert verdict(nobody | {"code": 1013}, {}, workers_die=True).outcome == REFUSED
