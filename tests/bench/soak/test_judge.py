@@ -98,7 +98,7 @@ def test_a_call_that_never_opened_was_refused(verdict: Any) -> None:
     assert verdict(CUT | {"code": 1011, "error": "no"}, {}).outcome == REFUSED
 
 
-def test_where_workers_die_a_call_that_nobody_answers_is_theirs() -> None:
+def test_where_workers_die_a_call_that_nobody_answers_is_theirs(verdict: Any) -> None:
     nobody = CUT | {"session": None, "error": "no answer to the upgrade"}
     assert verdict(nobody, {}).outcome == REFUSED
     assert verdict(nobody, {}, workers_die=True).outcome == WORKER_KILLED
