@@ -50,6 +50,8 @@ class Found:
     pid: int
     role: str
     parent: int = 0
+    born: int = 0
+    """In ticks since the machine began: tells it from one that had its id before."""
 
 
 def free_port() -> int:
@@ -179,13 +181,14 @@ class House:
         """Voxgate's processes. What a worker started itself, or the supervisor beside it, writes the logs."""
         if self._voxgate is None:
             return []
-        below: dict[int, list[int]] = {}
+        below: dict[int, list[tuple[int, int]]] = {}
         for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and (parent := _parent(int(entry.name))) is not None:
-                below.setdefault(parent, []).append(int(entry.name))
+            if entry.name.isdigit() and (origin := _origin(int(entry.name))) is not None:
+                parent, born = origin
+                below.setdefault(parent, []).append((int(entry.name), born))
         found = [Found(self._voxgate.pid, "supervisor")]
         for one in found:
-            found += [Found(pid, _role(pid, one.role), one.pid) for pid in below.get(one.pid, [])]
+            found += [Found(pid, _role(pid, one.role), one.pid, born) for pid, born in below.get(one.pid, [])]
         return found
 
     def load(self) -> list[Found]:
@@ -226,9 +229,11 @@ def signal_pid(pid: int, number: signal.Signals) -> bool:
     return True
 
 
-def _parent(pid: int) -> int | None:
+def _origin(pid: int) -> tuple[int, int] | None:
+    """Its parent and when it was started."""
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(fields[1]), int(fields[19])
     except (FileNotFoundError, ProcessLookupError):
         return None
 

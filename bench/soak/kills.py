@@ -30,8 +30,8 @@ class Kills:
         self._house = house
         self._ledger = ledger
         self._chance = random.Random(f"{seed}/kills")
-        self._killed: set[int] = set()
-        """They may take a while to be gone."""
+        self._killed: set[tuple[int, int]] = set()
+        """They may take a while to be gone; in a long run their ids are given to others."""
 
     async def run(self, seconds: float) -> None:
         """All of them in this time, but for its first and last part; longer where there is nobody to kill."""
@@ -61,7 +61,7 @@ class Kills:
     async def _strike(self) -> bool:
         """One of those that run now; whether there was one. What a worker without a writer had in memory goes
         with it, as documented: so a worker is left alone until it has another one."""
-        family = [one for one in self._house.family() if one.pid not in self._killed]
+        family = [one for one in self._house.family() if (one.pid, one.born) not in self._killed]
         with_writer = {one.parent for one in family if one.role == "writer"}
         there: dict[str, list[Found]] = {}
         for one in family:
@@ -74,7 +74,7 @@ class Kills:
         if role == "worker":
             await self._mark()
         killed = signal_pid(victim.pid, signal.SIGKILL)
-        self._killed.add(victim.pid)
+        self._killed.add((victim.pid, victim.born))
         self.struck[f"{role} killed"] += killed
         return killed
 
