@@ -20,6 +20,7 @@ import { useKeys } from "../lib/keys";
 import { usePageTitle } from "../lib/page-title";
 import { scoreNamesQuery } from "../lib/score-names";
 import type { OverviewRange, OverviewSearch, SessionsSearch } from "../router";
+import "../styles/filters.css";
 import "../styles/sessions.css";
 import "../styles/overview.css";
 

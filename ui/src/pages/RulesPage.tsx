@@ -22,6 +22,7 @@ import { toast, toastError } from "../lib/toasts";
 import { fields } from "../lib/trace";
 import "../styles/manage.css";
 import "../styles/evaluations.css";
+import "../styles/rules.css";
 
 const HEADINGS = ["Name", "Calls", "Share", "Scorers", "Scored", "Alert", "On", ""];
 

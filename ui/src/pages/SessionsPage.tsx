@@ -29,6 +29,7 @@ import { scoreNamesOf } from "../lib/score-names";
 import { useSelection } from "../lib/selection";
 import { useSessionList } from "../lib/session-list";
 import type { SessionsSearch } from "../router";
+import "../styles/filters.css";
 import "../styles/sessions.css";
 
 const NEW_MS = 4_000;
