@@ -58,6 +58,8 @@ _PORTION_BYTES: Final = 1 << 20
 _POLL_SECONDS: Final = 0.05
 _SHARES: Final = (0.5, 0.9, 0.99, 1.0)
 Lags = dict[str, list[float]]
+_BEGUN_MS: Final = 2_000
+"""So long after the last call has begun, the beginning is over."""
 
 # The calls
 
@@ -228,6 +230,8 @@ class Behind:
         self.event_log_ms: list[float] = []
         self.trace_ms: list[float] = []
         self.watched_ms: list[float] = []
+        self._before: dict[str, int] | None = None
+        """How many lags belong to the time when calls still began."""
         store = house.store
         store.refresh_leases([(WATCHED, session_id(number)) for number in self._watched], 24 * 3600)
         save, change = store.save_trace, store.save_changes
@@ -265,13 +269,22 @@ class Behind:
         while waiting and waiting[0][0] <= offset:
             lags.append((now - waiting.popleft()[1]) * 1000)
 
-    def lags(self) -> Lags:
-        found = {
+    def all_run(self) -> None:
+        """All calls have begun some time ago: what comes from now on is told apart."""
+        if self._before is None:
+            self._before = {name: len(values) for name, values in self._found().items()}
+
+    def _found(self) -> Lags:
+        return {
             "event log": self.event_log_ms,
             "trace in the store": self.trace_ms,
             "trace that somebody watches": self.watched_ms,
         }
-        return {name: _percentiles(values) for name, values in found.items() if values}
+
+    def lags(self) -> Lags:
+        found = self._found()
+        later = {f"{name}, when all calls run": found[name][n:] for name, n in (self._before or {}).items()}
+        return {name: _percentiles(values) for name, values in (found | later).items() if values}
 
 
 def _percentiles(values: list[float]) -> list[float]:
@@ -292,6 +305,8 @@ def live(house: House, calls: int, seconds: float, codec: Codec) -> tuple[float,
         _forget_peak()
         while position < len(plan):
             elapsed_ns = (time.perf_counter() - begin) * 1e9
+            if elapsed_ns > (TURN_MS + _BEGUN_MS) * 1e6:
+                behind.all_run()
             while position < len(plan) and plan[position][0] <= elapsed_ns:
                 due_ns, number, offset, size = plan[position]
                 files[number].write(os.pread(kept.fileno(), size, offset))

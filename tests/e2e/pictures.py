@@ -12,15 +12,18 @@ IMAGES = os.environ.get("VOXGATE_SCREENSHOTS")
 """A folder to keep screenshots in."""
 
 
-_LIGHT_TOO: Final = frozenset(
-    ("dataset", "experiments", "compare", "rules", "playground", "credentials", "providers")
-)
-"""Taken in the light as well, as `NAME-light`."""
+_LIGHT_TOO: Final = frozenset((
+    "datasets", "dataset", "experiments", "experiment", "compare", "rules", "playground", "credentials",
+    "keys", "providers", "settings", "request",
+))  # fmt: skip
+"""Taken in the dark and in the light, the latter as `NAME-light`."""
 
 
 async def picture(page: Page, name: str) -> None:
     if not IMAGES:
         return
+    if name in _LIGHT_TOO:
+        await page.emulate_media(color_scheme="dark")
     await page.screenshot(path=Path(IMAGES) / f"{name}.png")
     if name in _LIGHT_TOO:
         await page.emulate_media(color_scheme="light")

@@ -173,7 +173,7 @@ async def test_an_experiment_shows_its_worst_cases_its_errors_and_what_is_missin
         await rows.first.get_by_role("button").click()
         await expect(page.get_by_test_id("result-scores")).to_contain_text("2 of 9 words differ")
         assert await violations(page) == []
-        await picture(page, "experiment-light")
+        await picture(page, "experiment")
 
 
 async def test_a_rule_is_made_changed_and_switched_off(voxgate: Voxgate, open_page: OpenPage) -> None:

@@ -173,6 +173,8 @@ async def test_axe_finds_nothing_on_the_pages_that_manage_and_in_the_playground(
             await page.goto(f"{voxgate.url}{path}")
             await expect(page.get_by_test_id(ready).first).to_be_visible()
             found[path] = await violations(page)
+            if width > 1000 and path in ("/keys", "/settings"):
+                await picture(page, path[1:])
         await page.get_by_test_id("compare").click()
         await page.get_by_test_id("add-tool").click()
         await page.get_by_test_id("connect").click()
