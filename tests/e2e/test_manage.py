@@ -174,6 +174,8 @@ async def test_axe_finds_nothing_on_the_pages_that_manage_and_in_the_playground(
             await expect(page.get_by_test_id(ready).first).to_be_visible()
             found[path] = await violations(page)
             if width > 1000 and path in ("/keys", "/settings"):
+                if path == "/settings":  # where the folders of this machine are is nobody's business
+                    await page.get_by_placeholder("Find a setting").fill("seconds")
                 await picture(page, path[1:])
         await page.get_by_test_id("compare").click()
         await page.get_by_test_id("add-tool").click()
