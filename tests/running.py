@@ -17,14 +17,16 @@ from typing import Any
 
 import aiohttp
 
+from tests.nursery import HAS_NURSERY, Forked, Nursery
 from voxgate.testing.provider import ScriptedProvider
 
 START_SECONDS = 60
+Process = subprocess.Popen[str] | Forked
 
 
 @dataclass
 class Voxgate:
-    process: subprocess.Popen[str]
+    process: Process
     url: str
     key: str
     data_dir: Path
@@ -68,6 +70,7 @@ class Voxgate:
         return self.process.wait(seconds)
 
 
+NURSERY = Nursery()
 STARTED: list[Voxgate] = []
 """By this process, in order."""
 
@@ -84,23 +87,29 @@ def start_voxgate(
     environ: dict[str, str] | None = None,
     launcher: Sequence[str] = (),
     local: bool = True,
+    as_users: bool = False,
     **options: Any,
 ) -> Voxgate:
     """Starts on a free port and waits until it says where it is. AssertionError, with its words, if not.
     `launcher` is a command that replaces itself with the one behind it. Without `local` the start is quicker.
-    The options are Popen's."""
+    The options are Popen's. With one of these, or `as_users`, each process is a new interpreter, as it is for
+    users; else they are forked by the `nursery`."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("VOXGATE_")}
     plain = {"PYTHONUNBUFFERED": "1", "COLUMNS": "200", "VOXGATE_LOCAL_ENABLED": str(local).lower()}
-    serve = [sys.executable, "-m", "voxgate", "serve", "--port", "0", "--data-dir", str(data_dir), *flags]
-    process = subprocess.Popen(
-        [*launcher, *serve],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=data_dir,
-        env={**clean, **plain, **(environ or {})},
-        **options,
-    )
+    env = {**clean, **plain, **(environ or {})}
+    serve = ["voxgate", "serve", "--port", "0", "--data-dir", str(data_dir), *flags]
+    if HAS_NURSERY and not (as_users or launcher or options):
+        process: Process = NURSERY.start(serve, data_dir, env)
+    else:
+        process = subprocess.Popen(
+            [*launcher, sys.executable, "-m", *serve],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=data_dir,
+            env=env,
+            **options,
+        )
     lines: list[str] = []
     started = threading.Event()
     threading.Thread(target=_collect, args=(process, lines, started.set), daemon=True).start()
@@ -116,7 +125,7 @@ def start_voxgate(
     return STARTED[-1]
 
 
-def _collect(process: subprocess.Popen[str], lines: list[str], say_started: Callable[[], None]) -> None:
+def _collect(process: Process, lines: list[str], say_started: Callable[[], None]) -> None:
     assert process.stdout is not None
     with process.stdout as output:
         for line in output:

@@ -69,10 +69,11 @@ def write_config(folder: Path, provider: ScriptedProvider, more: str = "") -> No
 
 
 async def start_with(
-    provider: ScriptedProvider, folder: Path, *flags: str, more: str = "", local: bool = False
+    provider: ScriptedProvider, folder: Path, *flags: str, more: str = "", **how: bool
 ) -> Voxgate:
+    """As `start_voxgate` does it, mostly without the embedded provider."""
     write_config(folder, provider, more)
-    return await asyncio.to_thread(start_voxgate, folder, *flags, local=local)
+    return await asyncio.to_thread(start_voxgate, folder, *flags, **{"local": False, **how})
 
 
 async def begin_calls(gateway: Voxgate, count: int) -> tuple[list[Paced], list[asyncio.Task[Paced]]]:

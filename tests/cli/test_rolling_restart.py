@@ -104,7 +104,8 @@ class Stream:
 async def test_a_rolling_restart_of_two_workers_loses_no_call_and_no_attempt(
     tmp_path: Path, provider: ScriptedProvider
 ) -> None:
-    gateway = await start_with(provider, tmp_path, "--drain-seconds", "30", "--workers", "2")
+    flags = "--drain-seconds", "30", "--workers", "2"
+    gateway = await start_with(provider, tmp_path, *flags, as_users=True)
     old = workers_of(gateway)
     assert len(old) == 2
     calls, tasks = await begin_calls(gateway, 10)

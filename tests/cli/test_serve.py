@@ -79,8 +79,9 @@ def test_a_wrong_configuration_names_the_key_and_the_line(
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Voxgate]:
     """With two workers and the embedded provider; what tests kill comes back, the last one kills all."""
+    flags = "--workers", "2", "--drain-seconds", "0.2"
     with none_left_running():
-        yield start_voxgate(tmp_path_factory.mktemp("own"), "--workers", "2", "--drain-seconds", "0.2")
+        yield start_voxgate(tmp_path_factory.mktemp("own"), *flags, as_users=True)
 
 
 def test_the_first_start_makes_a_private_admin_key(own: Voxgate) -> None:
