@@ -29,6 +29,7 @@ from voxgate.traces.events import Json
 
 _CATCHING_UP_SECONDS: Final = 2.0
 """A call of which much is there when it is begun is mostly over: the final trace will do."""
+_JUST_SECONDS: Final = 2.0
 _ALIVE_SECONDS: Final = 0.5
 _SYNC_SECONDS: Final = 0.05
 """How often it looks whether what is on its way has been stored."""
@@ -47,6 +48,15 @@ than the message."""
 _WATCHED_GATHER_SECONDS: Final = 0.03
 
 logger = logging.getLogger(__name__)
+
+
+def has_just_begun(path: Path) -> bool:
+    """Whether the log is short and still grows. One that waited longer to be read can wait on."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return False
+    return found.st_size <= _BEHIND_BYTES and time.time() - found.st_mtime < _JUST_SECONDS
 
 
 class SessionRecording:
@@ -99,6 +109,11 @@ class SessionRecording:
             return False
 
     # While the call runs
+
+    @property
+    def has_time(self) -> bool:
+        """Whether others come first: it has ended, or so much of it waits that it is not live any more."""
+        return self._finishing is not None or self.behind
 
     def rests(self, now: float) -> bool:
         """Whether there is nothing to do for it yet."""
