@@ -42,7 +42,7 @@ _BEHIND_BYTES: Final = 1 << 20
 
 _PORTION_BYTES: Final = 256 << 10
 _SMALL_BYTES: Final = 64 << 10
-_GATHER_SECONDS: Final = 0.12
+_GATHER_SECONDS: Final = 0.08
 """A call whose log was read to its end is left alone so long: opening files for each message would cost more
 than the message."""
 _WATCHED_GATHER_SECONDS: Final = 0.03
