@@ -125,6 +125,44 @@ def test_requests_recorded_together_are_what_each_by_itself_would_be(
     alone.store.close()
 
 
+def test_requests_of_a_backlog_wait_for_each_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voxgate.jobs.requests._SLICE_SECONDS", 0.0005)
+    monkeypatch.setattr("voxgate.jobs.requests._GATHER_SECONDS", 60.0)
+    monkeypatch.setattr("voxgate.jobs.requests._MOST_TOGETHER", 4)
+    asked(bench, 9)
+    found = saves(bench)
+    bench.finish()
+    assert found == [4, 4, 1]
+
+
+def test_no_more_of_a_backlog_are_in_memory_than_there_is_room_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxgate.jobs.requests._SLICE_SECONDS", 60.0)
+    monkeypatch.setattr("voxgate.jobs.requests._MOST_TAKEN", 2)
+    asked(bench, 5)
+    found = saves(bench)
+    bench.finish()
+    assert found == [2, 2, 1]
+    assert all(bench.record_until(f"sess_{number}", "complete")["turns"] == 1 for number in range(5))
+
+
+def test_whoever_waits_for_requests_is_told_of_all_before_a_log_goes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxgate.jobs.requests._SLICE_SECONDS", 60.0)
+    paths, told = asked(bench, 3), list[Sequence[str]]()
+
+    def hear(ids: Sequence[str]) -> None:
+        assert all(path.exists() for path in paths)
+        assert bench.store.saved_sessions(ids) == set(ids)
+        told.append(ids)
+
+    bench.recorder = bench.new_recorder(on_finished=hear)
+    bench.finish()
+    assert told == [["sess_0", "sess_1", "sess_2"]]
+
+
 def test_requests_recorded_together_are_found_by_their_words(bench: Bench) -> None:
     asked(bench, 5)
     bench.finish()

@@ -102,7 +102,7 @@ class World:
             call.done(at + 50, f"resp_{turn}")
         trace = call.close(100 + 100 * turns).trace()
         self.store.save_trace(row_of(trace), [span_json(span) for span in trace.spans])
-        self.wishes.add(session_id)
+        self.wishes.add([session_id])
         return session_id
 
     def scores(self, session_id: str) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def test_a_session_is_scored_by_the_rules_that_want_it_and_only_once(world: Worl
     assert (score["name"], score["value"], score["author"]) == ("turns", 3.0, f"rule:{wanting}")
     assert score["details"]["scorer_version"] == "1"
     assert (world.scores(short), world.activity(off)) == ({}, {})
-    world.wishes.add(session_id)  # the recorder has recorded it again
+    world.wishes.add([session_id])  # the recorder has recorded it again
     work_off(world.scoring())
     assert world.store.scores_of(session_id) == [score]
     assert world.activity(wanting)["scored"] == 1
@@ -147,7 +147,7 @@ def test_other_scorers_take_the_place_of_what_the_rule_has_said(world: World) ->
     session_id = world.call(1)
     work_off(world.scoring())
     world.store.edit_rule(rule_id, {"scorers": [{"name": "turns", "params": {"more": 1}}]})
-    world.wishes.add(session_id)
+    world.wishes.add([session_id])
     work_off(world.scoring())
     (score,) = world.store.scores_of(session_id)
     assert score["details"]["params"] == {"more": 1}

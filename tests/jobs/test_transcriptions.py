@@ -70,7 +70,7 @@ def test_words_that_came_later_change_nothing_else_and_a_rebuilt_trace_is_the_sa
     before = bench.session("sess_1")
     assert before is not None
     bench.again()
-    bench.transcriptions.add("sess_1")
+    bench.transcriptions.add(["sess_1"])
     row = bench.words()
     assert (row["duration_ms"], row["ended_at"]) == (before["duration_ms"], before["ended_at"])
     assert [span["end_ms"] for span in row["spans"]] == [span["end_ms"] for span in before["spans"]]
@@ -353,7 +353,7 @@ def test_answers_for_a_call_that_is_begun_again_are_dropped(bench: Wordless, ser
     wait_for(lambda: len(server.asked) == 2, bench.recorder.step)
     bench.transcriptions.forget("sess_1")
     assert bench.marks == []
-    bench.transcriptions.add("sess_1")
+    bench.transcriptions.add(["sess_1"])
     server.hold.set()
     row = bench.words()
     assert row["data"]["transcription"]["items"] == 2

@@ -103,7 +103,7 @@ def test_while_rules_are_carried_out_nobody_is_shown_the_words_and_a_failure_lea
 
     monkeypatch.setattr("voxgate.jobs.rebuilding.read_lines", damaged)
     bench.again()
-    bench.transcriptions.add("sess_1")
+    bench.transcriptions.add(["sess_1"])
     row = bench.words()
     assert states == ["pending"]
     assert row["data"]["redaction"] == before["data"]["redaction"]

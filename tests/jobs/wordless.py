@@ -75,7 +75,7 @@ class Wordless(Bench):
                 prices=PriceTable(self.prices),
                 wanted=self.wanted,
                 redactions=redactions,
-                on_done=self.finished.append,
+                on_done=self.finished.extend,
                 holder=holder,
             )
         )

@@ -198,8 +198,10 @@ RULE = {"name": "quality", "enabled": True, "filter": "model:x", "sampling_rate"
 def test_rules_are_kept_edited_and_deleted(store: Store) -> None:
     made = store.add_rule(RULE | {"project": "shop", "alert": {"score": "wer"}})
     assert store.get_rule(made["id"]) == made
+    assert store.has_rules()
     edited = store.edit_rule(made["id"], {"enabled": False, "alert": None})
     assert edited is not None
+    assert not store.has_rules()
     assert (edited["enabled"], edited["alert"], edited["filter"]) == (False, None, "model:x")
     store.remember_of_rule(made["id"], {"alerted": True})
     found = store.get_rule(made["id"])

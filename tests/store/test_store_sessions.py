@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from voxgate.core.errors import InvalidRequest
 from voxgate.store import Store
+from voxgate.store.search import NUMBER_BITS
 
 TRACE = {
     "id": "sess_1",
@@ -62,6 +63,49 @@ def test_a_trace_comes_back_as_it_was_saved(store: Store) -> None:
     store.save_trace(TRACE, [SPAN])
     spans = [{**SPAN, "position": 0}]
     assert store.get_session("sess_1") == {**TRACE, **DERIVED, **KEPT, "revision": 1, "spans": spans}
+
+
+def many(count: int) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """As they come from the recorder."""
+    return [
+        ({**TRACE, "audio_delete_after": None, "id": f"sess_{n}"}, [{**SPAN, "id": f"span_{n}"}])
+        for n in range(1, count + 1)
+    ]
+
+
+def assert_saved(store: Store, traces: list[Any]) -> None:
+    assert sorted(ids(store, q="refund")) == sorted(ids(store)) == [row["id"] for row, _ in traces]
+    for row, spans in traces:
+        session = store.get_session(row["id"])
+        assert session is not None
+        assert {name: session[name] for name in row} == row
+        assert [{**span, "position": 0} for span in spans] == session["spans"]
+
+
+def test_traces_that_are_saved_together_come_back_as_they_were(store: Store) -> None:
+    traces = many(5)
+    store.save_traces(traces)
+    assert_saved(store, traces)
+
+
+def test_one_that_is_there_already_keeps_no_others_from_being_saved_with_it(store: Store) -> None:
+    traces = many(4)
+    before = {**traces[1][0], "title": "before"}
+    store.save_trace(before, [{**SPAN, "id": "span_of_before"}])
+    store.save_traces(traces)
+    assert_saved(store, traces)
+    revisions = [session["revision"] for row, _ in traces if (session := store.get_session(row["id"]))]
+    assert revisions == [1, 2, 1, 1]
+
+
+def test_two_that_want_the_same_place_in_lists_get_places_of_their_own(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxgate.store.search._wanted_number", lambda start_ms, _: start_ms << NUMBER_BITS)
+    traces = many(3)
+    store.save_traces(traces[:1])
+    store.save_traces(traces[1:])
+    assert_saved(store, traces)
 
 
 def test_a_session_can_be_read_without_its_spans(store: Store) -> None:

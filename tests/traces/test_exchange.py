@@ -348,3 +348,69 @@ def test_pictures_that_are_made_are_the_responses(said: Body) -> None:
     [response] = of_type(found, "response")
     assert [one["digest"] for one in response.output["images"]] == [digest_of(PIXEL)]
     assert of_type(found, "user")[0].input["text"] == "A dot."
+
+
+TEXT_DELTA = {"type": "response.output_text.delta", "delta": "It "}
+BLOCK_DELTA = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "It "}}
+SPEECH = {"data": "AAAA", "transcript": "so "}
+BESIDE: list[Body] = [
+    {"usage": CHAT_USED},
+    {"usage": USED},
+    {"error": "no"},
+    {"error": {"message": "no"}},
+    {"error": None},
+    {"data": [{"url": "https://a/b.png"}]},
+    {"object": "response", "output": [FUNCTION]},
+    {"choices": [{"delta": {"audio": SPEECH}}]},
+    {"choices": None},
+    {"delta": None},
+    {"delta": 3},
+    {"delta": {"text": "is ", "partial_json": "{"}},
+    {"delta": ""},
+    {"type": "error", "message": "no"},
+    {"type": "speech.audio.delta", "audio": "AAAA"},
+    {"input_tokens": 3},
+]
+WITH_CHOICE: list[Body] = [
+    {"choices": [{"delta": {"content": "is ", **more}, **own}]}
+    for more, own in (
+        ({}, {}),
+        ({"tool_calls": [CALL]}, {}),
+        ({"audio": SPEECH}, {}),
+        ({"refusal": "No."}, {}),
+        ({"content": None, "refusal": "No."}, {}),
+        ({"content": 3}, {}),
+        ({}, {"finish_reason": "stop"}),
+        ({}, {"text": "so "}),
+        ({}, {"delta": 3, "message": {"content": "so "}}),
+    )
+]
+MANY_CHOICES: list[Body] = [
+    {"choices": []},
+    {"choices": [3, *WITH_CHOICE[0]["choices"]]},
+    {"choices": [*WITH_CHOICE[0]["choices"], {"delta": {"content": "so "}}]},
+]
+BEGUN_TOOL = {"type": "tool_use", "id": "call_1", "name": "find"}
+TOOL_BEGINS: Body = {"type": "content_block_start", "index": 0, "content_block": BEGUN_TOOL}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "piece", "nothing"),
+    [
+        ("chat/completions", chunk(content="It "), {"data": None}),
+        ("responses", TEXT_DELTA, {"choices": None}),
+        ("messages", BLOCK_DELTA, {"choices": None}),
+    ],
+)
+def test_a_piece_of_text_is_told_with_all_that_comes_with_it(
+    endpoint: str, piece: Body, nothing: Body
+) -> None:
+    """Those that bring text and nothing else are not looked at for anything else: with a member that says
+    nothing they are."""
+    body = {"model": "m", "messages": ASKED}
+    for beside in ({}, *BESIDE, *WITH_CHOICE, *MANY_CHOICES):
+        said = [TOOL_BEGINS, piece, {**piece, **beside}, piece]
+        looked_at = [{**nothing, **one} for one in said]
+        found = trace(endpoint, body, *said)
+        assert found.to_json() == trace(endpoint, body, *looked_at).to_json(), beside
+        assert of_type(found, "response")[0].output["text"].startswith("It ")

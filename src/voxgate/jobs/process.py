@@ -92,7 +92,7 @@ def _transcriptions(
     share: Share,
     rebuilder: Rebuilder,
     redactions: Redactions,
-    on_done: Sequence[Callable[[str], None]],
+    on_done: Sequence[Callable[[Sequence[str]], None]],
 ) -> Transcriptions:
     """A session is exported, and scored, when it has all the words it will get."""
     dictation = Dictation(settings.provider_keys(os.environ))
@@ -128,21 +128,22 @@ def _sharing(settings: Settings, store: Store, share: Share) -> Sharing | None:
     return Sharing(store, shared, settings.wire_dir, machine)
 
 
-def _all_of(told: Sequence[Callable[[str], None]]) -> Callable[[str], None]:
-    def tell(session_id: str) -> None:
+def _all_of(told: Sequence[Callable[[Sequence[str]], None]]) -> Callable[[Sequence[str]], None]:
+    def tell(session_ids: Sequence[str]) -> None:
         for one in told:
-            one(session_id)
+            one(session_ids)
 
     return tell
 
 
-def _into(outbox: Outbox) -> Callable[[str], None]:
+def _into(outbox: Outbox) -> Callable[[Sequence[str]], None]:
     """What the disk does not take is not exported: nothing of that may hold up a recording."""
 
-    def add(session_id: str) -> None:
-        try:
-            outbox.add(session_id)
-        except (OSError, ValueError) as error:
-            logger.error("session %s will not be exported: %s", session_id, error)
+    def add(session_ids: Sequence[str]) -> None:
+        for session_id in session_ids:
+            try:
+                outbox.add(session_id)
+            except (OSError, ValueError) as error:
+                logger.error("session %s will not be exported: %s", session_id, error)
 
     return add

@@ -1,7 +1,7 @@
 """Requests that are over soon are recorded in one go, and many together: their event logs are written as they
 stay, synced at once and saved in one transaction.
 
-    wire logs → whole ones → traces, compact logs → a thread: on the disk → one save for all → wire logs gone
+    wire logs → whole ones → traces → compact logs → a thread: on the disk → one save for all → wire logs gone
 
 What does not fit goes to a `SessionRecording`, which can everything: a request that lasts, so that it is
 shown while it runs; a large one; files and sound; projects with rules of redaction; whatever meets with an
@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,12 +39,15 @@ from voxgate.traces.events import Json, string
 _SOON_SECONDS: Final = 1.0
 _FIRST_BYTES: Final = 16 << 10
 """Whether it is a request is said by the first record; most are no longer than this."""
+_MORE_BYTES: Final = 64 << 10
 _LARGEST_BYTES: Final = 256 << 10
-_MOST_TAKEN: Final = 256
+_MOST_TAKEN: Final = 1024
 _MOST_TAKEN_BYTES: Final = 16 << 20
 """On their way to the store, and in memory."""
 _MOST_TOGETHER: Final = 64
 """In one transaction, which keeps others from writing for some ms."""
+_GATHER_SECONDS: Final = 0.1
+"""So long those that are made wait for others of a backlog: many together cost half as much each."""
 _SLICE_SECONDS: Final = 0.01
 """Running calls have to wait so long at most."""
 _RECORDS_ASIDE: Final = 16
@@ -61,6 +64,7 @@ class _Log:
     """The wire log of a request. `taken` once it is whole; `left` where it is for a `SessionRecording`."""
 
     path: Path
+    session_id: str
     reader: WireLogReader
     since: float
     records: list[WireRecord] = field(default_factory=list)
@@ -69,7 +73,7 @@ class _Log:
 
     @property
     def prefix(self) -> str:
-        return f"sessions/{self.path.stem}"
+        return f"sessions/{self.session_id}"
 
     @property
     def key(self) -> str:
@@ -95,7 +99,7 @@ class Requests:
         store: Store,
         blobs: Blobs,
         redactions: Redactions | None = None,
-        on_finished: Callable[[str], None] = lambda _: None,
+        on_finished: Callable[[Sequence[str]], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._blobs = blobs
@@ -109,7 +113,7 @@ class Requests:
         self._unsynced: list[_Made] = []
         self._synced: list[_Made] = []
         self._taken = self._taken_bytes = self._failures = 0
-        self._next_sync = self._next_try = 0.0
+        self._next_sync = self._next_try = self._made_at = 0.0
         self._thread = ThreadPoolExecutor(1, "requests")
 
     # Which logs
@@ -121,7 +125,8 @@ class Requests:
 
     def offer(self, path: Path) -> bool:
         """Reads what is new of a log; whether that is done here, as far as is known now."""
-        log = self._logs.pop(path.name, None) or _Log(path, WireLogReader(path), time.monotonic())
+        log = self._logs.pop(path.name, None)
+        log = log or _Log(path, path.stem, WireLogReader(path), time.monotonic())
         try:
             is_ours = not log.left and self._look(log)
         except FileNotFoundError:
@@ -140,9 +145,12 @@ class Requests:
         return self._taken >= _MOST_TAKEN or self._taken_bytes >= _MOST_TAKEN_BYTES
 
     def _look(self, log: _Log) -> bool:
-        while records := log.reader.read(_FIRST_BYTES):
+        while records := log.reader.read(_MORE_BYTES if log.records else _FIRST_BYTES):
             if not log.records and not self._is_request(records[0]):
                 return False
+            if self._is_full:
+                log.records, log.reader = [], WireLogReader(log.path)
+                return True  # it is read when there is room
             log.records += records
             if log.reader.offset > _LARGEST_BYTES:
                 return False
@@ -198,17 +206,19 @@ class Requests:
             try:
                 made = self._make(log)
             except Exception:  # whatever it is, the recording meets it again and puts the log aside
-                logger.exception("request %s is recorded by itself", log.path.stem)
+                logger.exception("request %s is recorded by itself", log.session_id)
                 made = None
             if made is None:
                 self._leave(log)
-            else:
-                self._made.append(made)
+                continue
+            if not self._made:
+                self._made_at = time.monotonic()
+            self._made.append(made)
         return len(self._made) > was
 
     def _make(self, log: _Log) -> _Made | None:
         """None where it has more than words: sound, or a file."""
-        builder, lines = TraceBuilder(log.path.stem, decode_file), list[bytes]()
+        builder, lines = TraceBuilder(log.session_id, decode_file), list[bytes]()
         entries = EventLogBuilder(self._redactions.secrets if self._redactions is not None else ()).entries
         is_behind = len(self._whole) >= _MOST_TOGETHER
         for number, record in enumerate(log.records):
@@ -222,32 +232,42 @@ class Requests:
         return _Made(log, row_of(trace), [span_json(span) for span in trace.spans], compact_soundless(lines))
 
     def _write(self) -> None:
-        """Hands over to the thread what is made, or what was not synced yet."""
+        """Writes what is made, and hands it over to the thread, or what was not synced yet."""
         if self._writing is not None:
             return
         if self._unsynced and time.monotonic() >= self._next_sync:
             some, self._unsynced = self._unsynced, []
             self._writing = some, self._thread.submit(self._sync, some)
-        elif self._made:
-            known = self._store.saved_sessions([made.log.path.stem for made in self._made])
+        elif self._made and not self._gathers():
+            known = self._store.saved_sessions([made.log.session_id for made in self._made])
             some, self._made = self._made, []
             for made in some:
-                if made.log.path.stem in known:
-                    self._leave(made.log)  # an earlier recorder began it
+                # One that is known was begun by an earlier recorder.
+                if made.log.session_id in known or not self._put(made.log, made.lines):
+                    self._leave(made.log)
             some = [made for made in some if not made.log.left]
-            self._writing = some, self._thread.submit(self._put, some)
+            self._writing = some, self._thread.submit(self._sync, some)
 
-    def _put(self, some: list[_Made]) -> set[str]:
-        """In the thread. The keys that are not synced."""
-        for made in some:
-            self._blobs.clear(f"{made.log.prefix}/")
-            self._blobs.append(made.log.key, made.lines)
-            with self._blobs.open(made.log.key) as file:
-                if file.read() != made.lines:
-                    raise DamagedRecording(f"{made.log.key} is not what was written.")
-        return self._sync(some)
+    def _gathers(self) -> bool:
+        """Whether more will be made at once."""
+        is_enough = len(self._made) >= _MOST_TOGETHER or not self._whole
+        return not is_enough and time.monotonic() < self._made_at + _GATHER_SECONDS
+
+    def _put(self, log: _Log, lines: bytes) -> bool:
+        """Not in the thread: it would have to wait for ours at every step."""
+        try:
+            self._blobs.clear(f"{log.prefix}/")
+            self._blobs.append(log.key, lines)
+            with self._blobs.open(log.key) as file:
+                if file.read() != lines:
+                    raise DamagedRecording(f"{log.key} is not what was written.")
+        except Exception as error:  # noqa: BLE001 - whatever the disk says: a recording meets it by itself
+            logger.warning("request %s is recorded by itself: %s", log.session_id, error)
+            return False
+        return True
 
     def _sync(self, some: list[_Made]) -> set[str]:
+        """In the thread. The keys that are not on the disk."""
         return set(self._blobs.sync_all([made.log.key for made in some]))
 
     def _collect(self) -> bool:
@@ -278,8 +298,8 @@ class Requests:
             for made in self._synced:
                 self._leave(made.log)
         else:
+            self._on_finished([made.log.session_id for made in self._synced])
             for made in self._synced:
-                self._on_finished(made.log.path.stem)
                 made.log.path.unlink(missing_ok=True)
                 self._forget(made.log)
         self._synced = []

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from voxgate.core.errors import StoreUnavailable
@@ -25,13 +26,13 @@ class ScoringWishes:
         self._last_signal: int | None = None
         self._next_look = 0.0
 
-    def add(self, session_id: str) -> None:
-        """Its trace is final. Nothing of this may hold up a recording."""
-        try:
-            if self._is_wanted():
+    def add(self, session_ids: Sequence[str]) -> None:
+        """Their traces are final. Nothing of this may hold up a recording."""
+        for session_id in session_ids if self._is_wanted() else ():
+            try:
                 self._box.add(session_id)
-        except (OSError, ValueError) as error:
-            logger.error("session %s will not be scored: %s", session_id, error)
+            except (OSError, ValueError) as error:
+                logger.error("session %s will not be scored: %s", session_id, error)
 
     def step(self) -> bool:
         """Never anything that takes time."""
@@ -48,7 +49,7 @@ class ScoringWishes:
     def _is_wanted(self) -> bool:
         """Whether there is any rule. A database that is away may have one."""
         try:
-            return bool(self._store.list_rules(enabled=True))
+            return self._store.has_rules()
         except StoreUnavailable:
             return True
 

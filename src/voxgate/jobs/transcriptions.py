@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -89,8 +89,8 @@ class Parts:
     wanted: Mapping[str, TranscriptionSettings] = field(default_factory=dict)
     redactions: Redactions | None = None
     is_ours: Callable[[str], bool] = lambda _: True
-    on_done: Callable[[str], None] = lambda _: None
-    """Told the id of each session that the recorder has finished, when it has all the words it will get."""
+    on_done: Callable[[Sequence[str]], None] = lambda _: None
+    """Told the ids of sessions that the recorder has finished, when they have all the words they will get."""
     holder: str | None = None
 
 
@@ -108,16 +108,21 @@ class Transcriptions:
         self._next_look = 0.0
         self._next_refresh = 0.0
 
-    def add(self, session_id: str) -> None:
-        """Its trace is saved. Where no project wants its words it has all that it will get."""
+    def add(self, session_ids: Sequence[str]) -> None:
+        """Their traces are saved. Where no project wants their words they have all that they will get."""
         if self._parts.wanted:
-            try:
-                self._parts.marks.add(session_id)
-                self._next_look = 0.0
-                return
-            except OSError as error:
-                logger.error("session %s will not be transcribed: %s", session_id, error)
-        self._parts.on_done(session_id)
+            session_ids = [session_id for session_id in session_ids if not self._is_marked(session_id)]
+        if session_ids:
+            self._parts.on_done(session_ids)
+
+    def _is_marked(self, session_id: str) -> bool:
+        try:
+            self._parts.marks.add(session_id)
+        except OSError as error:
+            logger.error("session %s will not be transcribed: %s", session_id, error)
+            return False
+        self._next_look = 0.0
+        return True
 
     def forget(self, session_id: str) -> None:
         """It is begun again from its wire log."""
@@ -352,7 +357,7 @@ class Transcriptions:
             self._parts.store.add_signal(NOT_TRANSCRIBED if how == "failed" else TRANSCRIBED, session_id)
             self._wished.discard(session_id)
         if mark.wanted is None:
-            self._parts.on_done(session_id)
+            self._parts.on_done([session_id])
         if how == "failed":
             mark.fail("The trace could not be built again; the recorder's log says why.")
         else:

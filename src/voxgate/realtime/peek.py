@@ -142,7 +142,7 @@ def lift_sound(text: bytes) -> tuple[dict[str, Any], bytes] | None:
     those. Only what is around the sound is decoded as JSON: without escapes a name stands there as it is."""
     if (usual := _lift_append(text)) is not None:
         return usual
-    if (begin := begin_of_sound(text)) is None:
+    if b"audio" not in text or (begin := begin_of_sound(text)) is None:  # all types have it, without escapes
         return None
     name, start = begin
     end = text.find(b'"', start)

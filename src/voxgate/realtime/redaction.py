@@ -36,6 +36,8 @@ _KEY: Final = re.compile(r"\b((?:sk|ek|vg|xai)[-_]|Bearer\s+)[\w.*-]{6,}")
 
 def redact(message: dict[str, Any]) -> dict[str, Any] | None:
     """A copy without secrets; None if the message has none."""
+    if REDACTED_MEMBERS.isdisjoint(message):
+        return None
     changed: dict[str, Any] = {}
     for name in _HOLDERS:
         if (holder := _without_secrets(message.get(name))) is not None:

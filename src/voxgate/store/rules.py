@@ -12,6 +12,8 @@ from voxgate.core.ids import new_id
 from voxgate.store.database import Database, changed_rows, to_dict
 from voxgate.store.schema import rules
 
+_ANY = select(rules.c.id).where(rules.c.enabled.is_(True)).limit(1)
+
 
 class RuleRows:
     """The part of the store that keeps rules."""
@@ -40,6 +42,11 @@ class RuleRows:
             query = query.where(rules.c.enabled.is_(enabled))
         with self._database.reading() as connection:
             return [to_dict(row) for row in connection.execute(query)]
+
+    def has_rules(self) -> bool:
+        """Whether any is enabled."""
+        with self._database.reading() as connection:
+            return connection.execute(_ANY).first() is not None
 
     def get_rule(self, rule_id: str) -> dict[str, Any] | None:
         with self._database.reading() as connection:

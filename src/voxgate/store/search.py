@@ -30,6 +30,7 @@ REALTIME: Final = "realtime"
 """The endpoint of calls."""
 NUMBER_BITS: Final = 21
 LARGEST_MS: Final = (1 << 42) - 1
+_NO_METRICS: Final = dict.fromkeys(METRICS)
 _LIVE_SECONDS: Final = 5
 """The words of a running call are indexed so often."""
 
@@ -71,9 +72,8 @@ def save_search(
     _save_words(connection, number, session, spans)
 
 
-def save_new_search(connection: Connection, saved: Sequence[Saved]) -> None:
+def save_new_search(connection: Connection, saved: Sequence[Saved], numbers: Sequence[int]) -> None:
     """Of many sessions, each with its spans, that were not there before: a few statements for all."""
-    numbers = _free_numbers(connection, [session for session, _ in saved])
     rows, said = list[dict[str, Any]](), dict[int, list[Line]]()
     for number, (session, spans) in zip(numbers, saved, strict=True):
         rows.append({"number": number, **_values(session, spans)})
@@ -102,7 +102,12 @@ def _values(session: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]) -> d
         "tags": _listed(session["tags"]),
         "tools": _listed(span.get("name") for span in spans if span["type"] == "tool"),
         "codes": _listed(_codes(session["data"], spans)),
-        **{name: _number(metrics.get(name)) for name in METRICS},
+        **_NO_METRICS,
+        **{
+            name: _number(value)
+            for name, value in metrics.items()
+            if value is not None and name in _NO_METRICS
+        },
         "layout": LAYOUT,
         "endpoint": _endpoint(session["data"]),
         **_parent(session["data"]),
@@ -166,8 +171,13 @@ def _free_number(connection: Connection, start_ms: int, session_id: str, but: Se
     return number
 
 
-def _free_numbers(connection: Connection, sessions: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The same of many, in their order."""
+def wanted_numbers(sessions: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Those that they should have, which hardly ever are another's."""
+    return [_wanted_number(_start_ms(one["started_at"]), one["id"]) for one in sessions]
+
+
+def free_numbers(connection: Connection, sessions: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Those that they can have, in their order."""
     begun = [(_start_ms(one["started_at"]), one["id"]) for one in sessions]
     wanted = [_wanted_number(*one) for one in begun]
     taken = set(connection.execute(_TAKEN, {"wanted": wanted}).scalars())

@@ -3,11 +3,13 @@ pages."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, or_, select
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
 from voxgate.store.changes import changes_between, forget_changes, forget_old_changes
@@ -15,7 +17,14 @@ from voxgate.store.cursors import decode_cursor, encode_cursor
 from voxgate.store.database import Database, changed_rows, to_dict, upsert
 from voxgate.store.kept import Kept
 from voxgate.store.schema import SUMMARY_KEYS, session_search, sessions, spans
-from voxgate.store.search import LAYOUT, Saved, save_new_search, save_search
+from voxgate.store.search import (
+    LAYOUT,
+    Saved,
+    free_numbers,
+    save_new_search,
+    save_search,
+    wanted_numbers,
+)
 from voxgate.store.tagging import edit_tags, edited_tags
 from voxgate.traces.changes import applied
 
@@ -48,11 +57,16 @@ _SHOWN = [sessions.c[name] for name in (*SESSION_KEYS, "metrics", "errors", "rev
 _SESSION = select(*_SHOWN).where(sessions.c.id == bindparam("wanted"))
 _REVISION = select(sessions.c.revision).where(sessions.c.id == bindparam("wanted"))
 _SAVED = select(sessions.c.id).where(sessions.c.id.in_(bindparam("wanted", expanding=True)))
+_INSERT = insert(sessions)
+_INSERT_SPANS = insert(spans)
 _SPANS_OF = select(spans.c.id).where(spans.c.session_id == bindparam("wanted"))
 _WHOLE = (("revision", sessions.c.revision + 1), ("whole_revision", sessions.c.revision + 1))
 _TOLD = (("whole_revision", sessions.c.revision),)
 BEGUN_AGAIN = "begun_again"
 """In the data of a session that is recorded again from its wire log, until what is stored has caught up."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class SessionRows:
@@ -92,17 +106,28 @@ class SessionRows:
     def save_traces(self, traces: Sequence[Saved]) -> None:
         """Many whole traces, each a row and its spans, in one transaction; those of sessions of which nothing
         is saved yet by a few statements for all."""
+        new = [(_values_of(row) | {"whole_revision": 1}, own) for row, own in traces]
+        if all(_SEARCHED.issubset(values) for values, _ in new):
+            try:
+                with self._database.writing() as connection:
+                    _save_new(connection, new, wanted_numbers([values for values, _ in new]))
+            except IntegrityError:
+                logger.debug("something is saved of one of %d sessions, or its number is another's", len(new))
+            else:
+                return
+        self._save_each(traces, new)
+
+    def _save_each(self, traces: Sequence[Saved], new: Sequence[Saved]) -> None:
         with self._database.writing() as connection:
             there = _there(connection, [row["id"] for row, _ in traces])
-            new: list[Saved] = []
-            for row, own in traces:
-                values = _values_of(row)
+            others: list[Saved] = []
+            for (row, own), (values, _) in zip(traces, new, strict=True):
                 if row["id"] in there or not _SEARCHED.issubset(values):
                     _save_trace(connection, row, own)
                 else:
-                    new.append((values | {"whole_revision": 1}, own))
-            if new:
-                _save_new(connection, new)
+                    others.append((values, own))
+            if others:
+                _save_new(connection, others, free_numbers(connection, [values for values, _ in others]))
 
     def saved_sessions(self, ids: Sequence[str]) -> set[str]:
         """Those of them of which something is saved."""
@@ -203,11 +228,12 @@ def _save_trace(
         save_search(connection, session, spans)
 
 
-def _save_new(connection: Connection, traces: Sequence[Saved]) -> None:
-    upsert(connection, sessions, [values for values, _ in traces])
-    rows = [one for values, own in traces for one in _all_span_values(values["id"], own)]
-    upsert(connection, spans, rows)
-    save_new_search(connection, traces)
+def _save_new(connection: Connection, traces: Sequence[Saved], numbers: Sequence[int]) -> None:
+    """Of sessions of which nothing is saved yet, with their places in lists."""
+    connection.execute(_INSERT, [values for values, _ in traces])
+    if rows := [one for values, own in traces for one in _all_span_values(values["id"], own)]:
+        connection.execute(_INSERT_SPANS, rows)
+    save_new_search(connection, traces, numbers)
 
 
 def _there(connection: Connection, ids: Sequence[str]) -> set[str]:

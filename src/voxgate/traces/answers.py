@@ -40,6 +40,10 @@ class Said:
 
 
 _NOTHING: Final = Said()
+_TELLING: Final = frozenset(("error", "type", "data"))
+"""Members of a message that may say more than its choices do."""
+_ELSEWHERE: Final = frozenset(("error", "choices", "object"))
+"""The same beside a type that says what the message is."""
 
 
 @dataclass(slots=True)
@@ -47,6 +51,9 @@ class Answer:
     """Grows message by message."""
 
     read: Callable[[Answer, Json], Said]
+    words: Callable[[Json], str | None]
+    """Of a message that brings a piece of the text and nothing else, as nearly all of a stream do: the same
+    that `take` would find. None of any other."""
     calls: list[Call] = field(default_factory=list)
     usage: Json = field(default_factory=dict)
     error: Json | None = None
@@ -79,7 +86,7 @@ class Answer:
 
 
 def answer_of(endpoint: str) -> Answer:
-    return Answer(_READERS.get(endpoint.partition("/")[0], _plain))
+    return Answer(*_READERS.get(endpoint.partition("/")[0], (_plain, _no_words)))
 
 
 def _error(msg: Json) -> Json | None:
@@ -111,6 +118,19 @@ def _chat(answer: Answer, msg: Json) -> Said:
     return Said(text, tuple(new))
 
 
+def _chat_words(msg: Json) -> str | None:
+    choices = msg.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(first, dict) or not _TELLING.isdisjoint(msg) or msg.get("usage"):
+        return None
+    delta = first.get("delta")
+    if not isinstance(delta, dict) or first.get("finish_reason") is not None:
+        return None
+    text = delta.get("content")
+    is_plain = isinstance(text, str) and not delta.get("tool_calls") and not delta.get("audio")
+    return text or None if is_plain else None
+
+
 # OpenAI's responses
 
 
@@ -130,6 +150,11 @@ def _responses(answer: Answer, msg: Json) -> Said:
     if kind == "response.function_call_arguments.delta":
         answer.add_arguments(msg.get("output_index"), msg.get("delta"))
     return _NOTHING
+
+
+def _response_words(msg: Json) -> str | None:
+    is_plain = msg.get("type") == "response.output_text.delta" and _ELSEWHERE.isdisjoint(msg)
+    return string(msg, "delta") or None if is_plain else None
 
 
 def _whole_response(answer: Answer, response: Json, *, with_text: bool) -> Said:
@@ -176,6 +201,13 @@ def _messages(answer: Answer, msg: Json) -> Said:
     return _NOTHING
 
 
+def _message_words(msg: Json) -> str | None:
+    if msg.get("type") != "content_block_delta" or not _ELSEWHERE.isdisjoint(msg):
+        return None
+    delta = obj(msg, "delta")
+    return string(delta, "text") or None if "partial_json" not in delta else None
+
+
 def _whole_message(answer: Answer, msg: Json) -> Said:
     answer.add_usage(obj(msg, "usage"))
     answer.finish = string(msg, "stop_reason")
@@ -203,10 +235,14 @@ def _plain(answer: Answer, msg: Json) -> Said:
     return Said(string(msg, "delta") or "")
 
 
-_READERS: Final[Mapping[str, Callable[[Answer, Json], Said]]] = {
-    "chat": _chat,
-    "completions": _chat,
-    "responses": _responses,
-    "messages": _messages,
+def _no_words(_: Json) -> None:
+    """Whatever it is, it may be something else."""
+
+
+_READERS: Final[Mapping[str, tuple[Callable[[Answer, Json], Said], Callable[[Json], str | None]]]] = {
+    "chat": (_chat, _chat_words),
+    "completions": (_chat, _chat_words),
+    "responses": (_responses, _response_words),
+    "messages": (_messages, _message_words),
 }
 """By the first part of the endpoint's name."""

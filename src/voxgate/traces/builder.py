@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from voxgate.traces.conversation import Conversation
 from voxgate.traces.dialogue import Dialogue
 from voxgate.traces.events import CLIENT, GATEWAY, SERVER, Event, Json, obj
-from voxgate.traces.exchange import Decode, Exchange
+from voxgate.traces.exchange import ITEM, RESPONSE, Decode, Exchange
 from voxgate.traces.growth import Growth, State, whole_trace
 from voxgate.traces.model import Trace
 from voxgate.traces.responses import Responses
@@ -52,6 +52,9 @@ class TraceBuilder:
         """Takes the next event; gives the audio it carries, for whoever keeps the tracks."""
         self.session.see(event)
         if self._exchange is not None:
+            if (words := self._exchange.words(event)) is not None:
+                self.responses.on_text(event, RESPONSE, ITEM, words)
+                return []
             return [chunk for told in self._exchange.translate(event) for chunk in self._handle(told)]
         if event.sound is not None and event.dir == CLIENT:
             return self.layout.user_sound(event)  # nobody else wants to know

@@ -33,6 +33,9 @@ class Dialogue:
         self._settings: Json | None = None
         self._numbered = 0
 
+    def words(self, _: Event) -> None:
+        """Each is told."""
+
     def translate(self, event: Event) -> Iterator[Event]:
         """What the builder is to be told in the place of this event, in order."""
         msg = event.msg

@@ -22,8 +22,8 @@ from voxgate.traces.media import answer_images, answer_sound, content_images, co
 from voxgate.traces.responses import MADE_IMAGES
 from voxgate.traces.usage import as_realtime, flat_usage
 
-_RESPONSE: Final = "answer"
-_ITEM: Final = "answer_text"
+RESPONSE: Final = "answer"
+ITEM: Final = "answer_text"
 _HISTORY: Final = ("messages", "input", "prompt")
 _NOTHING_USED: Final = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
 _MOST_WORDS: Final = 20_000
@@ -63,6 +63,15 @@ class Exchange:
         self._piece_bytes = 0
         self._sounded_ns = 0
         self._images: list[Json] = []
+
+    def words(self, event: Event) -> str | None:
+        """Of an event that brings a piece of the answer's text and nothing else, which then need not be
+        translated: it is of `RESPONSE` and `ITEM`."""
+        if event.dir != SERVER or event.msg is None or self._waiting is not None:
+            return None
+        if (found := self._answer.words(event.msg)) is not None:
+            self._is_read = True
+        return found
 
     def translate(self, event: Event) -> Iterator[Event]:
         """What the builder is to be told in the place of this event, in order."""
@@ -142,7 +151,7 @@ class Exchange:
         if self._endpoint.startswith("audio/"):
             for number_, file in enumerate(self._files):
                 yield from self._heard(event, f"user_file_{number_}", file, "")
-        yield _event(event, "response.created", response={"id": _RESPONSE, "status": "in_progress"})
+        yield _event(event, "response.created", response={"id": RESPONSE, "status": "in_progress"})
 
     def _user(self, event: Event, item_id: str, said: Any) -> Iterator[Event]:
         content = [{"type": "input_image", "image_url": url} for url in content_images(said)]
@@ -173,17 +182,17 @@ class Exchange:
     def _said(self, event: Event, said: Said) -> Iterator[Event]:
         if said.text:
             yield _event(
-                event, "response.output_text.delta", response_id=_RESPONSE, item_id=_ITEM, delta=said.text
+                event, "response.output_text.delta", response_id=RESPONSE, item_id=ITEM, delta=said.text
             )
         for call in said.new_calls:
-            yield _event(event, "response.output_item.added", response_id=_RESPONSE, item=call.item(""))
+            yield _event(event, "response.output_item.added", response_id=RESPONSE, item=call.item(""))
 
     def _end(self, event: Event, closed: Json) -> Iterator[Event]:
         if not self._asked:
             return
         yield from self._sound(event)
         output = [call.item(call.arguments) for call in self._answer.calls]
-        response: Json = {"id": _RESPONSE, "output": output, **self._outcome(closed)}
+        response: Json = {"id": RESPONSE, "output": output, **self._outcome(closed)}
         usage = as_realtime(self._answer.usage) if self._answer.usage else None
         if self._cache is not None:
             response["cache"] = dict(self._cache)
@@ -200,7 +209,7 @@ class Exchange:
         """It can be read as a whole only; it came when its first piece did."""
         data, self._pieces = b"".join(self._pieces), []
         if pcm := self._decoded(data, self._format):
-            named = {"type": "response.output_audio.delta", "response_id": _RESPONSE, "item_id": _ITEM}
+            named = {"type": "response.output_audio.delta", "response_id": RESPONSE, "item_id": ITEM}
             yield Event(self._sounded_ns, SERVER, {**named, "delta": ""}, sound=pcm)
         elif data and self._decode is not None:
             yield _unheard(event, data)

@@ -212,8 +212,9 @@ class Responses:
     def _response(self, event: Event, msg: Json) -> Response | None:
         """The response that a message is about, also one whose beginning is not in the log."""
         response_id = name_of(msg, "response_id")
-        if response_id is None:
-            return None
+        return None if response_id is None else self._named(event, response_id)
+
+    def _named(self, event: Event, response_id: str) -> Response:
         response = self.all.get(response_id)
         if response is None:
             response = self._begin(response_id, *self._unasked(), event)
@@ -256,15 +257,23 @@ class Responses:
         response, item_id = self._response(event, msg), string(msg, "item_id") or ""
         if response is None:
             return
-        is_speech = "transcript" in event.type
+        kind = event.type
+        is_speech = "transcript" in kind
         words = response.transcripts if is_speech else response.texts
         self._add_item(response, item_id)
-        if event.type.endswith("delta"):
+        if kind.endswith("delta"):
             response.first_text_ns = response.first_text_ns or event.t_ns
             words[item_id] = words.get(item_id, "") + (string(msg, "delta") or "")
         else:
             whole = string(msg, "transcript" if is_speech else "text")
             words[item_id] = whole if whole is not None else words.get(item_id, "")
+
+    def on_text(self, event: Event, response_id: str, item_id: str, text: str) -> None:
+        """A piece of a text, as a delta brings it."""
+        response = self._named(event, response_id)
+        self._add_item(response, item_id)
+        response.first_text_ns = response.first_text_ns or event.t_ns
+        response.texts[item_id] = response.texts.get(item_id, "") + text
 
     def on_other(self, event: Event, msg: Json) -> None:
         self._response(event, msg)
