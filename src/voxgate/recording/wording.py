@@ -40,14 +40,16 @@ class Words:
     def cleaned(self, value: Any, name: str = "", depth: int = 0) -> Any:
         """The value itself if there is nothing to take out."""
         if isinstance(value, str):
-            return value if is_name(name, value) else self.clean(value)
+            return value if is_name("id" if name in _IDS else name, value) else self.clean(value)
         if name in _FREE and isinstance(value, dict | list):
             name = _FREE_NAME  # what stands under it has names of its own
+        elif name in _COUNTS and isinstance(value, dict | list):
+            name = _COUNT_NAME
         if depth >= _DEEPEST:
             return None if isinstance(value, dict | list) else value
         if isinstance(value, dict):
             return _changed_dict(
-                value, lambda key, one: self.cleaned(one, name if name == _FREE_NAME else key, depth + 1)
+                value, lambda key, one: self.cleaned(one, name if name in _INHERITED else key, depth + 1)
             )
         if isinstance(value, list):
             made = [self.cleaned(one, name, depth + 1) for one in value]
@@ -57,9 +59,9 @@ class Words:
         return value
 
     def _number(self, value: float, name: str) -> Any:
-        """Arguments of tools hold numbers too; those of the protocol are no words."""
+        """Arguments of tools hold numbers too; those of the protocol and of traces are no words."""
         text = str(value)
-        if len(text) < 6 or name in _NUMBERS or not self.find(text):
+        if len(text) < 6 or name in _NUMBERS or name.endswith(_UNITS) or not self.find(text):
             return value
         return self.clean(text)
 
@@ -79,20 +81,18 @@ class Words:
 _FREE_NAME: Final = "result"
 _FREE: Final = frozenset(("arguments", _FREE_NAME))
 """Of tools, once they are parsed."""
-_NUMBERS: Final = frozenset(
-    (
-        "t_ms",
-        "start_ms",
-        "end_ms",
-        "t",
-        "expires_at",
-        "created_at",
-        "bytes",
-        "start_byte",
-        "end_byte",
-        "usage",
-    )
-)
+_IDS: Final = frozenset(("item_ids", "context_item_ids", "config_hash", "hash", "digest", "answer_of"))
+"""Of traces, beside those of the protocol."""
+_COUNT_NAME: Final = "usage"
+_COUNTS: Final = frozenset((_COUNT_NAME, "cost", "price", "rate_limits", "limits"))
+"""What stands under these are counts and amounts, whatever their names."""
+_INHERITED: Final = frozenset((_FREE_NAME, _COUNT_NAME))
+_NUMBERS: Final = frozenset((
+    "t", "ms", "bytes", "chars", "records", "rate", "duration", "seconds", "created", "start_byte",
+    "end_byte", "logprob", "embedding", "temperature", "top_p", "threshold", "speed", "seed", _COUNT_NAME,
+))  # fmt: skip
+_UNITS: Final = ("_ms", "_ns", "_at", "_seconds", "_tokens", "_usd", "_index", "_length")
+"""How names of numbers end that a long call makes as long as a telephone number."""
 
 
 def _changed_dict(value: dict[str, Any], change: Callable[[str, Any], Any]) -> dict[str, Any]:
