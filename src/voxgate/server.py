@@ -51,6 +51,7 @@ from voxgate.gateway.forwarded import ForwardedHeaders, Proxies
 from voxgate.gateway.leases import Leases
 from voxgate.gateway.limits import CallLimits, most_calls
 from voxgate.gateway.metrics import Metrics
+from voxgate.gateway.opening import Gateway
 from voxgate.gateway.rates import Rates
 from voxgate.gateway.requests.cache import AnswerCache
 from voxgate.gateway.requests.endpoints import ENDPOINTS, PASS_THROUGH
@@ -59,7 +60,6 @@ from voxgate.gateway.requests.sending import Sender
 from voxgate.gateway.scoreboard import Place, Scoreboard
 from voxgate.gateway.serving import GatewayServer
 from voxgate.gateway.spending import Spending
-from voxgate.gateway.upgrade import Gateway
 from voxgate.providers.routes import Router
 from voxgate.providers.targets import Targets
 from voxgate.recording.spool import Spool

@@ -19,6 +19,7 @@
     │   │   ├── FieldLocked     403  4003  a setting of the session that the credential keeps as it is
     │   │   ├── EventNotAllowed 403  4003  a message that the credential does not let the client send
     │   │   ├── ToolNotAllowed  403  4003  a tool that the credential does not let the client bring
+    │   │   ├── NotForRequests  403  4003  the credential holds for calls what cannot be held at a request
     │   │   ├── NoUseLeft       403  4003  the credential has been used as often as it may be
     │   │   └── SessionEnded    403  4001  an operator ended the call, or its credential was revoked
     │   ├── NotFound            404
@@ -174,6 +175,10 @@ class EventNotAllowed(Forbidden):
 
 class ToolNotAllowed(Forbidden):
     code = "tool_not_allowed"
+
+
+class NotForRequests(Forbidden):
+    code = "not_for_requests"
 
 
 class NoUseLeft(Forbidden):

@@ -6,13 +6,23 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+from voxgate.auth.credentials import Grant
 from voxgate.core.errors import Draining, Overloaded, SessionEnded, VoxgateError
 from voxgate.gateway.metrics import Metrics
 from voxgate.gateway.relay import Call, Leg, is_compiled
 
 _POLL_SECONDS: Final = 0.02
+
+
+class RunningRequest(Protocol):
+    """One that is no call."""
+
+    session_id: str
+    grant: Grant | None
+
+    def end(self, error: VoxgateError) -> None: ...
 
 
 class Calls:
@@ -21,7 +31,7 @@ class Calls:
         self._running: dict[str, Call] = {}
         self._empty = asyncio.Event()
         self._empty.set()
-        self._requests = 0
+        self._requests: dict[str, RunningRequest] = {}
         self._no_requests = asyncio.Event()
         self._no_requests.set()
         self._openings: set[asyncio.Task[None]] = set()
@@ -40,7 +50,9 @@ class Calls:
         self._told: set[str] = set()
         """Those that the gateway ends now: their last bytes may take a moment."""
         metrics.gauge("voxgate_calls_running", "Calls that this worker relays now.", lambda: self.running)
-        metrics.gauge("voxgate_requests_running", "Requests that are being answered.", lambda: self._requests)
+        metrics.gauge(
+            "voxgate_requests_running", "Requests that are being answered.", lambda: len(self._requests)
+        )
         self._answered = metrics.counter("voxgate_requests_total", "Requests that are no calls.")
         metrics.gauge("voxgate_relay_compiled", "Whether the relay's compiled part was built.", is_compiled)
         metrics.gauge("voxgate_draining", "Whether this worker takes no new calls.", lambda: self.draining)
@@ -70,14 +82,14 @@ class Calls:
         task.add_done_callback(self._openings.discard)
         return task
 
-    def request_began(self) -> None:
-        """One that is no call: a drain waits for it too."""
+    def request_began(self, request: RunningRequest) -> None:
+        """One that is no call: a drain waits for it too, and it ends with its credential."""
         self._answered.add()
-        self._requests += 1
+        self._requests[request.session_id] = request
         self._no_requests.clear()
 
-    def request_ended(self) -> None:
-        self._requests -= 1
+    def request_ended(self, request: RunningRequest) -> None:
+        del self._requests[request.session_id]
         if not self._requests:
             self._no_requests.set()
 
@@ -132,18 +144,25 @@ class Calls:
         call.end(error)
 
     def end_session(self, session_id: str) -> None:
+        error = SessionEnded("This session was ended by an operator.")
         if call := self._running.get(session_id):
-            self.end(call, SessionEnded("This session was ended by an operator."))
+            self.end(call, error)
+        if request := self._requests.get(session_id):
+            request.end(error)
 
     def end_credential(self, credential_id: str) -> None:
         """Of a temporary credential or an API key."""
-        self._end_revoked(call for call in self.all() if call.credential_id == credential_id)
+        self._end_revoked(lambda grant: grant.id == credential_id)
 
     def end_minted_by(self, api_key_id: str) -> None:
-        self._end_revoked(call for call in self.all() if call.grant.minted_by == api_key_id)
+        self._end_revoked(lambda grant: grant.minted_by == api_key_id)
 
-    def _end_revoked(self, calls: Iterable[Call]) -> None:
-        self._end_all(calls, SessionEnded("The credential of this session was revoked."))
+    def _end_revoked(self, is_revoked: Callable[[Grant], bool]) -> None:
+        error = SessionEnded("The credential of this session was revoked.")
+        self._end_all([call for call in self.all() if is_revoked(call.grant)], error)
+        for request in list(self._requests.values()):
+            if request.grant is not None and is_revoked(request.grant):
+                request.end(error)
 
     async def drain(self, seconds: float) -> None:
         """No new calls, those that are being opened are refused; those that run may go on for `seconds`."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 import orjson
@@ -293,6 +293,10 @@ def _text_only() -> bytes:
     return orjson.dumps(error.event(new_id("event")))
 
 
+def _at_fault() -> VoxgateError:
+    return VoxgateError("The gateway failed at a message of this call; its log says why.")
+
+
 def _no_frames() -> VoxgateError:
     """Nothing can be judged any more: what follows could be anything."""
     return InvalidEvent("What the client sent is no WebSocket message; the call cannot go on.")
@@ -316,6 +320,10 @@ class Mediation:
         self._to_provider: list[bytes] = []
         self._to_client: list[bytes] = []
         self._ending: VoxgateError | None = None
+        self._later: asyncio.Task[None] | None = None
+        """Finds out what a stage says of a client's message."""
+        self._behind: list[Message] = []
+        """What the client sent behind that."""
 
     def begin(self) -> None:
         """Before the call starts. What the stages open it with goes out first."""
@@ -344,9 +352,14 @@ class Mediation:
 
     def from_client(self, data: bytes) -> None:
         for message in self._decoders[CLIENT].feed(data):
-            if self._ending is None:
-                self._judged = CLIENT, message
-                self._judge(self._take_from_client, message)
+            self._from_client(message)
+
+    def _from_client(self, message: Message) -> None:
+        if self._later is not None:
+            self._behind.append(message)
+        elif self._ending is None:
+            self._judged = CLIENT, message
+            self._judge(self._take_from_client, message)
 
     def from_provider(self, data: bytes) -> None:
         for message in self._decoders[SERVER].feed(data):
@@ -361,7 +374,7 @@ class Mediation:
             logger.exception("session %s: a message could not be judged", self._call.session_id)
             self._to_provider.clear()
             self._to_client.clear()
-            self._ending = VoxgateError("The gateway failed at a message of this call; its log says why.")
+            self._ending = _at_fault()
         self._deliver()
 
     def _take_from_client(self, message: Message) -> None:
@@ -405,6 +418,10 @@ class Mediation:
                 self._apply(index, self._stages[index].to_client(text), up=False)
 
     def _apply(self, index: int, ruling: Ruling, *, up: bool) -> None:
+        if ruling.later is not None:
+            self._call.client.transport.pause_reading()
+            self._later = asyncio.ensure_future(self._told_later(index, ruling.later, self._judged))
+            return
         upwards, downwards = (ruling.forward, ruling.back) if up else (ruling.back, ruling.forward)
         if up:
             for text in ruling.back:
@@ -416,6 +433,24 @@ class Mediation:
     def _answer(self, text: bytes) -> None:
         self._call.note_answer(text)
         self._down(len(self._stages) - 1, (text,))
+
+    async def _told_later(self, index: int, later: Awaitable[Ruling], judged: tuple[int, Message]) -> None:
+        try:
+            ruling = await later
+        except Exception:  # a fault of ours, as in `_judge`
+            logger.exception("session %s: a message could not be judged", self._call.session_id)
+            ruling = Ruling(end=_at_fault())
+        self._later = None
+        if self._call.is_over or self._ending is not None:
+            return
+        self._judged = judged
+        self._apply(index, ruling, up=True)
+        self._deliver()
+        behind, self._behind = self._behind, []
+        for message in behind:
+            self._from_client(message)
+        if self._later is None and self._call.upstream.stalled_since is None:
+            self._call.client.transport.resume_reading()
 
     # Out
 

@@ -347,6 +347,10 @@ class Call:
         return self.grant.id
 
     @property
+    def is_over(self) -> bool:
+        return self._finished
+
+    @property
     def nothing_passes(self) -> bool:
         """Whether both directions are between two messages."""
         return self.upstream.at_boundary and self.client.at_boundary

@@ -22,8 +22,9 @@ from voxgate.core.settings import Settings
 from voxgate.gateway.acceptor import Acceptor
 from voxgate.gateway.certificates import CertificateWatch
 from voxgate.gateway.head import HeadLimiter
+from voxgate.gateway.opening import Gateway
 from voxgate.gateway.scoreboard import Place
-from voxgate.gateway.upgrade import Gateway, UpgradeProtocol
+from voxgate.gateway.upgrade import UpgradeProtocol
 
 _LINGER_SECONDS: Final = 2.0
 """How long a worker that retires waits for the first request on connections that it has accepted."""

@@ -71,6 +71,12 @@ def _parse_header(buffer: bytes | bytearray | memoryview, at: int = 0) -> _Heade
     return _Header(bool(first & 0x80), first & 0x0F, length, mask, total)
 
 
+def frame_size(data: bytes | bytearray) -> int | None:
+    """Of the frame that begins so, with its header; None while that is not whole."""
+    header = _parse_header(data)
+    return None if header is None else header.size + header.length
+
+
 def apply_mask(payload: bytes, mask: bytes) -> bytes:
     """XOR with the repeated mask (RFC 6455 section 5.3), through one big integer."""
     if not mask or not payload:

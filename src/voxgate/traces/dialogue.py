@@ -15,7 +15,7 @@ from typing import Any, Final
 from voxgate.traces.events import CLIENT, GATEWAY, SERVER, Event, Json, name_of, obj, objects, string
 from voxgate.traces.usage import as_realtime
 
-_ENDS: Final = {f"response.{status}": status for status in ("completed", "incomplete", "failed", "cancelled")}
+ENDS: Final = {f"response.{status}": status for status in ("completed", "incomplete", "failed", "cancelled")}
 _OWN: Final = frozenset({"type", "input", "previous_response_id", "stream_id", "event_id", "generate"})
 """Of a `response.create`, what is of this response alone."""
 _ALONE: Final = ""
@@ -58,18 +58,18 @@ class Dialogue:
             self._numbered += 1
             named = {"id": f"input_{self._numbered}", **item}
             yield _told(event, CLIENT, "conversation.item.create", item=named)
-        self._waiting.append(_lane(body))
+        self._waiting.append(lane_of(body))
         yield _told(event, CLIENT, "response.create", response=settings)
 
     # From the provider
 
     def _said(self, event: Event, msg: Json) -> Iterator[Event]:
-        kind, lane = event.type, _lane(msg)
+        kind, lane = event.type, lane_of(msg)
         if kind == "response.created":
             self._begun(lane, name_of(obj(msg, "response"), "id") or "")
             yield _told(event, SERVER, kind, response={"id": self._running[lane], "status": "in_progress"})
-        elif kind in _ENDS:
-            yield self._ended(event, obj(msg, "response"), _ENDS[kind], lane)
+        elif kind in ENDS:
+            yield self._ended(event, obj(msg, "response"), ENDS[kind], lane)
         elif kind == "error":
             yield from self._failed(event, msg, lane)
         elif lane in self._running:
@@ -111,7 +111,7 @@ def _told(event: Event, direction: str, kind: str, **fields: Any) -> Event:
     return Event(event.t_ns, direction, {"type": kind, **fields})
 
 
-def _lane(msg: Json) -> str:
+def lane_of(msg: Json) -> str:
     return string(msg, "stream_id") or _ALONE
 
 

@@ -33,7 +33,11 @@ def anyio_backend() -> str:
 
 @asynccontextmanager
 async def house(
-    start_gateway: StartGateway, *answers: Answering, provider: dict[str, Any] | None = None, **settings: Any
+    start_gateway: StartGateway,
+    *answers: Answering,
+    provider: dict[str, Any] | None = None,
+    route: dict[str, Any] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[tuple[RunningGateway, HttpProvider]]:
     """A gateway whose models all go to the providers that answer so, and the last of these."""
     providers = [HttpProvider(answer) for answer in answers]
@@ -44,7 +48,7 @@ async def house(
             f"p{number}": {"base_url": each.base_url, "api_key": KEY, "rest_seconds": 0, **(provider or {})}
             for number, each in enumerate(providers)
         }
-        routes = [{"model": "*", "providers": list(known)}]
+        routes = [{"model": "*", "providers": list(known), **(route or {})}]
         prices = {"gpt-5": PRICE}
         async with start_gateway(providers=known, routes=routes, prices=prices, **settings) as gateway:
             yield gateway, providers[-1]

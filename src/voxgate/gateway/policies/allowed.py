@@ -93,22 +93,23 @@ class ToolRule:
     def __call__(self, event: Body) -> None:
         for name in ("session", "response"):
             if (body := event.get(name)) is not None:
-                self._check_body(an_object(body, name), name)
+                self.check_body(an_object(body, name), f"{name}.")
         for item, at in _items(event):
-            self._check_item(item, at)
+            self.check_item(item, at)
 
-    def _check_body(self, body: Body, at: str) -> None:
-        for index, tool in enumerate(a_list(body.get("tools"), f"{at}.tools")):
-            self._check_tool(tool, f"{at}.tools.{index}")
-        self._check_choice(body.get("tool_choice"), f"{at}.tool_choice")
+    def check_body(self, body: Body, before: str = "") -> None:
+        """Of a session or a response, whose fields are called so with this before their names."""
+        for index, tool in enumerate(a_list(body.get("tools"), f"{before}tools")):
+            self.check_tool(tool, f"{before}tools.{index}")
+        self._check_choice(body.get("tool_choice"), f"{before}tool_choice")
         if body.get("prompt") is not None:
-            raise _tool_refused("a stored prompt, which can bring tools", f"{at}.prompt")
+            raise tool_refused("a stored prompt, which can bring tools", f"{before}prompt")
 
-    def _check_tool(self, tool: Any, at: str) -> None:
+    def check_tool(self, tool: Any, at: str) -> None:
         kind, name = _identity(tool, at)
         allowed = _fits(name, self._patterns) if kind == "function" else kind in self._patterns
         if not allowed:
-            raise _tool_refused(f"the tool {shown(name)}", at)
+            raise tool_refused(f"the tool {shown(name)}", at)
 
     def _check_choice(self, choice: Any, at: str) -> None:
         """`none`, `auto` and `required` choose among the tools that are there."""
@@ -126,12 +127,12 @@ class ToolRule:
         kind, name = _identity(tool, at)
         own = {"function": self._own, "mcp": self._own_servers}.get(kind, ())
         if name not in own:
-            self._check_tool(tool, at)
+            self.check_tool(tool, at)
 
-    def _check_item(self, item: Any, at: str) -> None:
+    def check_item(self, item: Any, at: str) -> None:
         """An item that lists an MCP server's tools brings them."""
         if "tools" in an_object(item, at) and "mcp" not in self._patterns:
-            raise _tool_refused(f"the tools of {shown(item.get('server_label'))}", f"{at}.tools")
+            raise tool_refused(f"the tools of {shown(item.get('server_label'))}", f"{at}.tools")
 
 
 class ModelRule:
@@ -188,7 +189,7 @@ def _identity(tool: Any, at: str) -> tuple[str, str]:
     return kind, name
 
 
-def _tool_refused(what: str, at: str) -> ToolNotAllowed:
+def tool_refused(what: str, at: str) -> ToolNotAllowed:
     return ToolNotAllowed(f"This session's credential does not allow {what}.", param=at)
 
 

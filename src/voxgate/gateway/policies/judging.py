@@ -25,18 +25,24 @@ _LONGEST_EVENT_ID: Final = 512
 
 def read_event(text: bytes) -> Body:
     """The event, with names that are plain and its type. InvalidEvent for everything else."""
-    try:
-        event = json.loads(text.decode(), object_pairs_hook=_members, parse_constant=_no_number)
-    except _SaidTwice as twice:
-        raise InvalidEvent(f"Invalid event: it names {shown(twice.args[0])} twice in one object.") from None
-    except (ValueError, RecursionError):
-        raise InvalidEvent("Invalid event: failed to parse JSON value.") from None
-    if not isinstance(event, dict):
-        raise InvalidEvent("Invalid event: expected a JSON object.")
-    check_names(event)
+    event = read_object(text, "event")
     if not isinstance(event.get("type"), str):
         raise InvalidEvent("Invalid event: it has no type.", param="type")
     return event
+
+
+def read_object(text: bytes, what: str) -> Body:
+    """The object, with names that are plain. InvalidEvent for everything else, which calls it `what`."""
+    try:
+        body = json.loads(text.decode(), object_pairs_hook=_members, parse_constant=_no_number)
+    except _SaidTwice as twice:
+        raise InvalidEvent(f"Invalid {what}: it names {shown(twice.args[0])} twice in one object.") from None
+    except (ValueError, RecursionError):
+        raise InvalidEvent(f"Invalid {what}: failed to parse JSON value.") from None
+    if not isinstance(body, dict):
+        raise InvalidEvent(f"Invalid {what}: expected a JSON object.")
+    check_names(body, what=what)
+    return body
 
 
 def lacks(text: bytes, word: bytes) -> bool:
@@ -45,13 +51,13 @@ def lacks(text: bytes, word: bytes) -> bool:
     return text.isascii() and b"\\" not in text and b"\0" not in text and word not in text.lower()
 
 
-def check_names(body: Body, at: str = "") -> None:
+def check_names(body: Body, at: str = "", what: str = "event") -> None:
     """InvalidEvent for a name that no field of the protocol has: another reader might take it for one."""
     for name in body:
         if not _NAME.fullmatch(name):
             where = f" in {at}" if at else ""
             raise InvalidEvent(
-                f"Invalid event: {shown(name)}{where} is no name of a field.", param=at or None
+                f"Invalid {what}: {shown(name)}{where} is no name of a field.", param=at or None
             )
 
 

@@ -5,7 +5,7 @@ client ⇄ stage ⇄ stage ⇄ … ⇄ provider
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +20,9 @@ class Ruling:
     forward: tuple[bytes, ...] = ()
     back: tuple[bytes, ...] = ()
     end: VoxgateError | None = None
+    later: Awaitable[Ruling] | None = None
+    """Of a client's message, where it takes an answer from elsewhere: what is said of it then, in place of
+    all the above. What the client sends behind it waits."""
     overdue: Callable[[], VoxgateError | None] | None = None
     """With an opening: asked when the provider has had the time to answer it, whether to end the call."""
 

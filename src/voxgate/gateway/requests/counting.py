@@ -35,7 +35,10 @@ class Counting:
         except orjson.JSONDecodeError:
             return
         if isinstance(body, dict):
-            self._seen_letters += len(self._answer.take(body).text)
+            self.add(body)
+
+    def add(self, body: Json) -> None:
+        self._seen_letters += len(self._answer.take(body).text)
 
     @property
     def usage(self) -> Json | None:

@@ -21,7 +21,7 @@ _LONG: Final = 1024
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _DEEPEST: Final = 20
 _MOST_OUTPUT: Final = ("max_completion_tokens", "max_output_tokens", "max_tokens")
-_SILENT: Final = (
+SILENT: Final = (
     "embeddings",
     "moderations",
     "messages/count_tokens",
@@ -69,7 +69,7 @@ def estimate(endpoint: Endpoint, body: bytes, wanted: Wanted | None) -> Estimate
 
 
 def _output(endpoint: Endpoint, fields: dict[str, Any]) -> int | None:
-    if endpoint.name in _SILENT:
+    if endpoint.name in SILENT:
         return 0
     if endpoint.name == _SPEECH:
         said = fields.get("input")

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+import math
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,10 +20,12 @@ from voxgate.auth.places import Places
 from voxgate.core import clock
 from voxgate.core.errors import (
     BodyTooLarge,
+    ExpiredKey,
     Forbidden,
     MissingModel,
     RateLimited,
     RequestTimeout,
+    SessionExpired,
     UpstreamLost,
     VoxgateError,
 )
@@ -35,37 +38,26 @@ from voxgate.gateway.calls import Calls
 from voxgate.gateway.forwarded import Proxies
 from voxgate.gateway.leases import Leases
 from voxgate.gateway.rates import Rates, rate_limits
-from voxgate.gateway.requests.bodies import Wanted, check_unambiguous, read_form, read_json, with_model
+from voxgate.gateway.requests.bodies import check_unambiguous, read_form, read_json
 from voxgate.gateway.requests.cache import AnswerCache
-from voxgate.gateway.requests.cached import Asked, CachedAnswer, Plan
+from voxgate.gateway.requests.cached import Asked, CachedAnswer
 from voxgate.gateway.requests.counting import Counting
 from voxgate.gateway.requests.endpoints import PASS_THROUGH, Endpoint
 from voxgate.gateway.requests.estimate import estimate
-from voxgate.gateway.requests.joining import joining
+from voxgate.gateway.requests.heads import answer_head, opened_by, own_headers, request_id, sent_headers
 from voxgate.gateway.requests.logging import AnswerLog, put_request
 from voxgate.gateway.requests.metering import Metering
-from voxgate.gateway.requests.secrecy import is_told, without_secret
+from voxgate.gateway.requests.restrictions import Restrictions, check_endpoint
+from voxgate.gateway.requests.secrecy import without_secret
 from voxgate.gateway.requests.sending import Answer, Sender
 from voxgate.gateway.requests.shapes import error_body, limit_headers, retry_headers
+from voxgate.gateway.requests.work import Work
 from voxgate.gateway.spending import Spending
 from voxgate.providers.targets import Target, Targets
 from voxgate.realtime.screening import Screen
 from voxgate.recording.screened import ScreenedLog
-from voxgate.recording.spool import UNRECORDED, Log, Spool
+from voxgate.recording.spool import UNRECORDED, Spool
 
-_FORWARDED: Final = frozenset((
-    b"content-type", b"accept", b"user-agent", b"openai-beta", b"openai-safety-identifier",
-    b"idempotency-key", b"anthropic-version", b"anthropic-beta", b"http-referer", b"x-title",
-    b"x-stainless-retry-count",
-))  # fmt: skip
-"""Of the client's headers, what says how to answer and nothing of who asks."""
-_ACCOUNT: Final = frozenset({b"openai-organization", b"openai-project"})
-_OURS: Final = frozenset((
-    "connection", "keep-alive", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade",
-    "set-cookie", "server", "date", "alt-svc", "strict-transport-security", "openai-organization",
-    "openai-project",
-))  # fmt: skip
-"""Of the provider's headers, what is between it and us, and whose account it is."""
 _HUNG_UP: Final = 499
 _BAD: Final = 400
 _CANCELLED_WAIT: Final = 1.0
@@ -95,39 +87,6 @@ class Parts:
     body_seconds: float
 
 
-@dataclass(slots=True)
-class _Work:
-    """One request: what is known so far."""
-
-    session_id: str
-    endpoint: Endpoint
-    request: Request
-    grant: Grant | None = None
-    model: str | None = None
-    body: bytes = b""
-    wanted: Wanted | None = None
-    plan: Plan | None = None
-    """With the cache; None where nobody wants one."""
-    log: Log = UNRECORDED
-    begun: bool = False
-    """Whether the head of an answer went to the client."""
-    status: int = 0
-    priced_as: tuple[str, ...] = ()
-    metering: Metering | None = None
-    """Of what it may use, where that is limited."""
-    is_closed: bool = False
-
-    @property
-    def recorded_as(self) -> str | None:
-        return None if self.log is UNRECORDED else self.session_id
-
-    def close(self, code: int, reason: str, side: str) -> None:
-        """The log; the first one counts."""
-        if not self.is_closed:
-            self.is_closed = True
-            self.log.close(code, reason, side)
-
-
 class Requests:
     """All `ENDPOINTS`, and what passes through, as ASGI applications."""
 
@@ -135,11 +94,11 @@ class Requests:
         self._parts = parts
 
     async def serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
-        work = _Work(new_id("sess"), endpoint, Request(scope, receive))
-        self._parts.calls.request_began()
+        work = Work(new_id("sess"), endpoint, Request(scope, receive))
+        self._parts.calls.request_began(work)
         try:
             await self._prepare(work)
-            await self._until_hung_up(work, receive, self._answer(work, send))
+            await self._until_ended(work, receive, self._answer(work, send))
         except VoxgateError as error:
             await self._refuse(work, error, scope, receive, send)
         except asyncio.CancelledError:
@@ -149,7 +108,7 @@ class Requests:
             if work.metering is not None:
                 work.metering.end()
             self._parts.leases.give_back(work.session_id)
-            self._parts.calls.request_ended()
+            self._parts.calls.request_ended(work)
 
     async def pass_through(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`/v1/providers/NAME/…`: whatever a provider has that lets everything pass, with its own key."""
@@ -158,32 +117,46 @@ class Requests:
 
     # Before the provider is asked
 
-    async def _prepare(self, work: _Work) -> None:
+    async def _prepare(self, work: Work) -> None:
         parts, request = self._parts, work.request
         parts.calls.check_open()
+        peer = request.client.host if request.client else None
+        work.address = parts.proxies.caller(peer, request.headers.items())
         try:
             work.grant = await parts.admission.admit(request_key(request))
         except ExpiredCredential as error:
             work.grant = error.grant
             self._open_log(work)
             raise
-        peer = request.client.host if request.client else None
-        address = parts.proxies.caller(peer, request.headers.items())
-        parts.places.check(work.grant, request.headers.get("origin"), address)
-        work.body = await self._read_body(request)
-        if work.endpoint.provider is not None:
-            _check_may_pass(work.grant)
-            self._open_log(work)
-            return
         try:
-            work.wanted = _read(work)
-            work.model = work.grant.choose_model(work.wanted.model or work.endpoint.default_model)
-            if work.grant.models is not None:
-                check_unambiguous(work.body, work.wanted)
-        finally:
+            await self._read(work, work.grant)
+        except VoxgateError:
             self._open_log(work)
-        if not work.model:
+            raise
+        self._open_log(work)
+        if not work.model and work.endpoint.provider is None:
             raise MissingModel("You must provide a model parameter: the name of a model in the body.")
+
+    async def _read(self, work: Work, grant: Grant) -> None:
+        """What it asks for, as far as its credential allows it."""
+        request, endpoint = work.request, work.endpoint
+        self._parts.places.check(grant, request.headers.get("origin"), work.address)
+        check_endpoint(grant, endpoint.name)
+        work.body = await self._read_body(request)
+        if endpoint.provider is not None:
+            _check_may_pass(grant)
+            return
+        is_json = endpoint.body == "json"
+        wanted = (
+            read_json(work.body) if is_json else read_form(work.body, request.headers.get("content-type", ""))
+        )
+        work.wanted = wanted
+        work.model = grant.choose_model(wanted.model or endpoint.default_model)
+        if grant.models is not None:
+            check_unambiguous(work.body, wanted)
+        restrictions = Restrictions(grant)
+        if is_json and restrictions.any:
+            restrictions.check_text(endpoint.name, work.body)
 
     async def _read_body(self, request: Request) -> bytes:
         most, pieces, size = self._parts.largest_body_bytes, list[bytes](), 0
@@ -198,7 +171,7 @@ class Requests:
             raise RequestTimeout(f"The body was not whole after {self._parts.body_seconds:g} s.") from error
         return b"".join(pieces)
 
-    def _open_log(self, work: _Work) -> None:
+    def _open_log(self, work: Work) -> None:
         grant, request = work.grant, work.request
         if grant is None or grant.project is None:
             return
@@ -206,13 +179,13 @@ class Requests:
         recorded = self._parts.places.recorded(grant)
         if not all(recorded.values()):
             work.log = ScreenedLog(work.log, Screen(**recorded))
-        work.log.fact(_opened(work, grant, recorded))
+        work.log.fact(opened_by(work, grant, recorded))
         if work.wanted is not None:
             put_request(work.log, work.body, work.wanted, request.headers.get("content-type", ""))
 
     # The answer
 
-    async def _answer(self, work: _Work, send: Send) -> None:
+    async def _answer(self, work: Work, send: Send) -> None:
         parts, grant = self._parts, work.grant
         assert grant is not None
         targets = self._targets(work, grant)
@@ -229,8 +202,8 @@ class Requests:
         try:
             answer = await self._cached(work) or await parts.sender.send(
                 targets,
-                lambda target: _body_for(work, target),
-                _headers(work, grant),
+                work.body_for,
+                sent_headers(work, grant),
                 work.log.fact,
                 work.request.method,
             )
@@ -247,7 +220,7 @@ class Requests:
                 answer.response.close() if not answer.response.content.at_eof() else answer.response.release()
             parts.spending.finish(work.session_id)
 
-    def _metering(self, work: _Work, grant: Grant) -> Metering | None:
+    def _metering(self, work: Work, grant: Grant) -> Metering | None:
         parts = self._parts
         route = parts.targets.route_of(work.model) if work.model else None
         limits = rate_limits(grant, parts.limits, route)
@@ -256,7 +229,7 @@ class Requests:
         guess = estimate(work.endpoint, work.body, work.wanted)
         return Metering(parts.rates, parts.spending, work.session_id, grant, limits, guess)
 
-    def _targets(self, work: _Work, grant: Grant) -> list[Target]:
+    def _targets(self, work: Work, grant: Grant) -> list[Target]:
         endpoint, targets = work.endpoint, self._parts.targets
         if endpoint.provider is None:
             return targets.of(work.model or "", endpoint.name, grant.provider_key)
@@ -264,7 +237,7 @@ class Requests:
         path = f"{endpoint.name}?{query}" if query else endpoint.name
         return [targets.at(endpoint.provider, path, grant.provider_key)]
 
-    async def _pass_on(self, work: _Work, answer: Answer, send: Send) -> None:
+    async def _pass_on(self, work: Work, answer: Answer, send: Send) -> None:
         response = answer.response
         work.status = response.status
         self._tell(work, answer)
@@ -272,7 +245,7 @@ class Requests:
         counting = self._counting(work)
         observer = AnswerLog(work.log, content_type, self._parts.largest_body_bytes, counting)
         is_watched = work.log is not UNRECORDED or counting is not None
-        head, plan = _head(work, answer), work.plan
+        head, plan = answer_head(work, answer), work.plan
         pieces: AsyncIterator[bytes] = response.content.iter_any()
         if work.status >= _BAD and not answer.target.callers_key:
             pieces = await without_secret(answer)
@@ -299,7 +272,7 @@ class Requests:
         said = f"the provider answered {work.status}" if is_bad else ""
         work.close(work.status if is_bad else 1000, said, "provider")
 
-    def _tell(self, work: _Work, answer: Answer) -> None:
+    def _tell(self, work: Work, answer: Answer) -> None:
         target = answer.target
         work.priced_as = target.priced_as
         work.log.fact({
@@ -315,11 +288,11 @@ class Requests:
             "type": "gateway.answered_http",
             "status": answer.response.status,
             "content_type": answer.response.headers.get("content-type"),
-            "request_id": _request_id(answer.response.headers),
+            "request_id": request_id(answer.response.headers),
         })  # fmt: skip
 
     @staticmethod
-    def _counting(work: _Work) -> Counting | None:
+    def _counting(work: Work) -> Counting | None:
         """What was refused has used nothing."""
         metering = work.metering
         if metering is None or not metering.counts_tokens or work.status >= _BAD:
@@ -328,7 +301,7 @@ class Requests:
 
     # From the cache
 
-    def _asked(self, work: _Work, grant: Grant, targets: list[Target]) -> Asked:
+    def _asked(self, work: Work, grant: Grant, targets: list[Target]) -> Asked:
         return Asked(
             endpoint=work.endpoint,
             grant=grant,
@@ -341,14 +314,14 @@ class Requests:
             records_words=grant.project is not None and self._parts.places.recorded(grant)["text"],
         )
 
-    async def _cached(self, work: _Work) -> CachedAnswer | None:
+    async def _cached(self, work: Work) -> CachedAnswer | None:
         if work.plan is None:
             return None
         found = await self._parts.cache.find(work.plan)
         work.log.fact(work.plan.fact())
         return found
 
-    async def _give_again(self, work: _Work, answer: CachedAnswer, send: Send) -> None:
+    async def _give_again(self, work: Work, answer: CachedAnswer, send: Send) -> None:
         """No provider is asked and nothing is spent; it is recorded as any other."""
         work.status = 200
         work.log.fact(
@@ -356,7 +329,7 @@ class Requests:
         )
         observer = AnswerLog(work.log, answer.content_type, self._parts.largest_body_bytes, None)
         kept = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-        await send({"type": "http.response.start", "status": 200, "headers": kept + _ours(work)})
+        await send({"type": "http.response.start", "status": 200, "headers": kept + own_headers(work)})
         work.begun = True
         for start in range(0, len(answer.body), _PIECE_BYTES):
             piece = answer.body[start : start + _PIECE_BYTES]
@@ -366,18 +339,25 @@ class Requests:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         work.close(1000, "", "gateway")
 
-    async def _until_hung_up(self, work: _Work, receive: Receive, answering: Any) -> None:
-        """A client that hangs up is not answered any more, and its provider not asked."""
+    async def _until_ended(self, work: Work, receive: Receive, answering: Any) -> None:
+        """A client that hangs up is not answered any more, and its provider not asked; nor is one whose
+        credential has been revoked, or has come to its time."""
         task = asyncio.ensure_future(answering)
         watcher = asyncio.ensure_future(_disconnected(receive))
+        watched = {task, watcher, work.ended}
         try:
-            await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                watched, timeout=_seconds_left(work.grant), return_when=asyncio.FIRST_COMPLETED
+            )
             if task.done():
                 task.result()
                 return
             task.cancel()
             await asyncio.wait({task}, timeout=_CANCELLED_WAIT)
-            work.close(_HUNG_UP, "the client hung up", "client")
+            if watcher.done():
+                work.close(_HUNG_UP, "the client hung up", "client")
+                return
+            raise work.ended.result() if work.ended.done() else _out_of_time(work.grant)
         finally:
             watcher.cancel()
             task.cancel()
@@ -385,7 +365,7 @@ class Requests:
     # When it goes wrong
 
     async def _refuse(
-        self, work: _Work, error: VoxgateError, scope: Scope, receive: Receive, send: Send
+        self, work: Work, error: VoxgateError, scope: Scope, receive: Receive, send: Send
     ) -> None:
         parts = self._parts
         parts.calls.count_refusal(error)
@@ -404,19 +384,25 @@ class Requests:
         await answer(scope, receive, send)
 
 
-def _request_id(headers: Mapping[str, str]) -> str | None:
-    return headers.get("x-request-id") or headers.get("request-id")
-
-
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def _read(work: _Work) -> Wanted:
-    if work.endpoint.body == "json":
-        return read_json(work.body)
-    return read_form(work.body, work.request.headers.get("content-type", ""))
+def _seconds_left(grant: Grant | None) -> float | None:
+    """None for as long as it takes."""
+    if grant is None or (grant.ends_at is None and grant.max_session_seconds is None):
+        return None
+    until = math.inf if grant.ends_at is None else grant.ends_at - clock.unix_seconds()
+    return max(0.0, min(until, grant.max_session_seconds or math.inf))
+
+
+def _out_of_time(grant: Grant | None) -> VoxgateError:
+    if grant is not None and grant.ends_at is not None and clock.unix_seconds() >= grant.ends_at:
+        return ExpiredKey("The temporary credential of this request has expired.")
+    return SessionExpired(
+        "The request took longer than its temporary credential allows ('max_session_seconds')."
+    )
 
 
 def _check_may_pass(grant: Grant) -> None:
@@ -425,66 +411,3 @@ def _check_may_pass(grant: Grant) -> None:
         raise Forbidden(
             "A temporary credential cannot be used here: nobody reads what passes. Use an API key."
         )
-
-
-def _body_for(work: _Work, target: Target) -> bytes:
-    if work.wanted is None:
-        return work.body
-    is_free = work.grant is not None and work.grant.models is None
-    named = work.wanted.model or (work.endpoint.default_model if is_free else None)
-    if named == target.model:
-        return work.body
-    return with_model(work.body, work.wanted, target.model)
-
-
-def _headers(work: _Work, grant: Grant) -> dict[str, str]:
-    allowed = _FORWARDED | _ACCOUNT if grant.provider_key is not None else _FORWARDED
-    raw: Iterable[tuple[bytes, bytes]] = work.request.scope["headers"]
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in raw if name in allowed}
-
-
-def _head(work: _Work, answer: Answer) -> dict[str, Any]:
-    ours = [(b"x-voxgate-provider", answer.target.provider.encode()), *_ours(work)]
-    replaced = {name.decode() for name, _ in ours} | _OURS
-    kept = [
-        (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
-        for name, value in answer.response.headers.items()
-        if name.lower() not in replaced and not is_told(value, answer.target)
-    ]
-    return {"type": "http.response.start", "status": answer.response.status, "headers": kept + ours}
-
-
-def _ours(work: _Work) -> list[tuple[bytes, bytes]]:
-    """What every answer says of itself, and of the limits that held for it."""
-    told = {} if work.plan is None else work.plan.headers()
-    if work.metering is not None:
-        told |= limit_headers(work.metering.states, work.endpoint.errors)
-    if work.recorded_as is not None:
-        told[SESSION_HEADER] = work.session_id
-    return [(name.encode(), value.encode()) for name, value in told.items()]
-
-
-def _opened(work: _Work, grant: Grant, recorded: Mapping[str, bool]) -> dict[str, Any]:
-    request = work.request
-    return {
-        "type": "gateway.opened",
-        "version": 1,
-        "session_id": work.session_id,
-        "started_at": clock.iso_utc(clock.now_utc()),
-        "project": grant.project,
-        "model": work.model,
-        "transport": "http",
-        "endpoint": work.endpoint.name,
-        "credential": {"id": grant.id, "kind": grant.kind},
-        "recorded": dict(recorded),
-        "retention_days": grant.retention_days,
-        "audio_retention_days": grant.audio_retention_days,
-        "metadata": {key: value for key, value in grant.metadata.items() if key != "tags"},
-        "tags": grant.metadata.get("tags", []),
-        "client": {
-            "address": request.client.host if request.client else None,
-            "user_agent": request.headers.get("user-agent"),
-            "origin": request.headers.get("origin"),
-        },
-        "request": {"path": request.url.path, "headers": joining(request.scope["headers"])},
-    }

@@ -20,6 +20,7 @@ import aiohttp
 from voxgate.core.clock import now_utc
 from voxgate.core.errors import UpstreamRefused
 from voxgate.gateway.metrics import Metrics
+from voxgate.gateway.requests.pool import Pool
 from voxgate.gateway.resting import Rests
 from voxgate.providers.targets import Target
 from voxgate.realtime.redaction import without_key
@@ -31,7 +32,6 @@ _ELSEWHERE: Final = frozenset({*_OF_THE_KEY, 408, 409, 425, 500, 502, 503, 504, 
 _OVERLOADED: Final = frozenset({429, 503, 529})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _LONGEST_REST_SECONDS: Final = 60.0
-_KEPT_OPEN_SECONDS: Final = 30.0
 _SHOWN_WORDS: Final = 300
 
 Fact = Callable[[dict[str, Any]], None]
@@ -55,11 +55,11 @@ class _Failure(Exception):
 
 
 class Sender:
-    """One per worker. Its connections are made with the first request, on the loop that serves."""
+    """One per worker."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._rests = Rests()
-        self._session: aiohttp.ClientSession | None = None
+        self._pool = Pool()
         self._failures = metrics.counter(
             "voxgate_request_failures_total", "Tries of requests that a provider failed.", "provider"
         )
@@ -101,8 +101,7 @@ class Sender:
         raise UpstreamRefused(f"No provider answered: {'; '.join(reasons)}.")
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._pool.close()
 
     async def _try(
         self, target: Target, method: str, body: bytes, headers: Mapping[str, str]
@@ -112,7 +111,7 @@ class Sender:
         timeout = aiohttp.ClientTimeout(
             total=None, connect=settings.connect_timeout_seconds, sock_read=settings.answer_seconds
         )
-        request = self._pool().request(
+        request = self._pool.request(
             method,
             target.url,
             data=body or None,
@@ -137,17 +136,6 @@ class Sender:
             raise _Failure(f"answered {response.status}, and redirects are not followed", is_unwell=False)
         _watch_silence(response, settings.silence_seconds)
         return response
-
-    def _pool(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_OPEN_SECONDS)
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-            )
-        return self._session
 
     def _order(self, targets: Sequence[Target]) -> list[Target]:
         """Those that rest at the end: a request never fails without a try. One that has rested long enough

@@ -1,96 +1,126 @@
-"""The first message of a client, which says what model it wants: before it nobody can be dialled. What comes
-is kept for the provider as it came; pings are answered here until there is one.
+"""The opening of a socket of `responses`: 101 → first message → model → upstreams, which then are dialled. A
+first response that a limit per minute has no room for is answered, and the next one waited for.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
-from voxgate.core.errors import InvalidEvent, MessageTooLarge
-from voxgate.gateway.requests.bodies import check_unambiguous, read_json
-from voxgate.realtime.frames import (
-    BROKEN,
-    CLOSE,
-    PING,
-    PONG,
-    TEXT,
-    FrameDecoder,
-    Message,
-    encode_close,
-    encode_frame,
-)
+import orjson
 
-_CREATE: Final = "response.create"
-
-
-class ClientLeft(Exception):
-    """It closed the socket before it asked for anything."""
+from voxgate.auth.credentials import Grant
+from voxgate.core.errors import MissingModel, RateLimited, SessionIdle, VoxgateError
+from voxgate.gateway.mediation import mediate_by
+from voxgate.gateway.opening import Opening
+from voxgate.gateway.policies.budget import Budget
+from voxgate.gateway.rates import RateLimit
+from voxgate.gateway.relay import Call
+from voxgate.gateway.requests.restrictions import check_endpoint
+from voxgate.gateway.responding.first import First, Waiting
+from voxgate.gateway.responding.metering import Metering
+from voxgate.gateway.responding.shapes import error_event, limited_event
+from voxgate.gateway.responding.stages import stages_of
+from voxgate.providers.routes import Upstream
+from voxgate.realtime.frames import TEXT, encode_frame
 
 
-@dataclass(frozen=True, slots=True)
-class First:
-    model: str | None
-    frames: bytes
-    """It and what came behind it."""
+class ResponsesOpening(Opening):
+    endpoint: ClassVar[str | None] = "responses"
 
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._waiting: Waiting | None = None
+        self._first = First(None, b"", b"")
+        self._metering: Metering | None = None
+        """Of limits per minute, where there are any."""
 
-class Waiting:
-    """For the first message."""
-
-    def __init__(self, largest_bytes: int, write: Callable[[bytes], None]) -> None:
-        self._largest = largest_bytes
-        self._write = write
-        self._decoder = FrameDecoder()
-        self._frames = bytearray()
-        self._text: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    # The client
 
     def feed(self, data: bytes) -> None:
-        self._frames += data
-        if self._text.done():
+        if self._waiting is None:
+            super().feed(data)
             return
-        for message in self._decoder.feed(data):
-            self._take(message)
-        if self._text.done():
+        self._waiting.feed(data)
+        self.hold_up(self._waiting.held_bytes)
+
+    def early(self) -> bytes:
+        return self._first.frames + (bytes(self._waiting.rest) if self._waiting else b"")
+
+    def told_as(self, error: VoxgateError) -> dict[str, Any]:
+        return error_event(error)
+
+    async def _next(self, grant: Grant) -> First:
+        assert self._waiting is not None
+        try:
+            async with asyncio.timeout(self.gateway.limits.most_waiting_seconds(grant)):
+                return await self._waiting.first(strictly=grant.models is not None)
+        except TimeoutError as error:
+            raise SessionIdle("Nothing was asked for on this socket.") from error
+
+    # What it wants
+
+    async def upstreams(self, grant: Grant) -> Sequence[Upstream]:
+        gateway = self.gateway
+        try:
+            self.check_request(grant)
+            check_endpoint(grant, "responses", is_socket=True)
+            self._waiting = Waiting(gateway.largest_message_bytes, self.transport.write)
+            self.accept()
+            self._waiting.feed(self._early)
+            self._first = await self._next(grant)
+            self.model = grant.choose_model(self._first.model or self.model)
+        except VoxgateError:
+            self.open_log()
+            raise
+        self.open_log()
+        if not self.model:
+            raise MissingModel("You must provide a model in response.create.", param="model")
+        gateway.admission.gatekeeper.check_not_revoked(grant)
+        return gateway.targets.sockets(self.model, "responses", self.request.headers, grant.provider_key)
+
+    def check_price(self, grant: Grant, models: Sequence[Sequence[str]]) -> None:
+        self.gateway.spending.check_request_price(grant, models)
+
+    async def take_rates(self, limits: tuple[RateLimit, ...]) -> None:
+        """Of the first response; those behind it pass the same limits in the call."""
+        if not limits:
             return
-        if self._decoder.idle:  # nothing but control frames so far
-            self._frames.clear()
-        elif len(self._frames) > self._largest:
-            self._fail(MessageTooLarge(f"The message is larger than {self._largest:,} bytes."))
+        metering = self._metering = Metering(self.gateway.rates, limits)
+        while True:
+            try:
+                await metering.take_first(self._first.text)
+            except RateLimited as error:
+                await self._refuse_first(limited_event(error, metering.states))
+            else:
+                return
 
-    @property
-    def held_bytes(self) -> int:
-        return len(self._frames) if self._text.done() else 0
+    async def _refuse_first(self, event: dict[str, Any]) -> None:
+        """The socket stays: whoever waits as long as it was told may ask on it again."""
+        assert self._waiting is not None
+        assert self.grant is not None
+        text = orjson.dumps(event)
+        self.log.fact({"type": "gateway.answered", "message": orjson.Fragment(text)})
+        self.transport.write(encode_frame(TEXT, text))
+        self._waiting.again()
+        self.transport.resume_reading()
+        self._first = await self._next(self.grant)
 
-    async def first(self, *, strictly: bool) -> First:
-        """`strictly`: a message that names two models is refused. ClientLeft, InvalidEvent, InvalidRequest,
-        MessageTooLarge."""
-        text = await self._text
-        wanted = read_json(text)
-        kind = wanted.fields.get("type")
-        if kind != _CREATE:
-            raise InvalidEvent(f"The first message on this socket must be a {_CREATE}.", param="type")
-        if strictly:
-            check_unambiguous(text, wanted)
-        return First(wanted.model, bytes(self._frames))
+    def mediate(self, call: Call, upstream: Upstream, budget: Budget | None) -> None:
+        stages = stages_of(call.grant, self.model or "", upstream.model, budget, self._metering)
+        mediate_by(call, stages, self.gateway.calls.end)
 
-    def _take(self, message: Message) -> None:
-        if self._text.done():
-            return
-        if message.opcode == TEXT:
-            self._text.set_result(message.payload)
-        elif message.opcode == PING:
-            self._write(encode_frame(PONG, message.payload))
-        elif message.opcode == CLOSE:
-            self._write(encode_close(1000, ""))
-            self._fail(ClientLeft())
-        elif message.opcode == BROKEN:
-            self._fail(InvalidEvent("What the client sent is no WebSocket message."))
-        elif message.opcode != PONG:
-            self._fail(InvalidEvent("This socket takes text messages only."))
+    # Its end
 
-    def _fail(self, error: Exception) -> None:
-        if not self._text.done():
-            self._text.set_exception(error)
+    def give_back(self) -> None:
+        super().give_back()
+        self._end_metering()
+
+    def finish(self, call: Call) -> None:
+        super().finish(call)
+        self._end_metering()
+
+    def _end_metering(self) -> None:
+        if self._metering is not None:
+            self._metering.end()

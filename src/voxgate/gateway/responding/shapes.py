@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
 
-from voxgate.core.errors import SessionExpired, VoxgateError
+from voxgate.core.errors import RateLimited, SessionExpired, VoxgateError
+from voxgate.gateway.rates import RateState
+from voxgate.gateway.requests.shapes import limit_headers, retry_headers
 
 _CODES: Final[dict[type[VoxgateError], str]] = {SessionExpired: "websocket_connection_limit_reached"}
 """What its clients know under another name: they connect again."""
@@ -21,6 +24,11 @@ def error_event(error: VoxgateError) -> dict[str, Any]:
         "status": error.status,
         "error": {**body, "code": _CODES.get(type(error), body["code"])},
     }
+
+
+def limited_event(error: RateLimited, states: Sequence[RateState]) -> dict[str, Any]:
+    """With what an answer over HTTP says in its headers: when to ask again, and how much is left."""
+    return {**error_event(error), "headers": {**retry_headers(error), **limit_headers(states, "openai")}}
 
 
 def as_responses(text: bytes) -> bytes:

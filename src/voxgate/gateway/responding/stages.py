@@ -1,6 +1,6 @@
 """What the messages of a socket of `responses` pass through:
 
-    client ⇄ the credential's rules ⇄ one model, by the provider's name ⇄ budget ⇄ provider
+    client ⇄ the credential's rules ⇄ one model, by the provider's name ⇄ limits a minute ⇄ budget ⇄ provider
 
 The rules and the budget are those of calls: what they read is shown to them as a Realtime session's.
 """
@@ -12,28 +12,36 @@ from typing import Any, Final
 import orjson
 
 from voxgate.auth.credentials import Grant
-from voxgate.core.errors import InvalidRequest
-from voxgate.gateway.policies.allowed import Allowed, EventRule, ModelRule, Rule, ToolRule
+from voxgate.core.errors import InvalidRequest, RateLimited
+from voxgate.gateway.policies.allowed import Allowed, EventRule, ModelRule, Rule
 from voxgate.gateway.policies.budget import Budget
 from voxgate.gateway.policies.judging import Body, decoded
 from voxgate.gateway.policies.ruling import NOTHING, Ruling, Stage
 from voxgate.gateway.requests.bodies import read_json, with_model
-from voxgate.gateway.responding.shapes import as_responses, error_event
+from voxgate.gateway.requests.restrictions import Restrictions
+from voxgate.gateway.responding.metering import Metering
+from voxgate.gateway.responding.shapes import as_responses, error_event, limited_event
+from voxgate.traces.dialogue import ENDS
 from voxgate.traces.usage import as_realtime
 
-_ENDS: Final = {f"response.{status}": status for status in ("completed", "incomplete", "failed", "cancelled")}
+_CREATE: Final = "response.create"
 
 
-def stages_of(grant: Grant, asked: str, upstream_model: str, budget: Budget | None) -> list[Stage]:
+def stages_of(
+    grant: Grant, asked: str, upstream_model: str, budget: Budget | None, metering: Metering | None
+) -> list[Stage]:
     """`asked` is the model that the first message named, or meant."""
     stages: list[Stage] = []
     rules: list[Rule] = [ModelRule(grant)] if grant.models is not None else []
-    if grant.allowed_tools is not None:
-        rules.append(_Tools(ToolRule(grant.allowed_tools)))
+    restrictions = Restrictions(grant)
+    if restrictions.any:
+        rules.append(_Bodies(restrictions))
     events = EventRule(grant.allowed_events) if grant.allowed_events is not None else None
     if rules or events is not None:
         stages.append(_Rules(Allowed(rules, events)))
     stages.append(_OneModel(asked, upstream_model, is_bound=grant.models is not None))
+    if metering is not None:
+        stages.append(_Limited(metering))
     return [*stages, _Counted(budget)] if budget is not None else stages
 
 
@@ -50,15 +58,15 @@ class _Silent:
         return Ruling((text,))
 
 
-class _Tools:
-    """`ToolRule`, for a message that is itself the response that it asks for."""
+class _Bodies:
+    """Those of requests, for a message that is itself the response that it asks for."""
 
-    def __init__(self, rule: ToolRule) -> None:
-        self._rule = rule
+    def __init__(self, restrictions: Restrictions) -> None:
+        self._restrictions = restrictions
 
     def __call__(self, event: Body) -> None:
-        response = {**event, "input": None} if isinstance(event.get("input"), str) else event
-        self._rule({"type": event["type"], "response": response})
+        if event["type"] == _CREATE:
+            self._restrictions.check("responses", event)
 
 
 class _Rules(_Silent):
@@ -82,7 +90,7 @@ class _OneModel(_Silent):
 
     def to_provider(self, text: bytes) -> Ruling:
         event = decoded(text)
-        if event.get("type") != "response.create":
+        if event.get("type") != _CREATE:
             return Ruling((text,))
         named, is_first, self._is_first = event.get("model"), self._is_first, False
         if named is None and not (is_first or self._is_bound):
@@ -97,6 +105,31 @@ class _OneModel(_Silent):
         if named == self._upstream_model:
             return Ruling((text,))
         return Ruling((with_model(text, read_json(text), self._upstream_model),))
+
+
+class _Limited(_Silent):
+    """Each response is a request of its own. One too many is refused, and the socket goes on."""
+
+    def __init__(self, metering: Metering) -> None:
+        self._metering = metering
+
+    def to_provider(self, text: bytes) -> Ruling:
+        event = decoded(text)
+        if event.get("type") != _CREATE or self._metering.has_taken():
+            return Ruling((text,))
+        return Ruling(later=self._take(text, event))
+
+    async def _take(self, text: bytes, event: Body) -> Ruling:
+        try:
+            await self._metering.take(text, event)
+        except RateLimited as error:
+            return Ruling(back=(orjson.dumps(limited_event(error, self._metering.states)),))
+        return Ruling((text,))
+
+    def to_client(self, text: bytes) -> Ruling:
+        if self._metering.counts_tokens:
+            self._metering.follow(decoded(text))
+        return Ruling((text,))
 
 
 class _Counted(_Silent):
@@ -116,7 +149,7 @@ class _Counted(_Silent):
 
 def _as_session(text: bytes) -> bytes:
     event = decoded(text)
-    status = _ENDS.get(str(event.get("type")))
+    status = ENDS.get(str(event.get("type")))
     response = event.get("response")
     if status is None or not isinstance(response, dict):
         return text
