@@ -172,10 +172,10 @@ def test_what_is_safe_online_asks_for_no_sound(name: str) -> None:
         assert asyncio.run(made.score(wanted))
 
 
-def test_the_names_alone_load_no_scorer() -> None:
+def test_the_names_alone_which_every_command_knows_load_no_scorer_and_no_numpy() -> None:
     code = (
-        "import sys, voxgate.evals.registry as r; r.online_safe(); "
-        "print([m for m in sys.modules if 'evals.scorers.' in m or m in ('jiwer', 'py3langid')])"
+        "import sys, voxgate.cli.main, voxgate.evals.registry as r; r.online_safe(); "
+        "print([m for m in sys.modules if 'evals.scorers.' in m or m in ('jiwer', 'numpy', 'py3langid')])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

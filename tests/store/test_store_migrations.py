@@ -67,18 +67,20 @@ def shape(url: str) -> dict[str, Any]:
     """Tables with their columns and indexes. Whether a default is the database's does not matter here."""
     with opened(url) as connection:
         found = inspect(connection)
+        columns, indexes = found.get_multi_columns(), found.get_multi_indexes()
+        primary, foreign = found.get_multi_pk_constraint(), found.get_multi_foreign_keys()
         return {
-            table: (
+            table[1]: (
                 {
                     column["name"]: (column["type"]._type_affinity.__name__, column["nullable"])
-                    for column in found.get_columns(table)
+                    for column in columns[table]
                 },
-                {(index["name"], tuple(index["column_names"])) for index in found.get_indexes(table)},
-                found.get_pk_constraint(table)["constrained_columns"],
-                [key["referred_table"] for key in found.get_foreign_keys(table)],
+                {(index["name"], tuple(index["column_names"])) for index in indexes[table]},
+                primary[table]["constrained_columns"],
+                [key["referred_table"] for key in foreign[table]],
             )
-            for table in found.get_table_names()
-            if not table.startswith("session_fts")  # SQLite's own, behind its full text
+            for table in columns
+            if not table[1].startswith("session_fts")  # SQLite's own, behind its full text
         }
 
 

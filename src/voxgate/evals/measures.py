@@ -5,15 +5,17 @@ is better, and where in a call each was measured. docs/metrics.md defines them.
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from voxgate.evals.model import Direction, Evidence, Json
 from voxgate.evals.reading import times_of
-from voxgate.evals.session import Session
 from voxgate.evals.turns import PERCENTILES, SUMMED
 from voxgate.traces.events import number, obj, string
 from voxgate.traces.latency import DISTRIBUTIONS
 from voxgate.traces.metrics import METRICS
+
+if TYPE_CHECKING:  # numpy comes with it, and every command knows the names of measures
+    from voxgate.evals.session import Session
 
 HIGHER_IS_BETTER: Final = frozenset(
     {

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from voxgate.client.http import Client
 from voxgate.core.errors import VoxgateError
 from voxgate.evals.model import Case, Json, Output, Score
-from voxgate.evals.session import Session
+
+if TYPE_CHECKING:  # numpy comes with it, and every command knows the protocols
+    from voxgate.evals.session import Session
 
 
 class InfrastructureError(VoxgateError):
