@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -13,7 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright, expect
+
+WAIT_MS: Final = 60_000
+"""For anything in a page: Playwright's five seconds are too short on a full machine."""
+SLOWDOWN: Final = float(os.environ.get("VOXGATE_SLOW_BROWSER", "1"))
+"""By how many times each page is to be slower than it could be, to see what a test takes for granted."""
+expect.set_options(timeout=WAIT_MS)
 
 CHROMIUM_FLAGS: Final = (
     "--no-sandbox",
@@ -38,7 +45,8 @@ navigator.mediaDevices.getUserMedia = async () => {
   silence.start();
   return mouth.stream;
 };
-window.__say = (pcm) => {
+window.__say = async (pcm) => {
+  while (!mouth) await new Promise((done) => setTimeout(done, 10));
   const bytes = Uint8Array.from(atob(pcm), (each) => each.charCodeAt(0));
   const samples = Float32Array.from(new Int16Array(bytes.buffer), (each) => each / 32768);
   const sound = mouth.context.createBuffer(1, samples.length, 24000);
@@ -58,8 +66,42 @@ async def give_mouth(page: Page) -> None:
 
 
 async def say(page: Page, pcm: bytes) -> None:
-    """24 kHz, mono, 16 bits."""
+    """24 kHz, mono, 16 bits; once the page listens."""
     await page.evaluate("(pcm) => window.__say(pcm)", base64.b64encode(pcm).decode())
+
+
+# In words, what the page is still about to change by itself; empty where it is as it will stay. Of animations
+# those count that end.
+_UNSETTLED: Final = """() => {
+  const moves = (one) =>
+    one.playState === "running" && Number.isFinite(one.effect?.getComputedTiming().endTime);
+  const busy = document.querySelector("[aria-busy=true]");
+  const image = [...document.images].find((one) => !one.complete && one.loading !== "lazy");
+  return [
+    document.readyState === "complete" ? "" : "it loads",
+    document.fonts.status === "loaded" ? "" : "fonts load",
+    document.getAnimations().some(moves) ? "something moves" : "",
+    busy ? `${busy.ariaLabel ?? busy.tagName} is busy` : "",
+    image ? `${image.src.slice(0, 80)} loads` : "",
+  ].filter(Boolean).join(", ");
+}"""
+# It must be so in a few frames after one another: what has come is drawn in the next, and may ask for more.
+_SETTLED: Final = f"""async ([frames, most_ms]) => {{
+  const unsettled = {_UNSETTLED}, end = performance.now() + most_ms;
+  for (let still = 0; still < frames;) {{
+    await new Promise(requestAnimationFrame);
+    const why = unsettled();
+    still = why ? 0 : still + 1;
+    if (why && performance.now() > end) return why;
+  }}
+  return "";
+}}"""
+
+
+async def settled(page: Page) -> None:
+    """Waits until the page is as it will stay: before it is measured, judged or pictured."""
+    why = await page.evaluate(_SETTLED, [3, WAIT_MS])
+    assert not why, f"{page.url} does not settle: {why}"
 
 
 @dataclass
@@ -77,10 +119,18 @@ class Chromium:
         """The options are Playwright's."""
         browser = await self._browser(microphone)
         context = await browser.new_context(permissions=["microphone"], **options)
+        context.set_default_timeout(WAIT_MS)
         try:
             yield context
         finally:
             await context.close()
+
+    async def page(self, context: BrowserContext) -> Page:
+        page = await context.new_page()
+        if SLOWDOWN > 1:
+            session = await context.new_cdp_session(page)
+            await session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWDOWN})
+        return page
 
     async def _browser(self, microphone: Path | None) -> Browser:
         sound = self.folder / "microphone.wav"
@@ -91,7 +141,9 @@ class Chromium:
         if running is None or not running.is_connected():
             more = [f"--use-file-for-fake-audio-capture={sound}%noloop"] if has_sound else []
             flags = [*CHROMIUM_FLAGS, *self.flags, *more]
-            running = await self.driver.chromium.launch(executable_path=self.program, args=flags)
+            running = await self.driver.chromium.launch(
+                executable_path=self.program, args=flags, timeout=WAIT_MS
+            )
             self._running[has_sound] = running
         return running
 

@@ -101,7 +101,7 @@ async def open_browser(chromium: Chromium) -> AsyncIterator[OpenBrowser]:
 
         async def open_(microphone: Path | None = None) -> Page:
             context = await stack.enter_async_context(chromium.context(microphone))
-            page = await context.new_page()
+            page = await chromium.page(context)
             page.on("pageerror", keep)
             return page
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 import pytest
 from playwright.async_api import Page
 
+from tests.browsers import settled
+
 _AXE: Final = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -24,6 +26,7 @@ async def violations(page: Page) -> list[str]:
     """What is wrong and where, in words. The page as it is now, dialogs and menus included."""
     if not _AXE.is_file():
         pytest.skip("needs axe-core in ui/node_modules (npm ci)")
+    await settled(page)
     # As the browser's own tools do it: no script of the page, so that its policy stays as it is.
     await page.evaluate(_AXE.read_text() + "; undefined")
     found: dict[str, Any] = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")

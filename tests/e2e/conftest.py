@@ -49,7 +49,7 @@ def open_page(chromium: Chromium) -> OpenPage:
         problems: list[str] = []
         size = {"width": width, "height": height}
         async with chromium.context(microphone, viewport=size, color_scheme=scheme) as context:
-            page = await context.new_page()
+            page = await chromium.page(context)
             await page.add_init_script(KEEP_SOUNDS)
             page.on("pageerror", lambda error: problems.append(f"page error: {error}"))
             page.on("console", lambda message: problems.append(_told(message)))

@@ -56,6 +56,36 @@ async def evaluate(voxgate: Voxgate, before: dict[str, Any], after: dict[str, An
     return Evaluated(dataset, first, second, saved["ids"])
 
 
+async def evaluate_long_names(voxgate: Voxgate) -> tuple[str, str]:
+    """The ids of a data set and of an experiment that still runs. All names are long, without a place to
+    break."""
+    long = "n" * 80
+    named = {"name": f"data_{long}", "project": f"project_{long}"[:64], "description": long}
+    dataset = (await voxgate.request("POST", "/api/datasets", json=named))["id"]
+    asked = {"input": {"kind": "text", "text": long}, "expected": {"transcript": long}}
+    case = {"id": "case_0", "tags": [long], **asked}
+    await voxgate.request("POST", f"/api/datasets/{dataset}/cases", json={"cases": [case]})
+    body = {
+        "name": f"experiment_{long}",
+        "dataset": {"id": dataset},
+        "task": {"name": long, "model": long},
+        "scorers": [{"name": long}],
+        "cases": 10_000,
+        "git": {"branch": f"feature/{long}", "commit": "4f0c2d9a", "dirty": True},
+    }
+    experiment = (await voxgate.request("POST", "/api/experiments", json=body))["id"]
+    scores = [{"name": f"{at}_{long}", "value": 1e15 / 3, "unit": long[:30]} for at in range(5)]
+    output = {"text": long, "tool_calls": [{"name": long, "arguments": {long: long}, "result": long}]}
+    result = {"case_id": "case_0", "trial": 0, "output": output, "scores": scores}
+    failed = {"case_id": "case_0", "trial": 1, "output": None, "scores": [], "error": long}
+    await voxgate.request(
+        "POST", f"/api/experiments/{experiment}/results", json={"results": [result, failed]}
+    )
+    rule = {"name": f"rule_{long}", "filter": f"tag:{long}", "scorers": [{"name": f"scorer_{long}"}]}
+    await voxgate.request("POST", "/api/rules", json=rule)
+    return dataset, experiment
+
+
 def _dataset(unique: str) -> dict[str, Any]:
     name = f"refunds {unique[-6:]}"
     return {"name": name, "project": "support", "description": "What people ask the help desk most."}

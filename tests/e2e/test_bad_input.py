@@ -193,5 +193,7 @@ def _provider_of(voxgate: Voxgate) -> int:
     parent = voxgate.process.pid
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     return next(
-        int(child) for child in children if Path(f"/proc/{child}/cmdline").read_text().endswith("local\0")
+        int(child)
+        for child in children
+        if Path(f"/proc/{child}/cmdline").read_text().rstrip("\0").endswith("local")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import struct
@@ -118,6 +119,18 @@ async def test_a_sound_file_is_played_in_to_two_calls_with_the_same_sound(
     assert shortest > len(question) // 2
     np.testing.assert_array_equal(tracks[0][:shortest], tracks[1][:shortest])
     assert {each["config"]["audio"]["output"]["voice"] for each in (a, b)} == {"marin", "cedar"}
+
+
+async def listed(voxgate: Voxgate, project: str, at_least: int) -> list[dict[str, Any]]:
+    """Its sessions, newest first, once there are so many: a call is in the list a moment after it began."""
+    async with asyncio.timeout(60):
+        while True:
+            found: list[dict[str, Any]] = (
+                await voxgate.request("GET", f"/api/sessions?project={project}&limit=500")
+            )["items"]
+            if len(found) >= at_least:
+                return found
+            await asyncio.sleep(0.1)
 
 
 async def track(voxgate: Voxgate, session_id: str) -> Any:
@@ -282,7 +295,7 @@ async def test_the_page_to_copy_makes_a_call_with_microphone_tool_and_sound(
         await expect(lines.filter(has_text="assistant: The city is Paris")).to_be_visible(timeout=SPEECH_MS)
         await page.wait_for_function("() => window.__loudest > 0.02", timeout=SPEECH_MS)
         assert await page.title() == "Voice call"
-    (session,) = (await voxgate.request("GET", "/api/sessions?project=page"))["items"]
+    (session,) = await listed(voxgate, "page", 1)
     trace = await voxgate.finished_session(session["id"])
     assert trace["config"]["instructions"] == NASTY
 
@@ -315,6 +328,7 @@ async def test_the_code_to_copy_runs_and_opens_the_same_session(
         await _settings_of_both_sides_are_kept(page)
         await page.get_by_test_id("open-as-code").click()
         programs = {name: await code(page, name) for name in ("Python", "Node", "Browser", "curl")}
+    before = len(await listed(voxgate, "playground", 0))
     weather = '"What is the weather in Oslo?"'
     asked = {
         name: text.replace('"Hello! What can you do for me?"', weather) for name, text in programs.items()
@@ -337,7 +351,7 @@ async def test_the_code_to_copy_runs_and_opens_the_same_session(
     credential = json.loads(made.output[made.output.index('{"') :])
     assert credential["session"]["instructions"] == NASTY
     assert credential["session"]["audio"]["output"]["voice"] == "cedar"
-    sessions = (await voxgate.request("GET", "/api/sessions?project=playground&limit=2"))["items"]
+    sessions = (await listed(voxgate, "playground", before + 2))[:2]
     traces = [await voxgate.finished_session(each["id"]) for each in sessions]
     assert [trace["config"]["instructions"] for trace in traces] == [NASTY, NASTY]
     assert [trace["config"]["audio"]["output"]["voice"] for trace in traces] == ["cedar", "cedar"]

@@ -14,6 +14,7 @@ import pytest
 from playwright.async_api import Page, Request, expect
 from websockets.asyncio.client import connect
 
+from tests.browsers import settled
 from tests.e2e.axe import violations, violations_of_both
 from tests.e2e.conftest import OpenPage
 from tests.e2e.seeding import SCRIPT, seed, seed_long
@@ -75,7 +76,7 @@ async def test_a_new_call_appears_by_itself_and_nothing_leaves_the_origin(
             session_id = call.response.headers["x-voxgate-session-id"]
             row = page.locator(f"tr[data-id='{session_id}']")
             await expect(row.get_by_test_id("status")).to_contain_text("live", timeout=SLOW_MS)
-            assert await page.get_by_test_id("session-row").first.get_attribute("data-id") == session_id
+            await expect(page.get_by_test_id("session-row").first).to_have_attribute("data-id", session_id)
         await expect(row.get_by_test_id("status")).to_contain_text("complete", timeout=SLOW_MS)
     assert elsewhere == []
 
@@ -295,6 +296,7 @@ async def test_pages_fit_and_can_be_used_by_everybody(
         await expect(
             page.locator("[data-testid=session-row], [data-testid=total-calls]").first
         ).to_be_visible(timeout=SLOW_MS)
+        await settled(page)
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
         assert await violations(page) == []
         await picture(page, name)

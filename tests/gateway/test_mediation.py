@@ -193,7 +193,7 @@ async def test_a_mediated_call_waits_for_a_slow_reader_too(start_gateway: StartG
 
     async with ScriptedProvider(flood) as provider, start_gateway(provider.base_url) as gateway:
         async with caller(gateway.url) as socket:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while (
                     not (calls := gateway.worker.gateway.calls.all()) or calls[0].client.stalled_since is None
                 ):

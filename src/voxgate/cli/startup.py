@@ -31,6 +31,7 @@ from voxgate.providers.replays import replay_provider
 from voxgate.store import Store, check_blobs
 
 _BACKLOG: Final = 2048
+_LOCAL_START_SECONDS: Final = 60.0
 _WORKER_STOP_SECONDS: Final = 20.0
 """Beyond the drain: to say why calls are closed, and to write what is still in memory."""
 _RECORDER_STOP_SECONDS: Final = 15.0
@@ -200,7 +201,12 @@ def _local_child(settings: Settings, listener: socket.socket) -> Child:
         "settings": _plain(settings),
         "key": key,
         "descriptor": listener.fileno(),
-        "upstream": {"base_url": f"http://127.0.0.1:{listener.getsockname()[1]}/v1", "api_key": key},
+        "upstream": {
+            "base_url": f"http://127.0.0.1:{listener.getsockname()[1]}/v1",
+            "api_key": key,
+            # Its socket is there before it is, and while it is started again: a call waits for it.
+            "connect_timeout_seconds": _LOCAL_START_SECONDS,
+        },
     }
     return Child("local", orders, [listener.fileno()])
 

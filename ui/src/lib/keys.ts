@@ -2,7 +2,7 @@
  * The keyboard: pages say which keys do what, one listener calls them, and the help (`?`) lists them.
  * A key is `KeyboardEvent.key` (`j`, `Enter`, `?`), or two after one another (`g s`).
  */
-import { useEffect, useRef, useSyncExternalStore } from "react";
+import { useLayoutEffect, useRef, useSyncExternalStore } from "react";
 
 export interface Key {
   key: string;
@@ -61,14 +61,14 @@ function press(event: KeyboardEvent): void {
   if (key && key.act(event) !== true) event.preventDefault();
 }
 
-/** As long as the component is there, these keys are its. */
+/** As long as the component is there, these keys are its: from the moment on that it is seen. */
 export function useKeys(name: string, keys: readonly Key[]): void {
   const current = useRef(keys);
-  useEffect(() => {
+  useLayoutEffect(() => {
     current.current = keys;
   });
   const shown = keys.map(({ key, what }) => `${key}\t${what}`).join("\n");
-  useEffect(() => {
+  useLayoutEffect(() => {
     const stable = shown.split("\n").map((line, at) => {
       const [key = "", what = ""] = line.split("\t");
       return { key, what, act: (event: KeyboardEvent) => current.current[at]?.act(event) };

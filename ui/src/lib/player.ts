@@ -76,8 +76,13 @@ export class Player {
     for (const listener of this.stateListeners) listener();
   }
 
+  /** As it is now: the state hears of it from the element's events, which come later. */
+  get playing(): boolean {
+    return !this.audio.paused && !this.audio.ended;
+  }
+
   private update(): void {
-    const playing = !this.audio.paused && !this.audio.ended;
+    const { playing } = this;
     const waiting = playing && this.audio.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
     this.set({ playing, waiting, failed: this.audio.error !== null });
     cancelAnimationFrame(this.frame);
@@ -91,8 +96,8 @@ export class Player {
   };
 
   private goRound(): void {
-    const { loop, playing } = this.state;
-    if (loop && playing && this.wantedMs === null && this.timeMs >= loop.toMs) this.seek(loop.fromMs);
+    const { loop } = this.state;
+    if (loop && this.playing && this.wantedMs === null && this.timeMs >= loop.toMs) this.seek(loop.fromMs);
   }
 
   private tick(): void {
@@ -116,6 +121,8 @@ export class Player {
   async play(): Promise<void> {
     if (!this.url) return;
     takeTheFloor(this);
+    // What goes through a mixer that the browser has put to rest stands still.
+    void this.context?.resume();
     const { loop } = this.state;
     if (loop && (this.timeMs < loop.fromMs || this.timeMs >= loop.toMs)) this.seek(loop.fromMs);
     try {
@@ -131,7 +138,7 @@ export class Player {
   }
 
   toggle(): void {
-    if (this.state.playing) this.pause();
+    if (this.playing) this.pause();
     else void this.play();
   }
 

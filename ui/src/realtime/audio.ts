@@ -116,30 +116,49 @@ export function microphoneProblem(error: unknown): string {
   return `The microphone did not start (${error instanceof Error ? error.message : String(error)}). You can type.`;
 }
 
-/** A context at our rate where the browser converts; at the device's own rate where it refuses (Firefox). */
-async function source(stream: MediaStream): Promise<[AudioContext, MediaStreamAudioSourceNode]> {
-  for (const options of [{ sampleRate: RATE_HZ }, {}]) {
-    const context = new AudioContext(options);
-    try {
-      return [context, context.createMediaStreamSource(stream)];
-    } catch (error) {
-      await context.close();
-      if (!("sampleRate" in options)) throw error;
-    }
+/** A context with its worklet: it is there before the microphone opens, since what is said before it listens is lost. */
+async function listener(options: AudioContextOptions): Promise<AudioContext> {
+  const context = new AudioContext(options);
+  try {
+    await context.audioWorklet.addModule(captureUrl);
+    return context;
+  } catch (error) {
+    await context.close();
+    throw error;
   }
-  throw new Error("no audio context");
+}
+
+/** The stream at our rate where the browser converts; at the device's own rate where it refuses (Firefox). */
+async function source(
+  ours: AudioContext,
+  stream: MediaStream,
+): Promise<[AudioContext, MediaStreamAudioSourceNode]> {
+  try {
+    return [ours, ours.createMediaStreamSource(stream)];
+  } catch {
+    await ours.close();
+  }
+  const own = await listener({});
+  return [own, own.createMediaStreamSource(stream)];
 }
 
 export async function openMicrophone(onPiece: OnPiece): Promise<Input> {
   if (!navigator.mediaDevices) throw new Error("the browser gives no microphone here");
-  const stream = await navigator.mediaDevices.getUserMedia({
-    audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true },
-  });
-  const [context, input] = await source(stream);
-  await context.audioWorklet.addModule(captureUrl);
+  const ours = await listener({ sampleRate: RATE_HZ });
+  const stream = await navigator.mediaDevices
+    .getUserMedia({
+      audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+    })
+    .catch(async (error: unknown) => {
+      await ours.close();
+      throw error;
+    });
+  const [context, input] = await source(ours, stream);
   const node = new AudioWorkletNode(context, "voxgate-capture", { numberOfOutputs: 0 });
   node.port.onmessage = ({ data }: MessageEvent<CapturedPiece>) => onPiece(data.samples, data.level);
   input.connect(node);
+  // It was made before there was a microphone, which is what lets some browsers begin.
+  void context.resume();
   return {
     label: stream.getAudioTracks()[0]?.label || "microphone",
     close() {

@@ -14,7 +14,7 @@ interface Props {
 
 /** The other one at the same place; it plays on if the first did. */
 function switchEar(from: Heard, to: Heard): void {
-  const playing = from.player.state.playing;
+  const { playing } = from.player;
   to.player.seek(to.startMs + Math.max(0, from.player.timeMs - from.startMs));
   from.player.pause();
   if (playing) void to.player.play();
@@ -38,7 +38,7 @@ export function Beside({ calls, onHeard }: Props) {
   const change = () => {
     if (!a || !b) return;
     // Whichever plays is the one that is left.
-    const from = b.player.state.playing ? 1 : a.player.state.playing ? 0 : at;
+    const from = b.player.playing ? 1 : a.player.playing ? 0 : at;
     const [one, other] = from === 0 ? [a, b] : [b, a];
     switchEar(one, other);
     setAt(1 - from);

@@ -62,7 +62,7 @@ export function AgreementTable() {
   if (list.error) return <Problem error={list.error} retry={() => void list.refetch()} />;
   const rows = list.data?.items ?? [];
   return (
-    <section className="stack" aria-label="Agreement" data-testid="agreement">
+    <section className="stack" aria-label="Agreement" aria-busy={list.isPending} data-testid="agreement">
       <h2>Do people agree with the scorers?</h2>
       {list.data && rows.length === 0 && (
         <p className="muted">

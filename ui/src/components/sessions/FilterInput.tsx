@@ -1,6 +1,15 @@
 /** The filter as text: completes fields and values while one types, and shows where the server finds it wrong. */
 import { useQuery } from "@tanstack/react-query";
-import { type KeyboardEvent, type RefObject, useEffect, useId, useMemo, useState } from "react";
+import {
+  type KeyboardEvent,
+  type RefObject,
+  useCallback,
+  useEffect,
+  useId,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { facetsQuery, fieldsQuery } from "../../api/queries";
 import { complete, type Option } from "../../lib/completion";
 import { errorPlace } from "../../lib/filter-text";
@@ -48,20 +57,32 @@ function Options({ id, options, at, onPick }: OptionsProps) {
   );
 }
 
-/** What is typed goes into the address after a pause. */
+/** What is typed goes into the address after a pause; what has got there since by other ways is shown. */
 function useTyped(q: string, onChange: (q: string) => void) {
   const [text, setText] = useState(q);
-  useEffect(() => setText(q), [q]);
+  // On their way into the address. One that arrives late leaves alone what has been typed meanwhile.
+  const told = useRef<string[]>([]);
+  const latest = useRef(onChange);
+  latest.current = onChange;
+  const tell = useCallback((next: string) => {
+    told.current.push(next);
+    latest.current(next);
+  }, []);
+  useEffect(() => {
+    const at = told.current.indexOf(q);
+    told.current = at < 0 ? [] : told.current.slice(at + 1);
+    if (at < 0) setText(q);
+  }, [q]);
   useEffect(() => {
     if (text === q) return;
-    const timer = setTimeout(() => onChange(text), TYPING_PAUSE_MS);
+    const timer = setTimeout(() => tell(text), TYPING_PAUSE_MS);
     return () => clearTimeout(timer);
-  }, [text, q, onChange]);
-  return [text, setText] as const;
+  }, [text, q, tell]);
+  return { text, setText, tell };
 }
 
 export function FilterInput({ q, project, onChange, input, error }: Props) {
-  const [text, setText] = useTyped(q, onChange);
+  const { text, setText, tell } = useTyped(q, onChange);
   const [caret, setCaret] = useState(0);
   const [open, setOpen] = useState(false);
   const [at, setAt] = useState(-1);
@@ -100,7 +121,7 @@ export function FilterInput({ q, project, onChange, input, error }: Props) {
       pick(chosen);
     } else if (event.key === "Enter") {
       setOpen(false);
-      onChange(text);
+      if (text !== q) tell(text);
     } else if (event.key === "Escape") {
       event.preventDefault();
       if (isOpen) setOpen(false);
