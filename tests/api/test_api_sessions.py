@@ -10,6 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.api.world import MODELS, World
+from voxgate.api import sessions
+from voxgate.core.ids import new_id
+from voxgate.store import Store
 
 SPAN = {
     "id": "span_1",
@@ -210,6 +213,30 @@ def test_ending_a_live_call_leaves_a_signal(world: World, client: TestClient) ->
     response = client.post("/api/sessions/sess_1/end")
     assert (response.status_code, response.json()) == (202, {"id": "sess_1", "status": "ending"})
     assert world.store.signals_after(0) == [(1, "end_session", "sess_1")]
+
+
+def test_a_call_that_the_recorder_has_not_stored_yet_can_be_ended(
+    world: World, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id, stored = new_id("sess"), type(world.store).get_session
+
+    def stored_after_the_first_look(store: Store, wanted: str, **how: Any) -> Any:
+        row = stored(store, wanted, **how)
+        if row is None:
+            world.add_session(session_id, status="live")
+        return row
+
+    monkeypatch.setattr(sessions, "JUST_BEGUN_SECONDS", 60.0)
+    monkeypatch.setattr(Store, "get_session", stored_after_the_first_look)
+    assert client.post(f"/api/sessions/{session_id}/end").status_code == 202
+    assert world.store.signals_after(0) == [(1, "end_session", session_id)]
+
+
+def test_a_session_that_nobody_stores_is_waited_for_only_a_moment(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "JUST_BEGUN_SECONDS", 0.2)
+    assert client.get(f"/api/sessions/{new_id('sess')}").status_code == 404
 
 
 def test_a_call_that_is_over_cannot_be_ended(world: World, client: TestClient) -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from voxgate.core.ids import first_id, new_id
+from voxgate.core.ids import first_id, made_at_ms, new_id
 
 
 def test_ids_ascend_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,3 +32,13 @@ def test_ids_have_one_form_and_do_not_repeat() -> None:
     made = {new_id("cred") for _ in range(10_000)}
     assert len(made) == 10_000
     assert all(re.fullmatch(r"cred_[0-9a-hjkmnp-tv-z]{26}", one) for one in made)
+
+
+def test_an_id_tells_when_it_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voxgate.core.ids.time.time_ns", lambda: 1_795_452_016_789_000_000)
+    assert made_at_ms(new_id("sess")) == 1_795_452_016_789
+
+
+@pytest.mark.parametrize("text", ["", "sess_1", "sess_" + "u" * 26, "sess_01k9h7c2m8e4", "00000000-0000"])
+def test_what_is_no_id_of_ours_tells_nothing(text: str) -> None:
+    assert made_at_ms(text) is None

@@ -29,8 +29,9 @@ from voxgate.api.shapes import (
 from voxgate.api.steady import OpenBlob, Row, read_steadily
 from voxgate.audio.vad import VadParameters
 from voxgate.auth.keys import ApiKey
-from voxgate.core.clock import iso_utc
+from voxgate.core.clock import iso_utc, now_utc, unix_ms
 from voxgate.core.errors import NotFound, VoxgateError
+from voxgate.core.ids import made_at_ms
 from voxgate.realtime.peek import without_sound
 from voxgate.recording.later import read_later
 from voxgate.store import REBUILD, REBUILD_FAILED, REBUILT, filter_fields
@@ -44,16 +45,33 @@ END_SIGNAL = "end_session"
 CHUNK_BYTES = 256 * 1024
 REBUILD_SECONDS = 50.0
 """Less than clients wait for an answer."""
+JUST_BEGUN_SECONDS = 3.0
+"""Much more than the recorder is behind, but on a machine that is full."""
 
 
 def find_session(
     control: Control, key: ApiKey, session_id: str, *, with_spans: bool = False
 ) -> dict[str, Any]:
     """A session that the key may see; another project's is not found."""
-    row = control.store.get_session(session_id, with_spans=with_spans)
+    row = _stored(control, session_id, with_spans)
     if row is None or key.project not in (None, row["project"]):
         raise NotFound(f"There is no session {session_id!r}.", param="session_id")
     return _with_end(control, row)
+
+
+def _stored(control: Control, session_id: str, with_spans: bool) -> dict[str, Any] | None:
+    """A client knows its call's id before the recorder has stored the call: who asks for one that has just
+    begun waits for that, so that it can be looked at and ended from its first moment on."""
+    while (row := control.store.get_session(session_id, with_spans=with_spans)) is None:
+        if not _has_just_begun(session_id):
+            return None
+        time.sleep(0.05)
+    return row
+
+
+def _has_just_begun(session_id: str) -> bool:
+    made = made_at_ms(session_id)
+    return made is not None and 0 <= unix_ms(now_utc()) - made < JUST_BEGUN_SECONDS * 1000
 
 
 def _with_end(control: Control, row: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,17 @@ def first_id(prefix: str, unix_seconds: int) -> str:
     return _id(prefix, unix_seconds * 1000, 0)
 
 
+def made_at_ms(identifier: str) -> int | None:
+    """The Unix time at which `new_id` made it; None for what it did not make."""
+    digits = identifier.rpartition("_")[2]
+    if len(digits) != 26 or not set(digits) <= set(_ALPHABET):
+        return None
+    milliseconds = 0
+    for digit in digits[:10]:
+        milliseconds = milliseconds << 5 | _ALPHABET.index(digit)
+    return milliseconds
+
+
 def _id(prefix: str, unix_ms: int, chance: int) -> str:
     number = unix_ms << 80 | chance
     digits = [_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)]
