@@ -294,11 +294,12 @@ def test_who_listens_in_hears_the_call_until_it_ends(
     world: World, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.add_session(status="live")
-    audio = base64.b64encode(b"\1\1" * 24_000).decode()
+    sound_of_a_minute = b"\1\1" * 24_000 * 60
+    audio = base64.b64encode(sound_of_a_minute).decode()
     line = {"t": 4_000_000_000, "dir": "client", "msg": {"type": "input_audio_buffer.append", "audio": audio}}
     log = json.dumps(line).encode() + b'\n{"t":5000000000,"dir":"gateway","msg":{"type":"gateway.x"}}\n'
     world.blobs.append("sessions/sess_1/events.jsonl", log)
-    world.add_pcm("user", b"\1\1" * 24_000)
+    world.add_pcm("user", sound_of_a_minute)
     archive, pieces = world.app.state.control.archive, []
     hear = archive.listen
 
@@ -313,7 +314,7 @@ def test_who_listens_in_hears_the_call_until_it_ends(
     monkeypatch.setattr(archive, "listen", listen)
     heard = client.get(LISTEN)
     assert heard.headers["content-type"] == "audio/pcm;rate=24000;channels=2"
-    assert heard.headers["x-voxgate-start-ms"] == "4000"
+    assert 4000 <= int(heard.headers["x-voxgate-start-ms"]) < 60_000  # it goes on while its log is read
     assert len(heard.content) % 4 == 0
     assert heard.content[:4000] == b"\1\1\0\0" * 1000
 
