@@ -56,6 +56,8 @@ async def test_the_wire_log_holds_every_message_of_both_directions(start_gateway
         assert texts == list(range(50))
         assert [m.payload for m in data if m.opcode == BINARY] == [b"\x01\x02"]
     assert [r.t_ns for r in records] == sorted(r.t_ns for r in records)
+    sizes = [sum(len(r.data) for r in records if r.kind == kind) for kind in (CLIENT, SERVER)]
+    assert json.loads(records[-1].data)["bytes"] == dict(zip(("in", "out"), sizes, strict=True))
 
 
 @pytest.mark.parametrize("by_client", [True, False])

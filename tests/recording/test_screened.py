@@ -11,7 +11,7 @@ from voxgate.realtime.frames import BINARY, PING, TEXT, encode_close, encode_fra
 from voxgate.realtime.screening import Screen
 from voxgate.recording.eventlog import EventLogBuilder
 from voxgate.recording.screened import ScreenedLog
-from voxgate.recording.spool import CHUNK, Gap
+from voxgate.recording.spool import CHUNK, Gap, Relayed
 from voxgate.recording.wirelog import CLIENT, FACT, SERVER, WireRecord
 
 APPEND = b'{"type":"input_audio_buffer.append","audio":"UExVTQ=="}'
@@ -50,7 +50,7 @@ class KeptLog:
         gap = self.gaps.pop(kind)
         self.fact({"type": "gateway.lost", "side": side, "records": gap.records, "skip": skip, "torn": torn})
 
-    def close(self, code: int, reason: str, side: str) -> None:
+    def close(self, code: int, reason: str, side: str, relayed: Relayed | None = None) -> None:
         self.ended = code, reason, side
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.traces.calls import Call
 
 from voxgate.traces import build_trace
@@ -26,3 +28,25 @@ def test_what_the_recording_lacks_is_summed_and_each_gap_is_a_mark_with_its_side
 
 def test_a_whole_recording_lacks_nothing() -> None:
     assert build_trace(Call().session().events).data["lost"] is None
+
+
+def test_the_bytes_of_both_sides_are_on_the_trace_where_somebody_counted_them() -> None:
+    call = Call().session()
+    counted = {"in": 4000, "out": 90_000}
+    call.gateway(1000, "gateway.closed", code=1000, reason="", side="client", bytes=counted)
+    assert build_trace(call.events).data["bytes"] == counted
+    assert build_trace(Call().session().close(1000).events).data["bytes"] is None
+
+
+def test_calls_with_the_same_instructions_and_tools_have_the_same_hashes() -> None:
+    def hashes(**config: Any) -> tuple[str | None, str | None]:
+        data = build_trace(Call().session(**config).events).data
+        return data["instructions_hash"], data["tools_hash"]
+
+    tools = [{"type": "function", "name": "get_weather"}]
+    first = hashes(instructions="Be kind.", tools=tools)
+    assert None not in first
+    assert hashes(instructions="Be kind.", tools=tools, speed=1.5) == first
+    assert hashes(instructions="Be brief.", tools=tools)[1] == first[1]
+    assert hashes(instructions="Be brief.", tools=[])[0] != first[0]
+    assert hashes(instructions="", tools=[]) == hashes() == (None, None)

@@ -32,7 +32,7 @@ from voxgate.realtime.frames import (
     encode_close,
     encode_frame,
 )
-from voxgate.recording.spool import Log
+from voxgate.recording.spool import Log, Relayed
 from voxgate.recording.wirelog import CLIENT, SERVER
 
 _BOUNDARY_SECONDS: Final = 2.0
@@ -479,7 +479,8 @@ class Call:
         if not client_stays:
             flush_and_close(self.client.transport)
         close, side = self._close or (Close(_NO_CLOSE_FRAME, ""), "gateway")
-        self.log.close(close.code, close.reason, side)
+        relayed: Relayed = {"in": self.client.received_bytes, "out": self.upstream.received_bytes}
+        self.log.close(close.code, close.reason, side, relayed)
         self._on_finished(self)
 
     def _let_client_answer(self) -> bool:

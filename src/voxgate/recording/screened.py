@@ -23,7 +23,7 @@ from voxgate.realtime.frames import (
     encode_frame,
 )
 from voxgate.realtime.screening import Screen
-from voxgate.recording.spool import CHUNK, Gap, Log
+from voxgate.recording.spool import CHUNK, Gap, Log, Relayed
 from voxgate.recording.wirelog import CLIENT, SERVER
 
 _ROOM: Final = memoryview(bytearray(CHUNK))
@@ -64,8 +64,8 @@ class ScreenedLog:
     def mend(self, kind: int, side: str, skip: int, torn: bool) -> None:
         """There is nothing to mend: `gaps` is always empty."""
 
-    def close(self, code: int, reason: str, side: str) -> None:
-        self._log.close(code, reason if side == "gateway" else self._screen.reason(reason), side)
+    def close(self, code: int, reason: str, side: str, relayed: Relayed | None = None) -> None:
+        self._log.close(code, reason if side == "gateway" else self._screen.reason(reason), side, relayed)
 
     def _take(self, kind: int, message: Message) -> None:
         if message.opcode in (PING, PONG):

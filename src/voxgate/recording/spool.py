@@ -30,6 +30,8 @@ from voxgate.recording.layout import CLOSE, ENTRY, GIVEN_BACK, LOST, ON_DISK, OP
 from voxgate.recording.link import WriterLink, shared_memory
 from voxgate.recording.wirelog import CLIENT, FACT, LOCK_NAME, MAGIC, RECORD, SUFFIX
 
+Relayed = dict[str, int]
+"""What a call's sides sent in all: `in` the client, `out` the provider."""
 CHUNK: Final = 64 << 10
 """The most that is received at once."""
 _LARGEST_RECORD: Final = SEGMENT // 2
@@ -109,11 +111,12 @@ class WireLog:
         lost = {"type": "gateway.lost", "side": side, "records": gap.records, "bytes": gap.bytes}
         self.fact({**lost, "skip": skip, "torn": torn})
 
-    def close(self, code: int, reason: str, side: str) -> None:
+    def close(self, code: int, reason: str, side: str, relayed: Relayed | None = None) -> None:
         """How the call ended: nothing comes after it."""
         for kind in list(self.gaps):
             self.mend(kind, "client" if kind == CLIENT else "provider", 0, torn=False)
-        self.fact({"type": "gateway.closed", "code": code, "reason": reason, "side": side})
+        told = {"bytes": relayed} if relayed is not None else {}
+        self.fact({"type": "gateway.closed", "code": code, "reason": reason, "side": side, **told})
         self._put_or_hold(CLOSE, b"")
 
     def open_file(self) -> None:
@@ -178,7 +181,7 @@ class Unrecorded:
     def mend(self, kind: int, side: str, skip: int, torn: bool) -> None:
         pass
 
-    def close(self, code: int, reason: str, side: str) -> None:
+    def close(self, code: int, reason: str, side: str, relayed: Relayed | None = None) -> None:
         pass
 
 
@@ -203,7 +206,7 @@ class Log(Protocol):
 
     def mend(self, kind: int, side: str, skip: int, torn: bool) -> None: ...
 
-    def close(self, code: int, reason: str, side: str) -> None: ...
+    def close(self, code: int, reason: str, side: str, relayed: Relayed | None = None) -> None: ...
 
 
 @dataclass(slots=True)

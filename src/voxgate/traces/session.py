@@ -33,6 +33,8 @@ class SessionState:
     """Those of the day of the call."""
     close: Json | None = None
     """Set by `gateway.closed`: the session is over."""
+    relayed: Json | None = None
+    """The bytes that each side sent, frames and all; None where nobody counted them."""
     config: Json = field(default_factory=dict)
     """The effective session as the provider last told it."""
     config_hash: str | None = None
@@ -107,6 +109,8 @@ class SessionState:
 
     def on_closed(self, event: Event, msg: Json) -> None:
         self.close = {key: msg.get(key) for key in ("code", "reason", "side")}
+        counted = {key: number(obj(msg, "bytes"), key) for key in ("in", "out")}
+        self.relayed = counted if None not in counted.values() else None
 
     def on_other_fact(self, event: Event, msg: Json) -> None:
         """Policies and what else the gateway did: shown as it is, except for what could be long."""
@@ -167,6 +171,17 @@ class SessionState:
     def turn_detection(self) -> Json:
         ga = obj(self.config, "audio", "input").get("turn_detection")
         return obj(ga) or obj(self.config, "turn_detection")
+
+    @property
+    def instructions_hash(self) -> str | None:
+        """Equal where the instructions are; None without any."""
+        instructions = string(self.config, "instructions")
+        return content_hash(instructions) if instructions else None
+
+    @property
+    def tools_hash(self) -> str | None:
+        tools = objects(self.config, "tools")
+        return content_hash(tools) if tools else None
 
     @property
     def transcription_model(self) -> str | None:
