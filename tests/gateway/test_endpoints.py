@@ -181,3 +181,18 @@ async def test_a_head_without_end_is_refused(start_gateway: StartGateway) -> Non
         assert answer.startswith(b"HTTP/1.1 431 ")
         assert b'"error"' in answer
         writer.close()
+
+
+async def test_a_credential_is_shown_the_models_that_it_may_ask_for(start_gateway: StartGateway) -> None:
+    known = {"p": {"base_url": "http://127.0.0.1:9/v1", "api_key": "key"}}
+    async with start_gateway(providers=known, routes=[{"model": "*", "providers": ["p"]}]) as gateway:
+        key = await gateway.mint(model=["gpt-5", "gpt-realtime-2*", "replay:*"])
+        listed = [entry["id"] for entry in (await gateway.get("/v1/models", key))[1]["data"]]
+        everything = [entry["id"] for entry in (await gateway.get("/v1/models"))[1]["data"]]
+        assert set(everything) > {"gpt-realtime", "gpt-realtime-2.1"}
+        assert "gpt-5" in listed
+        assert all(name == "gpt-5" or name.startswith("gpt-realtime-2") for name in listed)
+        assert "gpt-realtime-2.1" in listed
+        statuses = [(await gateway.get(f"/v1/models/{name}", key))[0] for name in ("gpt-5", "gpt-4")]
+        assert statuses == [200, 404]
+        assert (await gateway.get("/v1/models/gpt-4"))[0] == 200

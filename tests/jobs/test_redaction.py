@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.jobs.recorded import Bench, begin, end, say, wait_for
+from tests.jobs.test_requests import wav
 from tests.traces.calls import b64
 
 from voxgate.core.patterns import BUILT_IN
 from voxgate.jobs.compaction import Compactor
 from voxgate.jobs.rebuilding import Rebuilder
 from voxgate.jobs.redaction import Redactions
+from voxgate.realtime.frames import BINARY, encode_frame
 from voxgate.recording.eventlog import read_events
 from voxgate.recording.reading import read_lines
 from voxgate.recording.spool import WireLog
@@ -304,3 +306,61 @@ def test_a_pattern_that_would_take_forever_costs_a_moment_and_hides_too_much(tmp
         for writer in bench.writers:
             writer.stop()
         bench.store.close()
+
+
+# Requests
+
+
+def request(
+    bench: Redacting, endpoint: str, sound: str = "wav", asked: str = "Hi", **said: Any
+) -> dict[str, Any]:
+    """One with a file that was heard, or one that was made, whatever is said of it."""
+    log = bench.writer().open("sess_1")
+    opened = {"session_id": "sess_1", "transport": "http", "project": "shop", "endpoint": endpoint}
+    log.fact({"type": "gateway.opened", "model": "m", "started_at": "2026-11-22T10:00:00.000Z", **opened})
+    file = wav(24_000) if sound == "wav" else b"no sound at all" * 900
+    is_speech = endpoint == "audio/speech"
+    if is_speech:
+        say(log, CLIENT, model="m", input=asked, response_format=sound)
+    else:
+        shown = {"name": "file", "content_type": "audio/wav", "bytes": len(file)}
+        say(log, CLIENT, model="m", files=[shown])
+        log.append(CLIENT, encode_frame(BINARY, file, masked=True))
+    log.fact({"type": "gateway.dialled", "provider": "house", "upstream_model": "m", "ms": 2.5})
+    kind = f"audio/{sound}" if is_speech else "application/json"
+    log.fact({"type": "gateway.answered_http", "status": 200, "content_type": kind})
+    if is_speech:
+        log.append(SERVER, encode_frame(BINARY, file))
+    else:
+        say(log, SERVER, **said)
+    log.close(1000, "", "provider")
+    return bench.record_until("sess_1", "complete")
+
+
+@pytest.mark.parametrize("sound", ["wav", "aac"])
+def test_of_a_request_whose_words_are_found_no_sound_stays(bench: Redacting, sound: str) -> None:
+    row = request(bench, "audio/transcriptions", sound, text=f"It is {CARD}.")
+    assert "[redacted:card_number]" in json.dumps(row["spans"], default=str)
+    assert b"no sound at all" not in b"".join(read_lines(bench.blobs, PREFIX))
+    raws = [event.raw for event in read_events(read_lines(bench.blobs, PREFIX)) if event.raw is not None]
+    assert raws == [b"[redacted:unreadable]"]
+    if sound == "wav":
+        assert not bench.sound("sess_1", "user").any()
+        assert row["data"]["redaction"]["silenced_ms"]["user"] == 1000
+    assert digits_of(CARD) not in digits_of(bench.everything())
+
+
+def test_speech_that_was_asked_to_say_it_is_silent(bench: Redacting) -> None:
+    row = request(bench, "audio/speech", asked=f"Your card is {CARD}.")
+    assert row["data"]["redaction"]["silenced_ms"]["assistant"] == 1000
+    assert not bench.sound("sess_1", "assistant").any()
+    bench.put_away()
+    assert not bench.sound("sess_1", "assistant").any()
+
+
+def test_the_sound_of_a_request_of_which_nothing_is_found_stays(bench: Redacting) -> None:
+    row = request(bench, "audio/transcriptions", text="It is nothing.")
+    assert row["data"]["redaction"]["silenced_ms"] == {"user": 0, "assistant": 0}
+    assert bench.sound("sess_1", "user").all()
+    raws = [event.raw for event in read_events(read_lines(bench.blobs, PREFIX)) if event.raw is not None]
+    assert raws == [wav(24_000)]

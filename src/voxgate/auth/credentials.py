@@ -57,8 +57,6 @@ _SCOPES: Final = (
 
 ProjectName = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[\w .:/@-]+$")]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-
-
 Text = Annotated[str, StringConstraints(max_length=512)]
 
 
@@ -192,13 +190,16 @@ class Grant:
         self.check_model(requested, "model")
         return requested
 
+    def names(self, model: str) -> bool:
+        return self.models is None or any(fnmatchcase(model, pattern) for pattern in self.models)
+
     def check_model(self, name: str, param: str) -> None:
         """ModelNotAllowed, with the field that named it."""
         self._check_replay(name, param)
-        if self.models is not None and not any(fnmatchcase(name, pattern) for pattern in self.models):
+        if not self.names(name):
             raise ModelNotAllowed(
                 f"This temporary credential does not allow the model {name[:200]!a}; it allows "
-                f"{', '.join(self.models)}.",
+                f"{', '.join(self.models or ())}.",
                 param=param,
             )
 

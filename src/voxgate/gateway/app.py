@@ -22,7 +22,7 @@ from voxgate.gateway.callers import Callers, request_key
 from voxgate.gateway.calls import Calls
 from voxgate.gateway.client_secrets import SECRET_PATHS, ClientSecrets
 from voxgate.gateway.policies.budget import check_prices
-from voxgate.gateway.requests.endpoints import ENDPOINTS
+from voxgate.gateway.requests.endpoints import ENDPOINTS, PASS_THROUGH
 from voxgate.gateway.spending import used
 from voxgate.providers.routes import Router
 from voxgate.store import Store
@@ -102,14 +102,19 @@ class Endpoints:
         return Json({"id": row["id"], "object": "credential", "revoked": True})
 
     async def list_models(self, request: Request) -> Response:
-        await self._callers.of(request)
-        return Json({"object": "list", "data": self._router.models()})
+        caller = await self._callers.of(request)
+        shown = self._router.models()
+        if isinstance(caller, Grant) and caller.models is not None:
+            named = [entry for name in caller.models if (entry := self._router.model(name)) is not None]
+            listed = {entry["id"]: entry for entry in [*shown, *named]}
+            shown = [entry for name, entry in listed.items() if caller.names(name)]
+        return Json({"object": "list", "data": shown})
 
     async def show_model(self, request: Request) -> Response:
-        await self._callers.of(request)
+        caller = await self._callers.of(request)
         name = request.path_params["name"]
         shown = self._router.model(name)
-        if shown is None:
+        if shown is None or (isinstance(caller, Grant) and not caller.names(name)):
             raise NotFound(
                 f"There is no model {name[:200]!r} on this gateway; GET /v1/models says what there is."
             )
@@ -132,7 +137,13 @@ class Endpoints:
         known = {"/v1/credentials", "/v1/models", *_REALTIME, *SECRET_PATHS, *ENDPOINTS}
         if request.url.path in known:
             raise MethodNotAllowed(f"{request.url.path} does not take {request.method}.")
-        raise NotFound(f"There is no endpoint {request.method} {request.url.path} on this gateway.")
+        said = f"There is no endpoint {request.method} {request.url.path} on this gateway."
+        if request.url.path.startswith("/v1/"):
+            rest = request.url.path.removeprefix("/v1/")
+            said += (
+                f" A provider that has it is asked by {PASS_THROUGH}NAME/{rest}, with pass_through = true."
+            )
+        raise NotFound(said)
 
     async def healthz(self, request: Request) -> Response:
         return Json({"status": "ok"})

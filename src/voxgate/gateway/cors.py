@@ -19,10 +19,13 @@ from voxgate.core.origins import EVERY_ORIGIN, origin_fits
 
 _OPEN: Final = ("/v1/", "/openai/")
 _METHODS: Final = "GET, POST, DELETE, OPTIONS"
+_KINDS: Final = ("Requests", "Tokens")
+_LIMITS: Final = ("Limit", "Remaining", "Reset")
 _EXPOSED: Final = ", ".join((
-    "Age", "Location", "WWW-Authenticate", "X-Request-Id", "X-Voxgate-Cache", "X-Voxgate-Session-Id",
-    "Retry-After", "Retry-After-Ms", "X-Should-Retry",
-    *(f"X-RateLimit-{a}-{b}" for b in ("Requests", "Tokens") for a in ("Limit", "Remaining", "Reset")),
+    "Age", "Location", "WWW-Authenticate", "X-Request-Id", "Request-Id", "X-Voxgate-Cache",
+    "X-Voxgate-Provider", "X-Voxgate-Session-Id", "Retry-After", "Retry-After-Ms", "X-Should-Retry",
+    *(f"X-RateLimit-{a}-{b}" for b in _KINDS for a in _LIMITS),
+    *(f"Anthropic-RateLimit-{b}-{a}" for b in _KINDS for a in _LIMITS),
 ))  # fmt: skip
 """When to try again, too: the SDKs run in browsers."""
 _KEY_HEADERS: Final = ("authorization", "api-key", "x-api-key")

@@ -33,7 +33,7 @@ def close_trace(
     _add_tracks(trace, mixer.tracks)
     trace.data["wave"] = mixer.wave
     if redaction is not None:
-        yield from redaction.carry_out(builder, blobs, prefix)
+        yield from redaction.carry_out(builder, blobs, prefix, trace.spans)
         redaction.clean(trace)
     return Closed(trace, mixer.keys)
 

@@ -80,13 +80,19 @@ class Redaction:
         """Every event, after the layout has seen it."""
         self._utterances.see(event, layout)
 
-    def carry_out(self, builder: TraceBuilder, blobs: Blobs, prefix: str) -> Generator[None, None, None]:
+    def carry_out(
+        self, builder: TraceBuilder, blobs: Blobs, prefix: str, spans: Sequence[Span]
+    ) -> Generator[None, None, None]:
         """In what is stored, bit by bit. May be done again after a crash: the log, which says what is to be
         found, is the last to change."""
         layout = builder.layout
         stretches, self._pieces = self._utterances.hidden(builder, self._rules)
+        hides_files = self._speaks_of_it(builder, spans)
+        if hides_files:
+            stretches = [Stretch(name, 0, layout.frames(name)) for name in layout.present]
         stretches = [one for one in stretches if one.track in layout.present]
-        cleaner = LogCleaner(Words(self._rules, self._pieces), self._utterances, stretches)
+        words = Words(self._rules, self._pieces)
+        cleaner = LogCleaner(words, self._utterances, stretches, hides_files=hides_files)
         with scratch_folder(self._scratch, builder.session.id) as folder:
             if stretches:
                 yield from restore_raw(blobs, prefix, layout, folder)
@@ -96,6 +102,19 @@ class Redaction:
             yield from redact_log(blobs, prefix, cleaner, folder)
         self._outcome = _Outcome(stretches, _lengths(stretches, layout))
         self._cleaned.clear()
+
+    def _speaks_of_it(self, builder: TraceBuilder, spans: Sequence[Span]) -> bool:
+        """Whether it is a request that heard or made sound, and something of its words is found: then all of
+        that sound goes. Its files have no places for words, and tracks are made of all of a file at once."""
+        opened = builder.session.opened
+        is_of_sound = builder.layout.present or str(opened.get("endpoint")).startswith("audio/")
+        if opened.get("transport") != "http" or not is_of_sound:
+            return False
+        words = Words(self._rules, self._pieces)
+        said = [part for span in spans for part in (span.input, span.output) if part is not None]
+        for part in said:
+            words.cleaned(part)
+        return bool(words.counts) or any(_shortened(part) != part for part in said)
 
     def clean(self, trace: Trace) -> None:
         """Its words: other spans stand in the place of its own. Those that were seen before are not looked

@@ -100,13 +100,23 @@ class _Place:
 class LogCleaner:
     """Takes the lines one by one, in their order."""
 
-    def __init__(self, words: Words, utterances: Utterances, stretches: Sequence[Stretch]) -> None:
+    def __init__(
+        self,
+        words: Words,
+        utterances: Utterances,
+        stretches: Sequence[Stretch],
+        *,
+        hides_files: bool = False,
+    ) -> None:
+        """`hides_files`: of files that were sent or made, and of sound in other places than a call's, nothing
+        stays; as it is where some of the sound is hidden."""
         self.changed = False
+        self._hides_files = hides_files or bool(stretches)
         self._words = words
         self._stretches = stretches
         self._layout = TrackLayout()
         self._places: dict[Track, _Place] = {}
-        self._screen = Screen(audio=not stretches, text=True)
+        self._screen = Screen(audio=not self._hides_files, text=True)
         self._pieces = {
             key: iter(clean_pieces(stream.pieces, words.find(stream.text)))
             for key, stream in utterances.streams.items()
@@ -173,7 +183,10 @@ class LogCleaner:
             piece = next(self._pieces[key], "")
             return message if piece == message.get("delta") else {**message, "delta": piece}
         cleaned: dict[str, Any] = self._words.cleaned(message)
-        if self._stretches and event.type not in ("input_audio_buffer.append", "response.output_audio.delta"):
+        if self._hides_files and event.type not in (
+            "input_audio_buffer.append",
+            "response.output_audio.delta",
+        ):
             screened = self._screen.event(cleaned)
             cleaned = cleaned if screened == cleaned else screened
         return cleaned
@@ -181,7 +194,7 @@ class LogCleaner:
     def _raw(self, line: bytes, raw: bytes) -> bytes:
         """What could not be read as JSON may hold words all the same, and files of a call of which some is
         silenced the sound."""
-        if not self._stretches and not self._words.find(raw.decode(errors="replace")):
+        if not self._hides_files and not self._words.find(raw.decode(errors="replace")):
             return line
         return _with(line, "raw", pybase64.b64encode(mark_of(_UNREADABLE).encode()).decode())
 
