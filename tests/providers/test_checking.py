@@ -184,3 +184,17 @@ async def test_without_a_route_no_call_is_tried() -> None:
         found = await check_provider(Router(settings, {}), "house")
     assert (found.status, states(found)[2]) == ("skipped", ("call", "skipped"))
     assert not any(each.startswith("WS") for each in house.seen)
+
+
+@pytest.mark.parametrize("kind", ["anthropic", "groq", "mistral", "gemini", "openrouter", "ollama"])
+async def test_one_that_serves_requests_only_is_asked_for_its_models(kind: str) -> None:
+    house = House()
+    async with running(house) as base_url:
+        found = await check(base_url, kind=kind)
+        house.models = (401, {"error": {"message": "no such key"}})
+        refused = await check(base_url, kind=kind)
+    assert (found.status, states(found)) == ("passed", [("key", "passed"), ("models", "passed")])
+    assert "It takes the key and lists 2 models" in found.said
+    assert (refused.status, refused.said) == ("failed", "It refuses the key (401). no such key")
+    sent = None if kind == "anthropic" else f"Bearer {KEY}"
+    assert house.seen == [f"GET /v1/models {sent}"] * 2

@@ -1,6 +1,7 @@
 """The smallest honest check of a provider: is there a key, is its list of models given out for that key, and
 does it open a call? The call is hung up as soon as the provider has said its first word, so it costs nothing.
-For the web app and for the command line; Router in, Check out.
+One that serves no calls but requests is asked for its models. For the web app and for the command line;
+Router in, Check out.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import orjson
 from voxgate.core.settings import LOCAL
 from voxgate.providers.adapters import facts_of
 from voxgate.providers.routes import Router, Upstream, key_variable
+from voxgate.providers.targets import Targets
 from voxgate.realtime.redaction import without_key
 
 Status = Literal["passed", "failed", "skipped"]
@@ -43,16 +45,15 @@ class Check:
     provider: str
     model: str | None
     steps: list[Step] = field(default_factory=list)
+    proof: Literal["models", "call"] = "call"
+    """The step that shows that it serves."""
 
     @property
     def status(self) -> Status:
         if any(step.status == "failed" for step in self.steps):
             return "failed"
-        return (
-            "passed"
-            if any(step.status == "passed" and step.name == "call" for step in self.steps)
-            else "skipped"
-        )
+        is_proven = any(step.status == "passed" and step.name == self.proof for step in self.steps)
+        return "passed" if is_proven else "skipped"
 
     @property
     def said(self) -> str:
@@ -66,14 +67,18 @@ async def check_provider(router: Router, name: str, model: str | None = None) ->
     known = router.models_at(name)
     asked = model or (known[0][0] if known else None)
     live = next((live for each, live in known if each == asked), asked)
-    check = Check(name, asked)
+    serves_calls = facts_of(router.providers[name]).form is not None
+    check = Check(name, asked, proof="call" if serves_calls else "models")
     check.steps.append(key := _key_step(router, name))
     if key.status == "failed":
         return check
-    upstream = router.upstream(name, live or "")
+    listed = live or ""
+    upstream = router.upstream(name, listed) if serves_calls else Targets(router).listing(name, listed)
     async with aiohttp.ClientSession() as http:
         if models := await _models_step(http, router, upstream):
             check.steps.append(models)
+        if not serves_calls:
+            return check
         is_away = models is not None and models.ms is None  # then it need not be asked once more
         if not is_away:
             check.steps.append(await _call_step(http, upstream) if asked else _NO_MODEL)
@@ -211,7 +216,7 @@ def _judge_word(upstream: Upstream, word: aiohttp.WSMessage | None, ms: float) -
     return Step("call", "passed", opened, ms=ms)
 
 
-_KEY_ADVICE: Final = "Is the key right, and may it use Realtime models? Replace it, and start Voxgate again."
+_KEY_ADVICE: Final = "Is the key right, and may it use these models? Replace it, and start Voxgate again."
 _STATUS_ADVICE: Final = (
     "Is base_url right, and does the account have this model? The provider's own status page may know more."
 )

@@ -84,6 +84,14 @@ class Targets:
         kept += [(name, value) for name, value in headers if name == "openai-beta"]
         return [_upstream(each, kept) for each in self.of(model, endpoint, provider_key)]
 
+    def listing(self, name: str, model: str) -> Upstream:
+        """One provider's list of models, whatever the routes say, for a try of it. `model` is a live name.
+        UpstreamRefused when it has no key."""
+        found = self._at(name, model, "models", None)
+        if isinstance(found, str):
+            raise UpstreamRefused(f"{found}.")
+        return _upstream(found[0], ())
+
     def route_of(self, model: str) -> RouteSettings | None:
         """Whose limits hold for it."""
         return self._router.resolve(model)[0]
