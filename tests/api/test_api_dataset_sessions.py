@@ -82,8 +82,11 @@ def test_a_case_of_a_call_has_its_log_and_outlives_it(bench: Bench, client: Test
     log = client.get("/api/sessions/sess_1/events").content
     answer = take(client, base, sessions=["sess_1"], expected="said", tags=["refund"])
     assert answer == {"version": 1, "ids": ["sess_1"], "known": [], "skipped": []}
+    trace = client.get("/api/sessions/sess_1").json()
     client.delete("/api/sessions/sess_1")
     case = cases_of(client, base)["sess_1"]
+    known_by = (case["metadata"]["title"], case["metadata"]["duration_ms"])
+    assert known_by == ("What is the weather?", trace["duration_ms"])
     assert (case["input"]["kind"], case["session_id"], case["tags"]) == (
         "session",
         "sess_1",

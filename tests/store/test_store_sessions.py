@@ -215,6 +215,15 @@ def test_a_number_that_was_not_measurable_is_read_back_as_null(store: Store) -> 
     assert session["data"] == {"metrics": {"snr_db": None, "x": [None, 1.5]}}
 
 
+@pytest.mark.parametrize("value", [2**63, 2**80, -(2**70), 0.1, 1e300, "1" * 40, None, "ü"])
+def test_a_value_is_read_back_as_it_was_however_long_its_digits(store: Store, value: Any) -> None:
+    store.save_trace({"id": "sess_1"}, [{**SPAN, "output": {"n": [value]}}])
+    session = store.get_session("sess_1")
+    assert session is not None
+    [found] = session["spans"][0]["output"]["n"]
+    assert (found, type(found)) == (value, type(value))
+
+
 def test_text_that_no_database_takes_is_saved_with_replacements(store: Store) -> None:
     store.save_trace({"id": "sess_1", "title": "a\ud800b\0c"}, [{**SPAN, "output": "\ud800 \0"}])
     session = store.get_session("sess_1")

@@ -5,11 +5,12 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { queries } from "./lib/query-client";
 import { Gate } from "./pages/Gate";
-import { router } from "./router";
+import { beginPage, router } from "./router";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/parts.css";
 
+beginPage();
 const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(

@@ -7,7 +7,7 @@ import {
   redirect,
 } from "@tanstack/react-router";
 import { EXPERIMENT_STATUSES, type ExperimentStatus } from "./api/experiment-status";
-import { meQuery } from "./api/queries";
+import { meQuery, sessionQuery } from "./api/queries";
 import { Shell } from "./components/Shell";
 import { pagesOf } from "./lib/pages";
 import { queries } from "./lib/query-client";
@@ -110,6 +110,12 @@ const session = createRoute({
   getParentRoute: () => root,
   path: "/sessions/$id",
   component: lazyRouteComponent(() => import("./pages/SessionPage"), "SessionPage"),
+  // The trace comes while the page's script does. Not while the pointer only passes: a long one costs the server much.
+  loader: ({ params, preload }) => {
+    if (!preload) void queries.prefetchQuery(sessionQuery(params.id));
+  },
+  // What was only passed over has to be loaded yet.
+  preloadStaleTime: 0,
   validateSearch: (search): SessionSearch => {
     const t = Number(search.t);
     return given<SessionSearch>({
@@ -243,6 +249,12 @@ export const router = createRouter({
   // The page's script comes while the pointer is on its way.
   defaultPreload: "intent",
 });
+
+/** Begins with the script of the page that the address names, before it is known who is signed in. */
+export function beginPage(): void {
+  const [, , foundRoute] = router.getMatchedRoutes(window.location.pathname);
+  if (foundRoute) void router.loadRouteChunk(foundRoute);
+}
 
 declare module "@tanstack/react-router" {
   interface Register {

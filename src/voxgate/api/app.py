@@ -39,6 +39,7 @@ from voxgate.api import transcribing as words
 from voxgate.api.access import Control, House, Imports, Transcribing
 from voxgate.api.answers import answer_failures
 from voxgate.api.archive import Archive
+from voxgate.api.packing import Packing
 from voxgate.api.shapes import ErrorBody
 from voxgate.auth.keys import KeyRing
 from voxgate.auth.web import WebSignIn
@@ -83,6 +84,7 @@ def build_api(
         house=house,
     )
     answer_failures(app)
+    app.add_middleware(Packing)
     # `bulk` before `sessions`, whose `/{session_id}` takes any name.
     for part in (
         account,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from voxgate.evals.model import Case, Clip, Expected, ExpectedCall, Input, Json
@@ -44,7 +45,10 @@ class CaseMaker:
     def _of_session(self) -> Case:
         session_id = self._row["id"]
         said = self._said(self._row["spans"])
-        return self._case(session_id, Input("session", recording=self._recording), said)
+        case = self._case(session_id, Input("session", recording=self._recording), said)
+        known_by = {"title": self._row["title"], "duration_ms": self._call_ms or None}
+        shown = {name: value for name, value in known_by.items() if value is not None}
+        return replace(case, metadata=shown | case.metadata)
 
     def _of_turn(self, turn: Json) -> Case | None:
         """None of a turn that the user put nothing in: there is nothing to do again."""

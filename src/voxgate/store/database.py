@@ -27,7 +27,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from voxgate.core.errors import SettingsError, StoreUnavailable
 from voxgate.store import versions
-from voxgate.store.columns import to_json
+from voxgate.store.columns import from_json, to_json
 from voxgate.store.postgres_engine import postgres_engine
 from voxgate.store.sqlite_engine import prepare_file, sqlite_engine
 
@@ -189,9 +189,9 @@ def _engine(url: URL) -> Engine:
     try:
         match url.get_backend_name():
             case "sqlite":
-                return sqlite_engine(url, _WRITES, json_serializer=to_json)
+                return sqlite_engine(url, _WRITES, json_serializer=to_json, json_deserializer=from_json)
             case "postgresql":
-                return postgres_engine(url, json_serializer=to_json)
+                return postgres_engine(url, json_serializer=to_json, json_deserializer=from_json)
     except ImportError as error:
         raise SettingsError(
             f"There is no driver for PostgreSQL: {error}. Install it with: pip install 'voxgate[postgres]'"

@@ -356,8 +356,9 @@ def _delete_other_spans(connection: Connection, session_id: str, kept: set[str])
 
 
 def _read_spans(connection: Connection, session_id: str) -> list[dict[str, Any]]:
-    columns = [spans.c[name] for name in (*SPAN_KEYS, "position")]
-    query = select(*columns).where(spans.c.session_id == session_id)
+    names = (*SPAN_KEYS, "position")
+    query = select(*(spans.c[name] for name in names)).where(spans.c.session_id == session_id)
     # A span without a start (the provider never sent its first event) comes last, in every database.
     order = (spans.c.start_ms.is_(None), spans.c.start_ms, spans.c.position)
-    return [to_dict(row) for row in connection.execute(query.order_by(*order))]
+    found = connection.execute(query.order_by(*order))
+    return [dict(zip(names, row, strict=True)) for row in found]

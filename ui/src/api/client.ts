@@ -1,4 +1,5 @@
 /** The one way to the server: same origin, cookie, a CSRF header on writes; failures become ApiError with advice. */
+import { earlyAnswer } from "./early";
 
 const ADVICE: Record<number, string> = {
   401: "Sign in again with an API key.",
@@ -48,17 +49,22 @@ async function failure(response: Response): Promise<ApiError> {
   return new ApiError(response.status, message, typeof param === "string" ? param : null);
 }
 
-export async function send(path: string, init: RequestInit = {}): Promise<Response> {
+/** The answer, whatever its status. */
+async function answered(path: string, init: RequestInit): Promise<Response> {
   const headers = new Headers(init.headers);
   if (init.method && init.method !== "GET") headers.set("x-voxgate-csrf", "1");
   if (init.body) headers.set("content-type", "application/json");
-  let response: Response;
   try {
-    response = await fetch(path, { ...init, headers, credentials: "same-origin" });
+    return await fetch(path, { ...init, headers, credentials: "same-origin" });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError(0, "The gateway cannot be reached. Is `voxgate serve` running?");
   }
+}
+
+export async function send(path: string, init: RequestInit = {}): Promise<Response> {
+  const early = init.method ? null : await earlyAnswer(path);
+  const response = early ?? (await answered(path, init));
   if (!response.ok) throw await failure(response);
   return response;
 }

@@ -149,6 +149,9 @@ export const sessionQuery = (id: string) =>
     queryKey: ["session", id],
     queryFn: ({ signal }) => get<SessionDetail>(`/api/sessions/${encodeURIComponent(id)}`, signal),
     staleTime: 5_000,
+    // A trace that grows shares its spans with the one before already (`lib/live-changes`): to compare all of it with
+    // each change costs time, and leaves copies.
+    structuralSharing: false,
   });
 
 export const findByCredential = (credentialId: string) =>

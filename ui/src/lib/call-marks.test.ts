@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { SessionDetail, Span } from "../api/types";
-import { callMarks, eventMarks, fits, gathered } from "./call-marks";
+import { callMarks, eventMarks, fits, gathered, merged } from "./call-marks";
 
 const span = (fields: Partial<Span>): Span => ({
   id: "",
@@ -97,4 +97,19 @@ test("words stand only where they end before the next block", () => {
   });
   const blocks = [block(0), block(50), block(500)];
   expect(blocks.map((_, n) => fits(blocks, n, 1, 10, 520))).toEqual([false, true, false]);
+});
+
+test("blocks that a pointer could not tell apart become one, which leads to the first", () => {
+  const turns = [0, 1, 2, 3].map((n) =>
+    span({ id: `t${n}`, type: "turn", name: `turn ${n + 1}`, start_ms: n * 1_000, end_ms: n * 1_000 + 900 }),
+  );
+  turns[1] = { ...(turns[1] as Span), status: "failed" };
+  const { turns: blocks } = callMarks(call(...turns), 9_000);
+  expect(merged(blocks, 0.1)).toEqual(blocks);
+  const [first, second, ...more] = merged(blocks, 0.0031);
+  expect(more).toEqual([]);
+  expect(first).toMatchObject({ spanId: "t0", fromMs: 0, toMs: 1_900, label: "", tone: "bad" });
+  expect(first?.title).toBe(`${blocks[0]?.title}, and 1 more`);
+  expect(second).toMatchObject({ spanId: "t2", fromMs: 2_000, toMs: 3_900, tone: "" });
+  expect(blocks[0]).toMatchObject({ toMs: 900, label: "Turn 1" });
 });

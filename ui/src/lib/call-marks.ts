@@ -188,6 +188,25 @@ export function callMarks(session: SessionDetail, nowMs: number): CallMarks {
   };
 }
 
+const MERGED_PX = 6;
+
+/**
+ * Blocks that would lie on each other become one, as wide as a pointer can hit, which leads to the first of them: of
+ * half an hour on a screen all turns are narrower than that.
+ */
+export function merged(blocks: Block[], pxPerMs: number): Block[] {
+  const out: (Block & { more: number })[] = [];
+  for (const block of blocks) {
+    const last = out.at(-1);
+    const toMs = Math.max(last?.toMs ?? 0, block.toMs);
+    if (!last || (toMs - last.fromMs) * pxPerMs > MERGED_PX) out.push({ ...block, more: 0 });
+    else Object.assign(last, { toMs, more: last.more + 1, label: "", tone: last.tone || block.tone });
+  }
+  return out.map(({ more, ...block }) =>
+    more ? { ...block, title: `${block.title}, and ${more} more` } : block,
+  );
+}
+
 /** Labels that fit: each block's only where there is room before the next one. */
 export function roomFor(blocks: Block[], n: number, pxPerMs: number, endMs: number): number {
   const block = blocks[n];

@@ -9,6 +9,11 @@ test("a case says what goes in and what is expected", () => {
   expect(inputText(made({ input: { kind: "turn", turn: 2, recording: "b" } }))).toBe(
     "Turn 3 of a recorded call",
   );
+  const call = { input: { kind: "session", recording: "b" } } as const;
+  expect(inputText(made(call))).toBe("A recorded call");
+  const metadata = { title: "Where is my order?", duration_ms: 62_000 };
+  expect(inputText(made({ ...call, metadata }))).toBe("Where is my order? · 1 min 02 s");
+  expect(inputText(made({ ...call, metadata: { title: 7, duration_ms: "x" } }))).toBe("A recorded call");
   const clips = [{ content_type: "audio/wav", blob: "b", duration_ms: 2500 }];
   expect(inputText(made({ input: { kind: "audio", clips } }))).toBe("2.5 s of sound");
   const expected = {

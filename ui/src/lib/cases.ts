@@ -13,12 +13,19 @@ export const KINDS: Record<Case["input"]["kind"], string> = {
 
 const short = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
 
-export function inputText({ input, id }: Case): string {
+/** A case of a whole call goes by the call's title, which is its first words, and its length. */
+function callName(metadata: Case["metadata"]): string {
+  const { title, duration_ms: ms } = metadata ?? {};
+  const name = typeof title === "string" && title ? title : "A recorded call";
+  return typeof ms === "number" ? `${name} · ${duration(ms)}` : name;
+}
+
+export function inputText({ input, id, metadata }: Case): string {
   if (input.text) return input.text;
   const ms = input.clips?.reduce((sum, clip) => sum + (clip.duration_ms ?? 0), 0) ?? 0;
   if (input.kind === "audio") return ms > 0 ? `${duration(ms)} of sound` : "sound";
   if (input.kind === "turn") return `Turn ${(input.turn ?? 0) + 1} of a recorded call`;
-  if (input.kind === "session") return "A recorded call";
+  if (input.kind === "session") return callName(metadata);
   if (input.kind === "simulation") return short(input.scenario?.first_turn ?? input.scenario?.goal ?? id);
   return short(input.value ?? null) ?? "";
 }

@@ -53,7 +53,8 @@ export function normalised(session: SessionDetail): SessionDetail {
   const spans = (session.spans ?? []).map((span) => {
     const start_ms = span.start_ms ?? (span.parent_id ? starts.get(span.parent_id) : undefined) ?? 0;
     starts.set(span.id, start_ms);
-    return { ...span, start_ms };
+    // The same span where nothing was missing: what is drawn of it is known by it, while the call grows around it.
+    return span.start_ms === start_ms ? span : { ...span, start_ms };
   });
   return { ...session, spans };
 }

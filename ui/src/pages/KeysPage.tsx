@@ -15,11 +15,12 @@ import { ScrollX } from "../components/ScrollX";
 import { Skeleton } from "../components/Skeleton";
 import { TableHead } from "../components/TableHead";
 import { exact, moment } from "../lib/format";
+import { limitsText } from "../lib/key-form";
 import { usePageTitle } from "../lib/page-title";
 import { toast } from "../lib/toasts";
 import "../styles/manage.css";
 
-const HEADINGS = ["Name", "Role", "Project", "Key", "Made", "Last used", "Ends", ""];
+const HEADINGS = ["Name", "Role", "Project", "Key", "Limits per minute", "Made", "Last used", "Ends", ""];
 const DAY_SECONDS = 86_400;
 
 function Ends({ at }: { at: string | null }) {
@@ -95,6 +96,9 @@ function KeyRow({ row, onRotate, onRevoke }: { row: Key; onRotate: () => void; o
       <td data-label="Key">
         <code title={row.id}>{row.key_hint}</code>
         {row.old_secret_until && <small className="warn"> rotated: the text before is still good</small>}
+      </td>
+      <td data-label="Limits per minute">
+        {limitsText(row) || <span className="muted">none of its own</span>}
       </td>
       <td data-label="Made" className="nowrap">
         <Moment at={row.created_at} />

@@ -105,6 +105,11 @@ function Code({ body }: { body: Record<string, unknown> }) {
         />
       </div>
       {shown && <Snippet name={`${shown.label} request`} code={shown.code} />}
+      <p className="muted" data-testid="cache-note">
+        Whether its requests are cached each of them says itself, by the header <code>x-voxgate-cache</code>.
+        One that is made on this page has no cache: answers are locked with the text of an API key, which a
+        browser that is signed in does not have. Made by this code, it shares the cache of the key.
+      </p>
     </section>
   );
 }

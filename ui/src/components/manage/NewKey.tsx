@@ -1,7 +1,8 @@
-/** Makes an API key: a name, a role, and if wanted a project and an end. */
-import { type FormEvent, useState } from "react";
+/** Makes an API key: a name, a role, and if wanted a project, an end, and limits per minute. */
+import { type FormEvent, type ReactNode, useState } from "react";
 import { useCreateKey } from "../../api/management";
 import type { NewKeyRequest } from "../../api/schema";
+import { type KeyDraft, type Limit, NEW_KEY, readKey } from "../../lib/key-form";
 import { useMe } from "../../lib/me";
 import { Button } from "../Button";
 import { Dialog } from "../Dialog";
@@ -13,7 +14,6 @@ const ROLES: Record<NewKeyRequest["role"], string> = {
   connect: "connect: makes calls",
   admin: "admin: everything",
 };
-const DAY_MS = 86_400_000;
 const ENDS: [days: number, words: string][] = [
   [0, "never"],
   [7, "in 7 days"],
@@ -21,18 +21,114 @@ const ENDS: [days: number, words: string][] = [
   [90, "in 90 days"],
   [365, "in a year"],
 ];
+const LIMITS: [name: Limit, label: string, hint: string][] = [
+  ["requests", "Requests in a minute", "Over all workers; a call is one, when it opens"],
+  ["tokens", "Tokens in a minute", "Of requests; calls count none"],
+];
+
+function Field({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    // biome-ignore lint/a11y/noLabelWithoutControl: the control is inside
+    <label className="field">
+      <span>{label}</span>
+      {children}
+    </label>
+  );
+}
+
+interface FieldsProps {
+  draft: KeyDraft;
+  onChange: (next: Partial<KeyDraft>) => void;
+}
+
+function WhoFields({ draft, onChange }: FieldsProps) {
+  const own = useMe()?.project ?? null;
+  return (
+    <>
+      <Field label="Name">
+        <input
+          className="input"
+          data-testid="key-name"
+          required
+          maxLength={100}
+          placeholder="backend of the shop"
+          value={draft.name}
+          onChange={(event) => onChange({ name: event.target.value })}
+        />
+      </Field>
+      <Field label="Role">
+        <select
+          className="input"
+          data-testid="key-role"
+          value={draft.role}
+          onChange={(event) => onChange({ role: event.target.value as NewKeyRequest["role"] })}
+        >
+          {Object.entries(ROLES).map(([value, words]) => (
+            <option key={value} value={value}>
+              {words}
+            </option>
+          ))}
+        </select>
+      </Field>
+      <Field label="Bound to the project">
+        <input
+          className="input"
+          data-testid="key-project"
+          placeholder="all projects"
+          disabled={own !== null}
+          value={draft.project}
+          onChange={(event) => onChange({ project: event.target.value })}
+        />
+      </Field>
+      <Field label="Ends">
+        <select
+          className="input"
+          value={draft.days}
+          onChange={(event) => onChange({ days: Number(event.target.value) })}
+        >
+          {ENDS.map(([value, words]) => (
+            <option key={value} value={value}>
+              {words}
+            </option>
+          ))}
+        </select>
+      </Field>
+    </>
+  );
+}
+
+function LimitFields({ draft, onChange, wrong }: FieldsProps & { wrong: Partial<Record<Limit, string>> }) {
+  return LIMITS.map(([name, label, hint]) => (
+    <Field key={name} label={label}>
+      <input
+        className="input"
+        inputMode="numeric"
+        placeholder="no limit of its own"
+        data-testid={`key-${name}`}
+        aria-invalid={wrong[name] !== undefined}
+        value={draft[name]}
+        onChange={(event) => onChange({ [name]: event.target.value })}
+      />
+      {wrong[name] ? (
+        <small className="bad" role="alert">
+          {wrong[name]}
+        </small>
+      ) : (
+        <small className="muted">{hint}</small>
+      )}
+    </Field>
+  ));
+}
 
 export function NewKeyDialog({ onClose }: { onClose: () => void }) {
-  const own = useMe()?.project ?? null;
-  const [name, setName] = useState("");
-  const [role, setRole] = useState<NewKeyRequest["role"]>("mint");
-  const [project, setProject] = useState(own ?? "");
-  const [days, setDays] = useState(0);
+  const own = useMe()?.project ?? "";
+  const [draft, setDraft] = useState<KeyDraft>({ ...NEW_KEY, project: own });
   const create = useCreateKey();
+  const { request, wrong } = readKey(draft, Date.now());
+  const fields = { draft, onChange: (next: Partial<KeyDraft>) => setDraft({ ...draft, ...next }) };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    const expires_at = days ? new Date(Date.now() + days * DAY_MS).toISOString() : null;
-    create.mutate({ name: name.trim(), role, project: project.trim() || null, expires_at });
+    if (request) create.mutate(request);
   };
   if (create.data) {
     return (
@@ -51,54 +147,8 @@ export function NewKeyDialog({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="New API key" onClose={onClose}>
       <form className="stack" onSubmit={submit}>
-        <label className="field">
-          <span>Name</span>
-          <input
-            className="input"
-            data-testid="key-name"
-            required
-            maxLength={100}
-            placeholder="backend of the shop"
-            value={name}
-            onChange={(event) => setName(event.target.value)}
-          />
-        </label>
-        <label className="field">
-          <span>Role</span>
-          <select
-            className="input"
-            data-testid="key-role"
-            value={role}
-            onChange={(event) => setRole(event.target.value as NewKeyRequest["role"])}
-          >
-            {Object.entries(ROLES).map(([value, words]) => (
-              <option key={value} value={value}>
-                {words}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label className="field">
-          <span>Bound to the project</span>
-          <input
-            className="input"
-            data-testid="key-project"
-            placeholder="all projects"
-            disabled={own !== null}
-            value={project}
-            onChange={(event) => setProject(event.target.value)}
-          />
-        </label>
-        <label className="field">
-          <span>Ends</span>
-          <select className="input" value={days} onChange={(event) => setDays(Number(event.target.value))}>
-            {ENDS.map(([value, words]) => (
-              <option key={value} value={value}>
-                {words}
-              </option>
-            ))}
-          </select>
-        </label>
+        <WhoFields {...fields} />
+        <LimitFields {...fields} wrong={wrong} />
         {create.error && (
           <p className="bad" role="alert">
             {create.error.message}
@@ -106,7 +156,12 @@ export function NewKeyDialog({ onClose }: { onClose: () => void }) {
         )}
         <div className="dialog-actions">
           <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" submit data-testid="create-key" disabled={create.isPending || !name.trim()}>
+          <Button
+            kind="primary"
+            submit
+            data-testid="create-key"
+            disabled={create.isPending || !request?.name}
+          >
             {create.isPending ? "Making it…" : "Make the key"}
           </Button>
         </div>

@@ -1,6 +1,6 @@
 /** What stands over and under the waveform: ruler, turns, the provider's marks, tools, events, cuts, evidence. */
 import type { CSSProperties } from "react";
-import { type Block, fits, gathered, type Mark, roomFor } from "../../lib/call-marks";
+import { type Block, fits, gathered, type Mark, merged, roomFor } from "../../lib/call-marks";
 import { clock, duration } from "../../lib/format";
 import { place, type View } from "../../lib/view";
 import { ticks } from "../../lib/waveform";
@@ -23,32 +23,33 @@ interface StripProps {
 
 interface StripButton extends StripProps {
   kind: string;
+  /** Of a millisecond; without it none are merged. */
+  pxPerMs?: number;
   /** The words in a block or beside it; nothing where there is no room. */
   words: (block: Block, n: number, shown: Block[]) => { inside?: string; beside?: string };
 }
 
-function Strip({ kind, blocks, view, onChoose, words }: StripButton) {
+function Strip({ kind, blocks, view, pxPerMs, onChoose, words }: StripButton) {
+  const inView = blocks.filter((block) => within(view, block));
   return (
     <div className={`strip ${kind}`} data-testid={`lane-${kind}`}>
-      {blocks
-        .filter((block) => within(view, block))
-        .map((block, n, shown) => {
-          const { inside, beside } = words(block, n, shown);
-          return (
-            <button
-              type="button"
-              key={block.id}
-              tabIndex={-1}
-              style={box(view, block)}
-              className={block.tone}
-              title={block.title}
-              aria-label={block.title}
-              onClick={() => onChoose(block)}
-            >
-              {inside} {beside && <span className="beside">{beside}</span>}
-            </button>
-          );
-        })}
+      {(pxPerMs === undefined ? inView : merged(inView, pxPerMs)).map((block, n, shown) => {
+        const { inside, beside } = words(block, n, shown);
+        return (
+          <button
+            type="button"
+            key={block.id}
+            tabIndex={-1}
+            style={box(view, block)}
+            className={block.tone}
+            title={block.title}
+            aria-label={block.title}
+            onClick={() => onChoose(block)}
+          >
+            {inside} {beside && <span className="beside">{beside}</span>}
+          </button>
+        );
+      })}
     </div>
   );
 }
@@ -59,13 +60,15 @@ export function Turns({ width, ...props }: StripProps & { width: number }) {
     <Strip
       {...props}
       kind="turns"
+      pxPerMs={pxPerMs}
       words={(block) => ((block.toMs - block.fromMs) * pxPerMs > 24 ? { inside: block.label } : {})}
     />
   );
 }
 
-export function Vad(props: StripProps) {
-  return <Strip {...props} kind="vad" words={() => ({})} />;
+export function Vad({ width, ...props }: StripProps & { width: number }) {
+  const pxPerMs = width / (props.view.toMs - props.view.fromMs);
+  return <Strip {...props} kind="vad" pxPerMs={pxPerMs} words={() => ({})} />;
 }
 
 const CHAR_PX = 6.8;
@@ -77,6 +80,7 @@ export function Tools({ width, ...props }: StripProps & { width: number }) {
     <Strip
       {...props}
       kind="tools"
+      pxPerMs={pxPerMs}
       words={(block, n, shown) => {
         const length = duration(block.toMs - block.fromMs);
         const wide = (block.toMs - block.fromMs) * pxPerMs;

@@ -149,7 +149,7 @@ const Lanes = memo(function Lanes(props: LanesAreaProps) {
     <>
       <Grid view={shown} width={width} />
       <Turns blocks={marks.turns} view={shown} width={width} onChoose={onChoose} />
-      <Vad blocks={marks.vad} view={shown} onChoose={onChoose} />
+      <Vad blocks={marks.vad} view={shown} width={width} onChoose={onChoose} />
       <Seekable {...props}>
         <Areas blocks={marks.overlaps} view={shown} width={width} kind="overlap" />
         <WaveCanvas lanes={lanes} view={shown} revision={revision} />
