@@ -168,6 +168,20 @@ def test_silence_while_a_tool_runs() -> None:
     assert metrics["dead_air_tool"] == 5000
 
 
+@pytest.mark.parametrize(("goes_on", "tool_ms", "user_ms"), [(False, 18_100, 0), (True, 5100, 13_000)])
+def test_a_tool_that_nobody_answered_owes_silence_until_another_response_begins(
+    goes_on: bool, tool_ms: float, user_ms: float
+) -> None:
+    call = Call().session().user_text(50, "?", id="u").client(60, "response.create").created(100, "r1")
+    call.call_tool(995, "r1", "c1", "look", "{}").done(1100, "r1").append(0, pcm(19_500))
+    aside = {"conversation": "none"}
+    call.client(1200, "response.create", response=aside).created(1300, "r2").done(1400, "r2")
+    if goes_on:
+        call.client(5000, "response.create").created(5100, "r3").done(6500, "r3")
+    metrics = call.close(20_000).trace(voices([(500, 900)], [(6000, 7000)])).metrics
+    assert (metrics["dead_air_tool"], metrics["dead_air_user"]) == (tool_ms, user_ms)
+
+
 def test_every_metric_and_its_unit_stand_in_the_documentation() -> None:
     text = (REPOSITORY / "docs" / "metrics.md").read_text()
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]

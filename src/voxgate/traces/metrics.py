@@ -6,6 +6,7 @@ the reason. Formulas: docs/metrics.md.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -18,7 +19,7 @@ from voxgate.traces.latency import Latencies, distribution, is_paced
 from voxgate.traces.model import Span
 from voxgate.traces.parts import ToolCounts
 from voxgate.traces.session import SessionState
-from voxgate.traces.sound import MERGE_GAP_MS, SoundFacts, total
+from voxgate.traces.sound import MERGE_GAP_MS, Interval, SoundFacts, total
 from voxgate.traces.tracks import TrackLayout
 from voxgate.traces.turntaking import DeadAir, Said, TurnTaking
 from voxgate.traces.usage import COUNTS
@@ -218,8 +219,10 @@ def _percentiles(name: str, source: str, missing: str, *percents: int) -> dict[s
     return {f"{name}_p{percent}": Metric("ms", _share(source, percent), missing) for percent in percents}
 
 
-def _judged(unit: str, measure: Callable[[Facts], Result], missing: str, parameters: Json) -> Metric:
-    return Metric(unit, measure, missing, parameters=parameters, needs="turns")
+def _judged(
+    unit: str, measure: Callable[[Facts], Result], missing: str, parameters: Json, version: int = 1
+) -> Metric:
+    return Metric(unit, measure, missing, version, parameters, needs="turns")
 
 
 def _heard(unit: str, side: str, name: str, missing: str, **parameters: float) -> Metric:
@@ -252,9 +255,9 @@ METRICS: Final[dict[str, Metric]] = {
     ),
     "dead_air_total": _judged("ms", _silence("total_ms"), _NO_SPEECH, _SILENCE),
     "dead_air_longest": _judged("ms", _silence("longest_ms"), _NO_SPEECH, _SILENCE),
-    "dead_air_agent": _judged("ms", _silence("agent_ms"), _NO_SPEECH, _SILENCE),
-    "dead_air_user": _judged("ms", _silence("user_ms"), _NO_SPEECH, _SILENCE),
-    "dead_air_tool": _judged("ms", _silence("tool_ms"), _NO_SPEECH, _SILENCE),
+    "dead_air_agent": _judged("ms", _silence("agent_ms"), _NO_SPEECH, _SILENCE, version=2),
+    "dead_air_user": _judged("ms", _silence("user_ms"), _NO_SPEECH, _SILENCE, version=2),
+    "dead_air_tool": _judged("ms", _silence("tool_ms"), _NO_SPEECH, _SILENCE, version=2),
     "talk_ratio": Metric("share", _talk_ratio, _NO_SPEECH, parameters=_MERGE, needs="sound"),
     "overlap_ms": _judged("ms", _overlap_ms, _NO_SPEECH, _MERGE),
     "reprompt_rate": _judged("share", _turns("reprompt_rate"), _NO_USER_TURN, _TURNS),
@@ -364,10 +367,26 @@ def _judge_turns(facts: Facts) -> None:
     sound, end_ms = facts.sound, facts.summary["duration_ms"]
     if sound is None:
         return
-    tools = [(span.start_ms or 0.0, span.end_ms or end_ms) for span in facts.spans if span.type == "tool"]
+    tools = _tools_running(facts.spans, end_ms)
     user, heard = sound.user.segments, sound.heard.segments
     facts.turns = turntaking.take_turns(user, heard, _said(facts), end_ms)
     facts.silence = turntaking.dead_air(user, heard, tools, end_ms)
+
+
+def _tools_running(spans: list[Span], end_ms: float) -> list[Interval]:
+    """Until its result. A call that nobody answered waits no more once another response began without it."""
+    begun = sorted(
+        span.start_ms or 0.0
+        for span in spans
+        if span.type == "response" and not (span.input or {}).get("out_of_band")
+    )
+    running = []
+    for span in spans:
+        if span.type == "tool":
+            start_ms = span.start_ms or 0.0
+            following = begun[bisect_right(begun, start_ms) :]
+            running.append((start_ms, span.end_ms or min([*following[:1], end_ms])))
+    return running
 
 
 def _said(facts: Facts) -> list[Said]:
