@@ -144,6 +144,11 @@ def test_a_project_may_name_a_model_or_say_more(tmp_path: Path) -> None:
     assert Settings.model_validate(settings.model_dump(mode="json")).transcription_of_projects == wanted
 
 
+def test_a_wrong_value_is_all_that_is_told_where_others_are_made_of_it(tmp_path: Path) -> None:
+    [line] = failure(tmp_path / "v.toml", "", VOXGATE_PORT="many").splitlines()
+    assert line.startswith("the environment variable VOXGATE_PORT: port: Input should be a valid integer")
+
+
 def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     assert "VOXGATE_PORT" in failure(tmp_path / "v.toml", "", VOXGATE_PORT="many")
 

@@ -181,6 +181,55 @@ def test_the_session_has_its_sound_its_end_and_its_moments() -> None:
     }
 
 
+@pytest.mark.parametrize("content", [True, False])
+def test_scores_are_evaluation_results_at_what_they_are_about(content: bool) -> None:
+    trace = tool_call().trace()
+    response = next(span for span in trace.spans if span.type == "response")
+    score = {
+        "created_at": "2026-11-22T10:00:09.500Z",
+        "source": "judge",
+        "author": "rule:tone",
+        "details": {},
+    }
+    of_call = {
+        **score,
+        "span_id": None,
+        "name": "tone",
+        "value": 0.5,
+        "label": "maybe",
+        "comment": "He said no.",
+    }
+    of_span = {**score, "span_id": response.id, "name": "v2v", "value": None, "label": None, "comment": None}
+    of_span["details"] = {"scorer_version": "2", "reason_missing": "no sound"}
+    encoder = OtlpEncoder(conventions(["gen_ai"], content=content, kinds={}), URL, {}, content)
+    sent = encoder.encode({**row_of(trace), "scores": [of_call, of_span]})
+    told = {
+        span.span_id.hex(): [event for event in span.events if event.name == "gen_ai.evaluation.result"]
+        for span in spans_of(sent)
+    }
+    assert [each for each in told.values() if each] == [
+        told[root_of(sent).span_id.hex()],
+        told[response.id.removeprefix("span_")],
+    ]
+    [whole], [one] = (each for each in told.values() if each)
+    assert whole.time_unix_nano == 1_795_341_609_500_000_000
+    explained = {"gen_ai.evaluation.explanation": "He said no."} if content else {}
+    assert attributes(whole) == explained | {
+        "gen_ai.evaluation.name": "tone",
+        "gen_ai.evaluation.score.value": 0.5,
+        "gen_ai.evaluation.score.label": "maybe",
+        "voxgate.score.source": "judge",
+        "voxgate.score.author": "rule:tone",
+    }
+    assert attributes(one) == {
+        "gen_ai.evaluation.name": "v2v",
+        "voxgate.score.source": "judge",
+        "voxgate.score.author": "rule:tone",
+        "voxgate.score.version": "2",
+        "voxgate.score.reason_missing": "no sound",
+    }
+
+
 def test_without_content_no_word_leaves() -> None:
     sent = encode(tool_call().trace(), content=False)
     text = sent.SerializeToString()

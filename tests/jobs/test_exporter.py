@@ -73,6 +73,37 @@ def test_many_sessions_are_sent_in_requests_of_bounded_size(scene: Scene) -> Non
     assert max(len(got.request.resource_spans) for got in scene.collector.received) <= 64
 
 
+def test_a_session_that_rules_are_to_score_is_sent_with_its_scores(scene: Scene, tmp_path: Path) -> None:
+    scoring = Outbox(tmp_path / "scoring")
+    scene.exporter = scene.new_exporter(scoring=scoring)
+    scoring.add("sess_1")
+    scene.add("sess_1", "sess_2")
+    scene.settle()
+    assert scene.collector.sessions() == ["sess_2"]
+    scene.store.add_score("sess_1", {"name": "tone", "value": 0.5, "source": "judge", "author": "rule"})
+    scoring.done("sess_1")
+    scene.settle()
+    assert scene.collector.sessions() == ["sess_2", "sess_1"]
+    events = [event for span in spans_of(scene.collector.taken[1]) for event in span.events]
+    [scored] = [event for event in events if event.name == "gen_ai.evaluation.result"]
+    assert attributes(scored)["gen_ai.evaluation.score.value"] == 0.5
+
+
+def test_a_session_whose_scores_take_long_is_sent_without_them(scene: Scene, tmp_path: Path) -> None:
+    scoring = Outbox(tmp_path / "scoring")
+    scene.exporter = scene.new_exporter(scoring=scoring)
+    scoring.add("sess_1")
+    scene.add("sess_1")
+    scene.settle()
+    scene.now += 59
+    scene.settle()
+    assert scene.collector.sessions() == []
+    scene.now += 2
+    scene.settle()
+    assert scene.collector.sessions() == ["sess_1"]
+    assert scene.outbox.waiting() == []
+
+
 def test_a_busy_endpoint_is_left_alone_as_long_as_it_asks_for(scene: Scene) -> None:
     scene.collector.answers += [Answer(429, {"retry-after": "30"}), Answer(503, {"retry-after": "5"})]
     scene.add("sess_1")

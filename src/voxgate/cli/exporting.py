@@ -43,6 +43,7 @@ def run_exporter(orders: dict[str, Any], stop: threading.Event, ready: Callable[
             encoder=encoder,
             sender=OtlpSender(target),
             projects=otlp.projects,
+            scoring=Outbox(settings.scoring_dir),
         )
         place = Place(Scoreboard(orders["board"]), orders["number"], _metrics(exporter.counts))
         threading.Thread(target=_publish, args=(place, stop), daemon=True).start()

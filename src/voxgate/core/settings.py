@@ -325,6 +325,8 @@ _OPENAI: Final = {
 _DEFAULT_ROUTES: Final = [RouteSettings(model="gpt-*", providers=["openai"])]
 _MOST_ERRORS: Final = 8
 _WORDS: Final = {"extra_forbidden": "unknown key", "missing": "this key is missing"}
+_CONSEQUENCES: Final = {"default_factory_not_called"}
+"""Nothing is wrong with these: a default is made of another value that is."""
 ASKED: Final = ("judge", "audio_judge", "transcriber")
 _SECTIONS: Final = {
     *("providers", "routes", "aliases", "projects", "limits", "cache", "prices", "export", "local"),
@@ -426,7 +428,8 @@ def _explain(
 ) -> str:
     """One line for each wrong value."""
     lines = []
-    for each in error.errors(include_url=False)[:_MOST_ERRORS]:
+    told = [one for one in error.errors(include_url=False) if one["type"] not in _CONSEQUENCES]
+    for each in told[:_MOST_ERRORS]:
         location, message = (*section, *each["loc"]), each["msg"].removeprefix("Value error, ")
         if isinstance(each["input"], dict) and (match := re.match(r"([\w.]+): (.*)", message)):
             parts = (int(part) if part.isdigit() else part for part in match[1].split("."))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from voxgate.core.clock import iso_utc
 from voxgate.export.messages import Messages
 from voxgate.export.view import SessionView
-from voxgate.traces.events import Json, obj, objects
+from voxgate.traces.events import Json, obj
 
 _TYPES: Final = {"session": "task", "turn": "task", "user": "function", "response": "llm", "tool": "tool"}
 _COUNTS: Final = {
@@ -58,9 +58,8 @@ def _parents(view: SessionView, span: Json) -> list[str]:
 
 
 def _scores(view: SessionView, span: Json) -> Json:
-    """Those of the span, or of the session at its root. Braintrust knows values from 0 to 1."""
-    about = {span["id"], None} if span["parent_id"] is None else {span["id"]}
-    found = [one for one in objects(view.session, "scores") if one.get("span_id") in about]
+    """Braintrust knows values from 0 to 1."""
+    found = view.scores_of(span)
     return {one["name"]: one["value"] for one in found if one["value"] is not None and 0 <= one["value"] <= 1}
 
 

@@ -15,6 +15,7 @@ from voxgate.export.view import SessionView
 from voxgate.traces.events import Json, number, obj, string
 
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
+EVALUATION: Final = "gen_ai.evaluation.result"
 PROVIDERS: Final = {
     Kind.OPENAI: "openai",
     Kind.AZURE: "azure.ai.openai",
@@ -141,6 +142,21 @@ def finish_reason(span: Json) -> str:
         case "cancelled":
             return reason or "error"
     return "error"
+
+
+def evaluation(score: Json, *, content: bool) -> Json:
+    """Of the event `gen_ai.evaluation.result`. Its explanation may repeat what was said in the call."""
+    details = obj(score, "details")
+    return {
+        "gen_ai.evaluation.name": score["name"],
+        "gen_ai.evaluation.score.value": score["value"],
+        "gen_ai.evaluation.score.label": score["label"],
+        "gen_ai.evaluation.explanation": score["comment"] if content else None,
+        "voxgate.score.source": score["source"],
+        "voxgate.score.author": score["author"],
+        "voxgate.score.version": string(details, "scorer_version") or None,
+        "voxgate.score.reason_missing": string(details, "reason_missing") or None,
+    }
 
 
 def _session(view: SessionView) -> Json:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -18,8 +19,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, St
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 
 from voxgate import __version__
+from voxgate.core.clock import unix_ms
 from voxgate.core.kinds import Kind
-from voxgate.export.gen_ai import SCHEMA_URL, GenAI
+from voxgate.export.gen_ai import EVALUATION, SCHEMA_URL, GenAI, evaluation
 from voxgate.export.messages import Messages
 from voxgate.export.openinference import OpenInference
 from voxgate.export.view import Find, SessionView
@@ -87,7 +89,7 @@ class OtlpEncoder:
             start_time_unix_nano=start,
             end_time_unix_nano=end,
             attributes=_key_values(attributes),
-            events=self._events(view) if is_root else [],
+            events=[*(self._events(view) if is_root else []), *self._evaluations(view, span)],
             status=self._status(span),
         )
 
@@ -113,6 +115,17 @@ class OtlpEncoder:
                 attributes=_key_values(self._event_attributes(event)),
             )
             for event in shown
+        ]
+
+    def _evaluations(self, view: SessionView, span: Json) -> list[OtlpSpan.Event]:
+        """Scores, as GenAI's conventions have them."""
+        return [
+            OtlpSpan.Event(
+                time_unix_nano=unix_ms(datetime.fromisoformat(score["created_at"])) * 1_000_000,
+                name=EVALUATION,
+                attributes=_key_values(evaluation(score, content=self.content)),
+            )
+            for score in view.scores_of(span)[:_MOST_EVENTS]
         ]
 
     def _event_attributes(self, event: Json) -> Json:

@@ -34,6 +34,9 @@ class Outbox:
         """Oldest first, since ids ascend with time."""
         return _names(self._folder)
 
+    def has(self, session_id: str) -> bool:
+        return (self._folder / session_id).exists()
+
     def refused(self) -> list[str]:
         return _names(self._refused)
 

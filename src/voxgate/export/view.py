@@ -150,6 +150,11 @@ class SessionView:
     def moment(unix_ns: int) -> datetime:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=unix_ns // 1000)
 
+    def scores_of(self, span: Json) -> list[Json]:
+        """Those of the span, and at the root those of the whole session."""
+        about = {span["id"], None} if span["parent_id"] is None else {span["id"]}
+        return [one for one in objects(self.session, "scores") if one.get("span_id") in about]
+
     # Sound
 
     def clip_url(self, attachment: Json) -> str:

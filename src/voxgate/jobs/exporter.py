@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from itertools import filterfalse, islice
 from typing import Final, Protocol
 
 from voxgate.core.errors import StoreUnavailable
@@ -31,6 +32,8 @@ _BATCH_SESSIONS: Final = 64
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 300.0
 _TAKE_UP_SECONDS: Final = 3600.0
+_SCORING_SECONDS: Final = 60.0
+"""A judge may take longer: then the session goes without its score."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,9 @@ class Counts:
 
 
 class Exporter:
+    """`scoring` holds the names of the sessions that rules are still to score: they wait for that a little,
+    so that their scores go with them."""
+
     def __init__(
         self,
         *,
@@ -61,6 +67,7 @@ class Exporter:
         sender: Sends,
         projects: Collection[str] | None = None,
         most_waiting: int = MOST_WAITING,
+        scoring: Outbox | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counts = Counts()
@@ -70,6 +77,9 @@ class Exporter:
         self._sender = sender
         self._projects = projects
         self._most_waiting = most_waiting
+        self._scoring = scoring
+        self._held = dict[str, float]()
+        """Since when."""
         self._now = now
         self._failures = 0
         self._not_before = 0.0
@@ -114,16 +124,24 @@ class Exporter:
 
     def _send_some(self, waiting: list[str]) -> bool:
         batch, size = dict[str, bytes](), 0
-        for session_id in waiting[:_BATCH_SESSIONS]:
+        ready = list(islice(filterfalse(self._waits_for_scores, waiting), _BATCH_SESSIONS))
+        for session_id in ready:
             data = self._encoded(session_id)
             if data is None:
-                self._outbox.done(session_id)
+                self._done(session_id)
                 continue
             batch[session_id] = data
             size += len(data)
             if size >= _BATCH_BYTES:
                 break
-        return self._send(batch) if batch else True
+        return self._send(batch) if batch else bool(ready)
+
+    def _waits_for_scores(self, session_id: str) -> bool:
+        if self._scoring is not None and self._scoring.has(session_id):
+            now = self._now()
+            return now - self._held.setdefault(session_id, now) < _SCORING_SECONDS
+        self._held.pop(session_id, None)
+        return False
 
     def _encoded(self, session_id: str) -> bytes | None:
         """None for a session that was deleted, runs again after a crash, or is not to be sent. One after the
@@ -131,8 +149,9 @@ class Exporter:
         row = self._store.get_session(session_id)
         if row is None or row["status"] == "live" or not self._is_wanted(row):
             return None
+        scores = {"scores": self._store.scores_of(session_id)}
         try:
-            return request_bytes([self._encoder.encode(row, self._store.get_session)])
+            return request_bytes([self._encoder.encode(row | scores, self._store.get_session)])
         except Exception as error:  # a trace that cannot be mapped is put aside, and the others go on
             logger.exception("session %s cannot be written as OTLP", session_id)
             self._outbox.refuse(session_id, f"{type(error).__name__}: {error}")
@@ -158,7 +177,7 @@ class Exporter:
             logger.info("the OTLP endpoint takes traces again")
         self._failures, self._not_before = 0, 0.0
         for session_id in batch:
-            self._outbox.done(session_id)
+            self._done(session_id)
         self.counts.sessions_sent += len(batch)
         self.counts.spans_rejected += outcome.rejected
         if outcome.rejected or outcome.message:
@@ -168,6 +187,10 @@ class Exporter:
                 ", ".join(batch),
                 outcome.message,
             )
+
+    def _done(self, session_id: str) -> None:
+        self._outbox.done(session_id)
+        self._held.pop(session_id, None)
 
     def _refused(self, batch: dict[str, bytes], outcome: Outcome) -> None:
         """One by one, so that one of them costs no other."""
