@@ -33,7 +33,7 @@ def run_here(voxgate: Voxgate, *arguments: str) -> Outcome:
     environ = {"VOXGATE_URL": voxgate.url, "VOXGATE_API_KEY": voxgate.key, "COLUMNS": "200"}
     done = CliRunner().invoke(app, arguments, env=environ)
     if isinstance(done.exception, VoxgateError):
-        return Outcome(2, done.stdout, done.exception.message)
+        return Outcome(2, done.stdout, done.stderr + done.exception.message)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return Outcome(done.exit_code, done.stdout, done.stderr)
 

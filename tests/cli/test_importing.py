@@ -58,3 +58,17 @@ def test_a_file_that_is_no_log_is_said_with_its_line(voxgate: Voxgate, tmp_path:
     assert run_here(voxgate, "sessions", "import", str(tmp_path / "none.jsonl")).status == 2
     wrong = run_here(voxgate, "sessions", "import", str(path), "--started-at", "yesterday")
     assert "--started-at 'yesterday'" in wrong.errors
+
+
+def test_files_beside_one_that_is_no_log_are_imported_all_the_same(voxgate: Voxgate, tmp_path: Path) -> None:
+    wrong, none = tmp_path / "notes.jsonl", tmp_path / "none.jsonl"
+    wrong.write_text('{"hello": "there"}\n')
+    path = write_log(tmp_path, f"Good evening from {tmp_path.name}.")
+    for flags, said in ((("--dry-run",), "could be imported"), ((), "imported ·")):
+        done = run_here(voxgate, "sessions", "import", str(wrong), str(none), str(path), *flags)
+        assert done.status == 2
+        assert said in done.output
+        assert "notes.jsonl, line 1 has no Realtime event" in done.errors
+        assert "There is no file" in done.errors
+        assert "2 of 3 files could not be imported" in done.errors
+    assert "1 traces are made" in done.errors

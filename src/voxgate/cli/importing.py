@@ -1,5 +1,5 @@
-"""`voxgate sessions import`: event logs of others become sessions. What is wrong with a file is said before
-anything is sent; the running Voxgate does the rest.
+"""`voxgate sessions import`: event logs of others become sessions. The running Voxgate reads them; of a file
+that it refuses nothing is imported, and the others are all the same.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from voxgate.client.http import Client
+from voxgate.client.http import ApiError, Client
 from voxgate.core.clock import now_utc
-from voxgate.core.errors import InvalidRequest
+from voxgate.core.errors import BodyTooLarge, InvalidRequest, VoxgateError
 from voxgate.recording.foreign.orders import Options, Unit
 
 EXAMPLES: Final = (
@@ -62,14 +62,31 @@ def import_(
     )
     client = None if dry_run else Client()
     done: list[dict[str, Any]] = []
+    refused: list[Path] = []
     for file in files:
         options = wishes.model_copy(update={"name": file.name})
-        items = _check(file, options) if client is None else _send(client, file, options)
+        try:
+            items = _check(file, options) if client is None else _send(client, file, options)
+        except VoxgateError as error:
+            if len(files) == 1 or not _is_of_the_file(error):
+                raise
+            refused.append(file)
+            print(f"error: {error.message}", file=sys.stderr)
+            continue
         for item in items:
             _tell(file, item, as_json=as_json)
         done += items
     if client is not None and wait:
         _wait(client, [item["id"] for item in done if item["status"] == "imported"])
+    if refused:
+        raise InvalidRequest(f"{len(refused)} of {len(files)} files could not be imported.")
+
+
+def _is_of_the_file(error: VoxgateError) -> bool:
+    """And no matter of the key, of the network or of Voxgate, which the next file would meet as well."""
+    if isinstance(error, ApiError):
+        return error.http_status in (InvalidRequest.status, BodyTooLarge.status)
+    return isinstance(error, InvalidRequest)
 
 
 def _check(file: Path, options: Options) -> list[dict[str, Any]]:
