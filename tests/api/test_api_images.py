@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from tests.api.test_api_archive import finish, put_away
 from tests.api.world import World
 from tests.recording.logs import FORMATS, RecordedCall, message
+from voxgate.realtime.frames import BINARY, encode_frame
 from voxgate.recording.wirelog import CLIENT, SERVER
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
@@ -75,3 +76,18 @@ def test_a_picture_that_the_log_has_no_more_is_not_found_and_those_of_others_nei
     assert world.client().get("/api/sessions/sess_1/images/abc").status_code == 404
     world.blobs.put("sessions/sess_1/events.jsonl", b'{"t":1,"dir":"client","msg":{"type":"redacted"}}\n')
     assert world.client().get(path).status_code == 404
+
+
+def test_a_picture_that_a_form_has_brought_is_shown(world: World, client: TestClient) -> None:
+    call = RecordedCall(world.blobs.root, transport="http", endpoint="images/edits")
+    call.text(CLIENT, message(model="m", prompt="A cat.", files=[{"name": "image"}, {"name": "mask"}]))
+    for file in (PNG, SVG):
+        call.record(CLIENT, encode_frame(BINARY, file, masked=True))
+    call.fact({"type": "gateway.answered_http", "status": 200, "content_type": "application/json"})
+    call.text(SERVER, message(data=[]))
+    call.fact({"type": "gateway.closed", "code": 1000, "reason": "", "side": "provider"})
+    finish(world, call)
+    trace = client.get("/api/sessions/sess_1").json()
+    [image] = next(span["input"]["images"] for span in trace["spans"] if span["type"] == "user")
+    answer = client.get(f"/api/sessions/sess_1/images/{image['digest']}")
+    assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, "image/png", PNG)

@@ -335,6 +335,25 @@ def test_pictures_are_found_in_every_api(endpoint: str, body: Body) -> None:
     assert [one["digest"] for one in of_type(found, "user")[0].input["images"]] == [digest_of(PIXEL)]
 
 
+@pytest.mark.parametrize(("endpoint", "prompt"), [("images/edits", "A cat."), ("images/variations", None)])
+def test_pictures_that_a_form_brings_are_the_users(endpoint: str, prompt: str | None) -> None:
+    files = [b"\x89PNG\r\n\x1a\n", b"<svg/>", b"GIF89a rest"]
+    opened = {"type": "gateway.opened", "session_id": "sess_1", "transport": "http", "endpoint": endpoint}
+    body = {"files": [{"name": "image"}] * 3, **({"prompt": prompt} if prompt else {})}
+    events = [
+        Event(0, "gateway", {**opened, "project": "p"}),
+        Event(1, "client", body),
+        *(Event(2, "client", raw=file) for file in files),
+        Event(3, "gateway", {"type": "gateway.answered_http", "status": 200}),
+        Event(4, "server", {"data": []}),
+        Event(5, "gateway", {"type": "gateway.closed", "code": 1000, "reason": "", "side": "provider"}),
+    ]
+    [user] = of_type(build_trace(events, session_id="sess_1"), "user")
+    kinds = [one["content_type"] for one in user.input["images"]]
+    assert (user.input["text"] or None, kinds) == (prompt, ["image/png", "image/gif"])
+    assert user.input["images"][0]["digest"] == digest_of(PIXEL)
+
+
 @pytest.mark.parametrize(
     "said",
     [

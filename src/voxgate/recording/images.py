@@ -16,20 +16,14 @@ from voxgate.recording.eventlog import read_event
 from voxgate.recording.reading import read_lines
 from voxgate.store import Blobs
 from voxgate.traces.events import CLIENT, obj
-from voxgate.traces.images import digest_of, image_urls
+from voxgate.traces.images import digest_of, file_url, image_urls, kind_of_picture
 from voxgate.traces.media import answer_images, request_images
 
 LARGEST_BYTES: Final = 24 << 20
 """A message has at most 32 MiB, and base64 takes a third."""
 _KEPT_BYTES: Final = 64 << 20
-_MARKS: Final = (b"input_image", b"image_url", b'"image"', b"b64_json")
-"""One of them is in each message that has pictures."""
-_BEGINS: Final = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-)
+_MARKS: Final = (b"input_image", b"image_url", b'"image"', b"b64_json", b'"raw"')
+"""One of them is in each message that has pictures, or is a file."""
 
 
 class Image(NamedTuple):
@@ -78,6 +72,8 @@ def _urls(lines: Iterable[bytes]) -> Iterator[str]:
             if event is not None and event.msg is not None:
                 yield from image_urls(obj(event.msg, "item"))
                 yield from request_images(event.msg) if event.dir == CLIENT else answer_images(event.msg)
+            elif event is not None and event.raw and (url := file_url(event.raw)) is not None:
+                yield url
 
 
 def decoded(url: str) -> Image | None:
@@ -90,11 +86,5 @@ def decoded(url: str) -> Image | None:
         data = pybase64.b64decode(unquote_to_bytes(body)) if is_base64 else unquote_to_bytes(body)
     except ValueError:
         return None
-    kind = _kind(data)
+    kind = kind_of_picture(data)
     return Image(kind, data) if kind is not None and len(data) <= LARGEST_BYTES else None
-
-
-def _kind(data: bytes) -> str | None:
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for begin, kind in _BEGINS if data.startswith(begin)), None)

@@ -17,7 +17,7 @@ import pybase64
 
 from voxgate.traces.answers import Answer, Said, answer_of
 from voxgate.traces.events import CLIENT, GATEWAY, SERVER, Event, Json, number, obj, objects, string
-from voxgate.traces.images import shown_images
+from voxgate.traces.images import file_url, shown_images
 from voxgate.traces.media import answer_images, answer_sound, content_images, content_sounds, sound_format
 from voxgate.traces.responses import MADE_IMAGES
 from voxgate.traces.usage import as_realtime, flat_usage
@@ -145,16 +145,26 @@ class Exchange:
         if last:
             settings["history"] = [{"role": role, "text": _words(said)} for role, said in messages[:last]]
         yield _event(event, "session.created", session={"model": body.get("model"), **settings})
+        pictures = self._pictures()
         for position, (role, said) in enumerate(messages[last:]):
             if role == "user":
-                yield from self._user(event, f"user_{position}", said)
+                yield from self._user(event, f"user_{position}", said, pictures)
+                pictures = []
+        if pictures:
+            yield from self._user(event, "user_files", None, pictures)
         if self._endpoint.startswith("audio/"):
             for number_, file in enumerate(self._files):
                 yield from self._heard(event, f"user_file_{number_}", file, "")
         yield _event(event, "response.created", response={"id": RESPONSE, "status": "in_progress"})
 
-    def _user(self, event: Event, item_id: str, said: Any) -> Iterator[Event]:
-        content = [{"type": "input_image", "image_url": url} for url in content_images(said)]
+    def _pictures(self) -> list[str]:
+        """Those that a form has brought."""
+        is_of_pictures = self._endpoint.startswith("images/")
+        return [url for file in self._files if (url := file_url(file))] if is_of_pictures else []
+
+    def _user(self, event: Event, item_id: str, said: Any, pictures: list[str]) -> Iterator[Event]:
+        shown = (*content_images(said), *pictures)
+        content = [{"type": "input_image", "image_url": url} for url in shown]
         text, sounds = _words(said), list(content_sounds(said))
         if text or content or not sounds:
             content.append({"type": "input_text", "text": text})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -312,6 +313,19 @@ async def test_what_a_provider_has_beside_passes_through_where_the_settings_let_
     [received] = provider.received
     assert (received.method, received.path, received.body) == ("GET", "/v1/files?limit=2", b"")
     assert received.headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_a_compressed_body_passes_through_and_is_refused_where_it_must_be_read(
+    start_gateway: StartGateway,
+) -> None:
+    body = gzip.compress(json.dumps(CHAT).encode())
+    async with house(start_gateway, say_hello, pass_through=True) as (gateway, [provider]):
+        through = await ask(gateway, "providers/p0/files", body, content_encoding="gzip")
+        status, answered, _ = await ask(gateway, "chat/completions", body, content_encoding="gzip")
+    assert through[0] == 200
+    [received] = provider.received
+    assert received.headers["content-encoding"] == "gzip"
+    assert (status, "compressed ('gzip')" in json.loads(answered)["error"]["message"]) == (400, True)
 
 
 async def test_a_provider_that_has_rested_is_asked_again(start_gateway: StartGateway) -> None:

@@ -22,6 +22,7 @@ from voxgate.core.errors import (
     BodyTooLarge,
     ExpiredKey,
     Forbidden,
+    InvalidRequest,
     MissingModel,
     RateLimited,
     RequestTimeout,
@@ -146,6 +147,8 @@ class Requests:
         if endpoint.provider is not None:
             _check_may_pass(grant)
             return
+        if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
+            raise InvalidRequest(f"The body is compressed ({encoding[:20]!a}); send it as it is.")
         is_json = endpoint.body == "json"
         wanted = (
             read_json(work.body) if is_json else read_form(work.body, request.headers.get("content-type", ""))

@@ -17,9 +17,9 @@ from voxgate.gateway.requests.shapes import limit_headers
 from voxgate.gateway.requests.work import Work
 
 _FORWARDED: Final = frozenset((
-    b"content-type", b"accept", b"user-agent", b"openai-beta", b"openai-safety-identifier",
-    b"idempotency-key", b"anthropic-version", b"anthropic-beta", b"http-referer", b"x-title",
-    b"x-stainless-retry-count",
+    b"content-type", b"content-encoding", b"accept", b"user-agent", b"openai-beta",
+    b"openai-safety-identifier", b"idempotency-key", b"anthropic-version", b"anthropic-beta",
+    b"http-referer", b"x-title", b"x-stainless-retry-count",
 ))  # fmt: skip
 """Of the client's headers, what says how to answer and nothing of who asks."""
 _ACCOUNT: Final = frozenset({b"openai-organization", b"openai-project"})
