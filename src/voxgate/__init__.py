@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from voxgate.evals.grading import scenario_graders as scenario_graders
     from voxgate.evals.loading.opening import open_cases as open_cases
     from voxgate.evals.replay.task import replay as replay
+    from voxgate.evals.rubrics import conciseness as conciseness
+    from voxgate.evals.rubrics import faithfulness as faithfulness
+    from voxgate.evals.rubrics import instruction_following as instruction_following
+    from voxgate.evals.rubrics import task_completion as task_completion
+    from voxgate.evals.rubrics import tone_audio_judge as tone_audio_judge
     from voxgate.evals.scorers.audio_judge import audio_judge as audio_judge
     from voxgate.evals.scorers.cer import cer as cer
     from voxgate.evals.scorers.clipping import clipping as clipping
@@ -76,6 +81,13 @@ _SCORERS: Final = (
     "wer",
 )
 """Each is in a file of its name."""
+_RUBRICS: Final = (
+    "conciseness",
+    "faithfulness",
+    "instruction_following",
+    "task_completion",
+    "tone_audio_judge",
+)
 _PUBLIC: Final = {
     "Eval": "voxgate.evals.evaluation",
     "Session": "voxgate.evals.session",
@@ -86,6 +98,7 @@ _PUBLIC: Final = {
     "scenario_graders": "voxgate.evals.grading",
     "scorer": "voxgate.evals.scoring",
     **{name: f"voxgate.evals.scorers.{name}" for name in _SCORERS},
+    **dict.fromkeys(_RUBRICS, "voxgate.evals.rubrics"),
 }
 """Where each name is. The imports above say the same to type checkers."""
 

@@ -39,6 +39,12 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "audio_judge": ASKED,
     "said_versus_transcript": EARS,
     "input_transcript": EARS,
+    "speech_fidelity": EARS,
+    "task_completion": EARS,
+    "faithfulness": EARS,
+    "conciseness": EARS,
+    "instruction_following": EARS,
+    "tone_audio_judge": EARS,
     "forbidden_tools": {"tools": ["refund"]},
     "metric": {"measure": "v2v"},
     "contains": {"phrases": "hello"},
@@ -86,6 +92,9 @@ def test_every_scorer_takes_a_name_and_no_side_that_there_is_not(name: str) -> N
         ({"v2v_p95": {"at_most": 1500}}, "v2v_p95_within"),
         ("tool_call", "tool_call"),
         ({"tool_call_args": {"match": "subset"}}, "tool_call_args"),
+        ({"speech_fidelity": EARS}, "speech_fidelity"),
+        ({"task_completion": EARS}, "task_completion"),
+        ({"task_completion": {**EARS, "name": "done"}}, "done"),
     ],
 )
 def test_a_scorer_is_written_in_a_few_ways(written: Any, name: str) -> None:
@@ -102,6 +111,7 @@ def test_a_scorer_is_written_in_a_few_ways(written: Any, name: str) -> None:
         ({"wer": "user"}, "parameters of a scorer"),
         ({"wer": {}, "cer": {}}, "written as its name"),
         (3, "written as its name"),
+        ({"conciseness": {**EARS, "side": "user"}}, "cannot be made.*'side'"),
         ("forbidden_tools", "missing a required argument: 'tools'"),
         ({"metric": {"measure": "speed"}}, "no metric 'speed'"),
     ],
@@ -140,6 +150,11 @@ def test_a_rule_names_no_files_secrets_or_addresses(name: str) -> None:
     for parameter in kept:
         with pytest.raises(InvalidRequest, match=f"cannot have {parameter}"):
             make_rule_scorer(name, {parameter: "/etc/passwd"})
+
+
+def test_another_name_for_a_scorer_is_no_way_around_that() -> None:
+    with pytest.raises(InvalidRequest, match="cannot have base_url"):
+        make_rule_scorer("speech_fidelity", {"base_url": "http://127.0.0.1:9/v1"})
 
 
 def test_a_rule_has_the_other_scorers_and_parameters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -35,6 +35,10 @@ class Entry:
         return made
 
 
+def _ready(name: str, summary: str) -> Entry:
+    return Entry(name, "voxgate.evals.rubrics", summary, "network")
+
+
 def _own(name: str, summary: str, needs: Needs = "log") -> Entry:
     return Entry(name, f"{_SCORERS}.{name}", summary, needs)
 
@@ -69,11 +73,20 @@ ENTRIES: Final[dict[str, Entry]] = {
         _own("input_transcript", "whether the user's transcript is what the user said", "network"),
         _own("judge", "what a model that reads the call says of it", "network"),
         _own("audio_judge", "what a model that hears the call says of it", "network"),
+        _ready("task_completion", "whether the user got what they called for"),
+        _ready("faithfulness", "whether what the assistant states is founded on what it was told"),
+        _ready("conciseness", "whether the answers are as short as speech should be"),
+        _ready("instruction_following", "whether the assistant keeps to its instructions"),
+        _ready("tone_audio_judge", "whether the assistant sounds as it should"),
         Entry("scenario_graders", "voxgate.evals.grading", "what a scenario's own graders say", "network"),
     )
 }
-ALIASES: Final = {"tool_call": "tool_called", "tool_call_args": "tool_arguments"}
-"""Names that others have for the same (OpenAI's cookbook); their scores are called so too."""
+ALIASES: Final = {
+    "tool_call": "tool_called",
+    "tool_call_args": "tool_arguments",
+    "speech_fidelity": "said_versus_transcript",
+}
+"""Names that others have for the same (OpenAI's cookbook, EVA); their scores are called so too."""
 
 
 def make_scorer(name: str, params: Mapping[str, Any] | None = None) -> Scorer:
@@ -120,6 +133,11 @@ _ADDRESSES: Final = frozenset({"base_url", "api_key_env"})
 _OF_THE_MACHINE: Final = {
     "judge": _ADDRESSES | {"prompt"},
     "audio_judge": _ADDRESSES | {"prompt"},
+    "task_completion": _ADDRESSES | {"prompt"},
+    "faithfulness": _ADDRESSES | {"prompt"},
+    "conciseness": _ADDRESSES | {"prompt"},
+    "instruction_following": _ADDRESSES | {"prompt"},
+    "tone_audio_judge": _ADDRESSES | {"prompt"},
     "scenario_graders": _ADDRESSES | {"prompt"},
     "said_versus_transcript": _ADDRESSES,
     "input_transcript": _ADDRESSES,
@@ -145,7 +163,7 @@ def check_rule_scorer(name: str, params: Mapping[str, Any] | None = None) -> Non
 
 
 def _check_kept(name: str, params: Mapping[str, Any] | None) -> None:
-    kept = sorted(_OF_THE_MACHINE.get(name, frozenset()) & set(params or {}))
+    kept = sorted(_OF_THE_MACHINE.get(ALIASES.get(name, name), frozenset()) & set(params or {}))
     if kept:
         raise InvalidRequest(
             f"A rule's {name!r} cannot have {', '.join(kept)}: that is for the server's settings to say.",
