@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import fcntl
 import gc
 import importlib
 import inspect
@@ -46,8 +47,10 @@ _MODULES: Final = (
 _OWN: Final = {"voxgate.cli.children", "voxgate.recording.writer"}
 """What a Voxgate starts itself."""
 
-Files = tuple[int, int, int]
-"""For 0, 1 and 2; -1 for those of the process that forks."""
+_MOST_FILES: Final = 64
+
+Files = Mapping[int, int]
+"""Of the process that forks, by the numbers that they shall have. The first three stay what is not said."""
 
 
 def main() -> None:
@@ -78,13 +81,20 @@ def _serve(door: socket.socket) -> None:
 
 
 def _take_orders(door: socket.socket, running: dict[int, tuple[int, int]]) -> bool:
-    text, files, _, _ = socket.recv_fds(door, MOST_ORDERS_BYTES, 2)
+    text, files, _, _ = socket.recv_fds(door, MOST_ORDERS_BYTES, _MOST_FILES)
     if not text:
         return False
-    says, ends = files
     orders = json.loads(text)
-    pid = _fork(orders["arguments"], orders["environ"], (-1, says, says), folder=orders["folder"])
-    os.close(says)
+    ends, *others = files
+    pid = _fork(
+        orders["arguments"],
+        orders["environ"],
+        dict(zip(orders["files"], others, strict=True)),
+        folder=orders["folder"],
+        leads_session=orders["leads_session"],
+    )
+    for file in others:
+        os.close(file)
     os.write(ends, str(pid).rjust(PID_BYTES).encode())
     running[os.pidfd_open(pid)] = pid, ends
     return True
@@ -104,10 +114,9 @@ def _fork(
     files: Files,
     *,
     folder: str | None = None,
-    kept: Sequence[int] = (),
     leads_session: bool = False,
 ) -> int:
-    """The pid of a process that runs `python -m …`; `kept` are the other files that it has."""
+    """The pid of a process that runs `python -m …`."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     with _no_signals() as before:
@@ -119,7 +128,7 @@ def _fork(
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             if leads_session:
                 os.setsid()
-            _take_files(files, kept)
+            _take_files(files)
             os.environ.clear()
             os.environ.update(environ)
             if folder is not None:
@@ -150,17 +159,17 @@ def _forget_signals() -> None:
             signal.signal(number, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
 
 
-def _take_files(files: Files, kept: Sequence[int]) -> None:
-    for number, file in enumerate(files):
-        if file >= 0:
-            os.dup2(file, number)
+def _take_files(files: Files) -> None:
+    beyond = max(files, default=0) + 3
+    taken = {number: fcntl.fcntl(file, fcntl.F_DUPFD, beyond) for number, file in files.items()}
     for path in list(Path("/proc/self/fd").iterdir()):
         number = int(path.name)
-        if number > 2 and number not in kept:
+        if number > 2 and number not in taken.values():
             with contextlib.suppress(OSError):  # the one of the listing itself
                 os.close(number)
-    for number in kept:
-        os.set_inheritable(number, True)
+    for number, file in taken.items():
+        os.dup2(file, number)
+        os.close(file)
 
 
 def _show(arguments: Sequence[str]) -> None:
@@ -223,11 +232,12 @@ class _Popen(_POPEN):  # type: ignore[type-arg, misc]
         if command[:2] != [sys.executable, "-m"] or command[2] not in _OWN or _has_foreign_threads():
             super()._execute_child(*given)
             return
+        streams = enumerate(how[name] for name in ("p2cread", "c2pwrite", "errwrite"))
+        given_files = {number: file for number, file in streams if file >= 0}
         self.pid = _fork(
             command[2:],
             dict(os.environ if how["env"] is None else how["env"]),
-            (how["p2cread"], how["c2pwrite"], how["errwrite"]),
-            kept=how["pass_fds"],
+            given_files | {file: file for file in how["pass_fds"]},
             leads_session=how["start_new_session"],
         )
         self._child_created = True

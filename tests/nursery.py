@@ -1,5 +1,6 @@
-"""Quick starts of a whole Voxgate, which hundreds of tests want: one process has imported what a Voxgate is
-made of (`forking`) and forks into it, which takes a tenth of the time that new interpreters take.
+"""Quick starts of a whole Voxgate, and of single processes of it, which hundreds of tests want: one process
+has imported what a Voxgate is made of (`forking`) and forks into it, which takes a tenth of the time that new
+interpreters take.
 
     here: orders and files, by a socket   →   there: a process forks; its pid, later how it ended
 """
@@ -36,9 +37,9 @@ class Forked:
     """As `subprocess.Popen`, as far as tests need it."""
 
     pid: int
-    stdout: IO[str]
     end: int
     """Where its exit code is said."""
+    stdout: IO[str] | None = None
     returncode: int | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -77,17 +78,52 @@ class Nursery:
 
     def start(self, arguments: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Forked:
         """`python -m …`, with its output and its errors in one pipe."""
-        orders = {"arguments": list(arguments), "folder": str(folder), "environ": dict(environ)}
-        (said, says), (ended, ends) = os.pipe(), os.pipe()
-        with self._lock:
+        said, says = os.pipe()
+        with os.fdopen(says, "wb"):
+            process = self._ask(arguments, folder, environ, {1: says, 2: says}, leads_session=False)
+        process.stdout = os.fdopen(said, encoding="utf-8", errors="replace")
+        return process
+
+    def popen(
+        self,
+        command: Sequence[str],
+        *,
+        stdin: int,
+        stdout: int,
+        pass_fds: Sequence[int],
+        start_new_session: bool,
+    ) -> Forked:
+        """In place of `subprocess.Popen`, as `recording.link` calls it."""
+        assert (list(command[:2]), stdout) == ([sys.executable, "-m"], subprocess.DEVNULL)
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+            files = {0: stdin, 1: nowhere.fileno(), 2: 2, **{each: each for each in pass_fds}}
+            return self._ask(command[2:], Path.cwd(), os.environ, files, leads_session=start_new_session)
+
+    def _ask(
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        environ: Mapping[str, str],
+        files: Mapping[int, int],
+        *,
+        leads_session: bool,
+    ) -> Forked:
+        """`files` of ours, by the numbers that they shall have there."""
+        orders = {
+            "arguments": list(arguments),
+            "folder": str(folder),
+            "environ": dict(environ),
+            "files": list(files),
+            "leads_session": leads_session,
+        }
+        ended, ends = os.pipe()
+        with os.fdopen(ends, "wb"), self._lock:
             if self._socket is None:
                 self._socket = _begin()
-            socket.send_fds(self._socket, [json.dumps(orders).encode()], [says, ends])
-        os.close(says)
-        os.close(ends)
+            socket.send_fds(self._socket, [json.dumps(orders).encode()], [ends, *files.values()])
         pid = int(os.read(ended, PID_BYTES) or 0)
         assert pid, "the nursery is gone"
-        return Forked(pid, os.fdopen(said, encoding="utf-8", errors="replace"), ended)
+        return Forked(pid, ended)
 
 
 def _begin() -> socket.socket:

@@ -6,23 +6,40 @@ import asyncio
 import contextlib
 import functools
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import pytest
 
 from tests.databases import new_database
+from tests.nursery import HAS_NURSERY
+from tests.running import NURSERY
 from voxgate.core.settings import Settings
 from voxgate.gateway import relay
 from voxgate.gateway.serving import GatewayServer
+from voxgate.recording import link
 from voxgate.recording.wirelog import FACT, WireLogReader, WireRecord, wire_logs
 from voxgate.server import Worker, build_worker
 
 ADMIN_KEY = "vg_test_admin_key_of_forty_characters_0000"
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _writers_start_quickly() -> Iterator[None]:
+    """Each of a thousand gateways has one."""
+    if not HAS_NURSERY:
+        yield
+        return
+    quick = SimpleNamespace(Popen=NURSERY.popen, DEVNULL=subprocess.DEVNULL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(link, "subprocess", quick)
+        yield
 
 
 @dataclass
