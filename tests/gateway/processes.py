@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.cli.commands import run_here
 from tests.running import Voxgate
 
 
 def made_by_command(voxgate: Voxgate, *flags: str) -> str:
     """The key of a temporary credential."""
-    command = [sys.executable, "-m", "voxgate", "credentials", "create", *flags]
-    environ = {**os.environ, "VOXGATE_URL": voxgate.url, "VOXGATE_API_KEY": voxgate.key}
-    return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout.strip()
+    return run_here(voxgate, "credentials", "create", *flags).line
 
 
 def call_of(voxgate: Voxgate, key: str) -> connect:

@@ -226,7 +226,7 @@ def _writable(value: Any) -> bool:
     return True
 
 
-@settings(max_examples=5000, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(texts)
 def test_no_reader_finds_a_changed_lock_in_what_goes_on(text: bytes) -> None:
     ruling = SessionLock(SETTINGS, ALL).to_provider(text)
