@@ -15,6 +15,8 @@ from tests.gateway.conftest import ADMIN_KEY, RunningGateway, StartGateway
 from tests.gateway.requests.failing import BODY, JSON, OK, _read_request
 from tests.gateway.requests.test_passing_on import CHAT, KEY, ask
 
+from voxgate.gateway.requests import pool
+
 pytestmark = pytest.mark.anyio
 ANSWER = OK + JSON + b"content-length: %d\r\n\r\n" % len(BODY) + BODY
 
@@ -22,6 +24,12 @@ ANSWER = OK + JSON + b"content-length: %d\r\n\r\n" % len(BODY) + BODY
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has much to do may take long to tell that a connection was closed."""
+    monkeypatch.setattr(pool, "_RACE_SECONDS", 3600.0)
 
 
 class Keeping:
@@ -113,5 +121,14 @@ async def test_it_is_sent_again_once(start_gateway: StartGateway) -> None:
 
 async def test_what_was_answered_in_part_is_not_sent_again(start_gateway: StartGateway) -> None:
     async with house(start_gateway, ["answer", "begin"]) as (gateway, provider):
+        assert [await status(gateway) for _ in range(2)] == [200, 502]
+    assert provider.asked == [1, 1]
+
+
+async def test_what_was_lost_late_may_have_been_worked_on_and_is_not_sent_again(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_RACE_SECONDS", 0.0)
+    async with house(start_gateway, ["answer", "close"]) as (gateway, provider):
         assert [await status(gateway) for _ in range(2)] == [200, 502]
     assert provider.asked == [1, 1]

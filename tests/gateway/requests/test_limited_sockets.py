@@ -20,6 +20,7 @@ from tests.gateway.requests.test_limited import clock
 from tests.gateway.requests.test_passing_on import ask
 from tests.gateway.requests.test_responses_socket import ASK, Client, answer_on, house, socket, turn
 
+from voxgate.gateway import rates as rates_of_a_minute
 from voxgate.testing.http_provider import Received
 
 __all__ = ["clock"]
@@ -179,6 +180,8 @@ async def test_what_is_sent_behind_waits_while_the_database_is_asked(
             store, asked, release = gateway.worker.store, threading.Event(), threading.Event()
             draw = store.draw_rates
 
+            monkeypatch.setattr(rates_of_a_minute, "_WAIT_SECONDS", 60.0)
+
             def slow(*given: Any) -> Any:
                 asked.set()
                 release.wait(60)
@@ -204,6 +207,8 @@ async def test_a_socket_that_ends_while_the_database_is_asked_uses_nothing(
         draw, asked, release = store.draw_rates, threading.Event(), threading.Event()
         async with socket(gateway, key) as client:
             assert (await turn(client, max_output_tokens=10))[-1]["type"] == "response.completed"
+
+            monkeypatch.setattr(rates_of_a_minute, "_WAIT_SECONDS", 60.0)
 
             def slow(*given: Any) -> Any:
                 asked.set()
