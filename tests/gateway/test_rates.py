@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from voxgate.core.upstreams import RouteSettings
 from voxgate.gateway import rates as module
 from voxgate.gateway.rates import RateLimit, Rates, duration, rate_limits
 from voxgate.store import Draw, Level, Store
+from voxgate.testing.clock import Clock
 
 pytestmark = pytest.mark.anyio
 FEW = RateLimit("a:requests", "requests", 6, "this API key")
@@ -30,20 +30,10 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class Clock:
-    """That the test moves on."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def pass_by(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(module, "now_utc", lambda: made.now)
+    monkeypatch.setattr(module, "now_utc", made.now)
     monkeypatch.setattr(module, "_REFUSING_SECONDS", 0.0)  # that is real time
     return made
 
@@ -94,7 +84,7 @@ async def test_together_the_workers_let_through_what_the_limit_says(
     assert sum(await asyncio.gather(*(passed(worker, limit, tries) for worker in workers))) <= most
     assert sum([await passed(worker, limit, 12) for worker in workers]) <= 24
     assert sum(await asyncio.gather(*(passed(worker, limit, 1) for worker in workers))) == 0
-    clock.pass_by(20)
+    clock.advance(20)
     assert sum([await passed(worker, limit, most // 6 + 6) for worker in (*workers, *workers)]) == most / 3
 
 
@@ -117,10 +107,10 @@ async def test_who_is_refused_hears_when_to_come_again_and_then_gets_through(
         "Rate limit reached for this API key on requests per min (RPM): Limit 6, Used 6, Requested 1. "
         "Please try again in 10s."
     )
-    clock.pass_by(9.9)
+    clock.advance(9.9)
     with pytest.raises(RateLimited):
         await worker.take((FEW,))
-    clock.pass_by(0.101)
+    clock.advance(0.101)
     await worker.take((FEW,))
 
 
@@ -148,7 +138,7 @@ async def test_tokens_are_corrected_by_what_was_used(workers: list[Rates], clock
     with pytest.raises(RateLimited) as refused:
         await worker.take((TOKENS,), 1)
     assert refused.value.wait_seconds == pytest.approx(18.06)  # 300 too many
-    clock.pass_by(18.1)
+    clock.advance(18.1)
     await worker.take((TOKENS,), 1)
 
 
@@ -165,9 +155,9 @@ async def test_what_one_worker_used_too_much_or_not_at_all_the_others_learn(
     other.settle(taken, 2000)
     other.sweep()
     await until(lambda: not other._settling)
-    clock.pass_by(30)
+    clock.advance(30)
     assert await passed(one, TOKENS, 1, 1) == 0
-    clock.pass_by(31)
+    clock.advance(31)
     assert await passed(one, TOKENS, 1, 1) == 1
 
 
@@ -213,7 +203,7 @@ async def test_while_the_database_is_away_each_worker_counts_for_itself(
     assert [await passed(worker, FEW, 10) for worker in workers] == [6, 6]
     assert "counted by each worker alone" in caplog.text
     store.away = False
-    clock.pass_by(20)
+    clock.advance(20)
     assert sum([await passed(worker, FEW, 10) for worker in workers]) <= 6
 
 
@@ -234,7 +224,7 @@ async def test_what_a_worker_holds_goes_back_when_it_stops(store: CountingStore,
     worker = Rates(store)
     await worker.take((MANY,))
     await asyncio.to_thread(worker.stop)
-    [(_, level)] = store.draw_rates([Draw("a:requests", 600)], clock.now.timestamp())
+    [(_, level)] = store.draw_rates([Draw("a:requests", 600)], clock.now().timestamp())
     assert level.left == 599
 
 

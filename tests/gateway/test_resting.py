@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from voxgate.core.settings import Settings
 from voxgate.gateway.resting import Rests
 from voxgate.providers.routes import Router, Upstream
-
-
-@dataclass
-class Clock:
-    seconds: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.seconds
+from voxgate.testing.clock import Clock
 
 
 @pytest.fixture
@@ -50,7 +41,7 @@ def test_a_provider_that_failed_is_tried_last_and_never_left_out(rests: Rests, c
 
 def test_it_is_first_again_only_when_it_has_answered(rests: Rests, clock: Clock) -> None:
     rests.failed("a", clock(), 10)
-    clock.seconds += 1000
+    clock.advance(1000)
     assert order(rests, "a", "b") == "ba"
     assert rests.answered("a")
     assert order(rests, "a", "b") == "ab"
@@ -60,9 +51,9 @@ def test_it_is_first_again_only_when_it_has_answered(rests: Rests, clock: Clock)
 def test_it_is_due_for_a_trial_when_its_time_is_up(rests: Rests, clock: Clock) -> None:
     assert not rests.is_due("a")
     rests.failed("a", clock(), 10)
-    clock.seconds += 9.9
+    clock.advance(9.9)
     assert not rests.is_due("a")
-    clock.seconds += 0.1
+    clock.advance(0.1)
     assert rests.is_due("a")
 
 
@@ -70,7 +61,7 @@ def test_each_failed_trial_doubles_the_rest_up_to_a_bound(rests: Rests, clock: C
     lengths = []
     for _ in range(6):
         lengths.append(length := rests.failed("a", clock(), 10))
-        clock.seconds += length or 0
+        clock.advance(length or 0)
     assert lengths == [10, 20, 40, 80, 80, 80]
     rests.answered("a")
     assert rests.failed("a", clock(), 10) == 10
@@ -78,10 +69,10 @@ def test_each_failed_trial_doubles_the_rest_up_to_a_bound(rests: Rests, clock: C
 
 def test_calls_that_wait_together_for_a_dead_provider_are_one_failure(rests: Rests, clock: Clock) -> None:
     began = clock()
-    clock.seconds += 5
+    clock.advance(5)
     assert rests.failed("a", began, 1) == 1
     assert rests.failed("a", began, 1) is None
-    clock.seconds += 2  # the rest is over; a try from before it still comes to its end
+    clock.advance(2)  # the rest is over; a try from before it still comes to its end
     assert rests.failed("a", began, 1) is None
     assert rests.is_due("a")
     assert rests.failed("a", clock(), 1) == 2
