@@ -91,6 +91,10 @@ async def test_a_call_is_sought_played_and_jumped_through(
         await _jumps(page, trace)
         await _loops_a_turn(page)
         await _is_played_slower_faster_and_from_one_side(page, trace)
+        # Within the answer that was cut, whose words that were not heard are crossed out.
+        cut = spans_of(trace, "response")[1]["output"]["play_start_ms"] / 1000 + 0.2
+        await page.evaluate("(at) => { window.__sounds.at(-1).currentTime = at; }", cut)
+        await expect(page.locator(".entry.playing s")).to_be_visible()
         assert await violations(page) == []
         await page.evaluate("document.activeElement.blur()")
         await picture(page, "session")
