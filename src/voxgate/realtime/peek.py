@@ -43,6 +43,8 @@ _last: tuple[bytes, _Found | None] = (b"", None)
 _BEGIN: Final = re.compile(rb'"(audio|delta)"\s*:\s*"')
 _SOUND_BEGINS_BYTES: Final = 1024
 _MOST_AROUND_BYTES: Final = 4096
+_SHORT_BYTES: Final = 1024
+"""Most messages without sound are shorter, and most with sound longer: those are not looked through."""
 _MEMBERS: Final = {kind.decode(): member.decode() for kind, member in _SOUND.items()}
 _APPEND: Final = "input_audio_buffer.append"
 _USUAL_APPEND: Final = re.compile(
@@ -142,7 +144,9 @@ def lift_sound(text: bytes) -> tuple[dict[str, Any], bytes] | None:
     those. Only what is around the sound is decoded as JSON: without escapes a name stands there as it is."""
     if (usual := _lift_append(text)) is not None:
         return usual
-    if b"audio" not in text or (begin := begin_of_sound(text)) is None:  # all types have it, without escapes
+    if len(text) < _SHORT_BYTES and b"audio" not in text:  # of all the types, which stand there as they are
+        return None
+    if (begin := begin_of_sound(text)) is None:
         return None
     name, start = begin
     end = text.find(b'"', start)
