@@ -330,6 +330,8 @@ async def test_a_running_call_is_seen_heard_and_ended(voxgate: Voxgate, open_pag
         await page.goto(f"{voxgate.url}/sessions/{session_id}")
         await page.get_by_test_id("listen").click(timeout=LONG_MS)
         await expect(page.get_by_test_id("listen")).to_have_attribute("aria-pressed", "true", timeout=LONG_MS)
+        # What was asked for before the app's script was there was taken by it.
+        assert await page.evaluate("() => window.voxgateEarly.size") == 0
         # The sound's energy in the page: noise at a quarter of full scale.
         loud = "() => Number(document.querySelector('[data-testid=listen-level]')?.dataset.level) > 0.05"
         await page.wait_for_function(loud, timeout=LONG_MS)
