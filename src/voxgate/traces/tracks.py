@@ -60,6 +60,13 @@ class _FrameCounter:
         return frames
 
 
+class _Proposed(NamedTuple):
+    """An input format in a `session.update` that the provider has not answered yet."""
+
+    event_id: str | None
+    format: AudioFormat
+
+
 class TrackLayout:
     def __init__(self) -> None:
         self.plays_on = False
@@ -71,6 +78,7 @@ class TrackLayout:
         self.input_format = PCM_24K
         self.output_format = PCM_24K
         self._agreed_input: AudioFormat | None = None
+        self._proposed: list[_Proposed] = []
         self._response_formats: dict[str, AudioFormat] = {}
         self._counters: dict[Track, _FrameCounter] = {}
         self._speech_started_ms = 0.0
@@ -122,6 +130,8 @@ class TrackLayout:
         match event.type:
             case "gateway.opened":
                 self.recorded = obj(msg, "recorded").get("audio") is not False
+            case "gateway.answered":
+                self._refuse(obj(msg, "message", "error"))
             case "gateway.closed":
                 self.close(event.t_ms)
 
@@ -131,7 +141,7 @@ class TrackLayout:
                 return self._user_chunk(event, msg)
             case "session.update":
                 # The provider reads in order: what is appended after this is in the new format already.
-                self.input_format = format_in(obj(msg, "session"), "input") or self.input_format
+                self._propose(msg)
             case "conversation.item.truncate":
                 self._truncate(event, msg)
             case "response.cancel":
@@ -145,8 +155,7 @@ class TrackLayout:
             case "session.created" | "session.updated":
                 self._agree(obj(msg, "session"))
             case "error":
-                # A refused session.update is discarded as a whole.
-                self.input_format = self._agreed_input or self.input_format
+                self._refuse(obj(msg, "error"))
             case "response.created":
                 self._start_response(obj(msg, "response"))
             case "response.done":
@@ -159,9 +168,31 @@ class TrackLayout:
                 self._truncate(event, msg)
         return []
 
+    def _propose(self, msg: Json) -> None:
+        named = format_in(obj(msg, "session"), "input")
+        if named is not None:
+            self._proposed.append(_Proposed(name_of(msg, "event_id"), named))
+            self.input_format = named
+
+    def _refuse(self, error: Json) -> None:
+        """A refused session.update is discarded as a whole. Errors may be about anything else, too."""
+        event_id, param = name_of(error, "event_id"), string(error, "param")
+        if error and (param is None or param.startswith("session")):
+            self._proposed = [one for one in self._proposed if event_id not in (None, one.event_id)]
+            self._take_input()
+
     def _agree(self, session: Json) -> None:
-        self.input_format = self._agreed_input = format_in(session, "input") or self.input_format
+        """What the provider says may be older than what the client asked for meanwhile."""
+        named, proposed = format_in(session, "input"), [one.format for one in self._proposed]
+        if named in proposed:
+            del self._proposed[: proposed.index(named) + 1]
+        self._agreed_input = named or self.input_format
+        self._take_input()
         self.output_format = format_in(session, "output") or self.output_format
+
+    def _take_input(self) -> None:
+        agreed = self._agreed_input or self.input_format
+        self.input_format = self._proposed[-1].format if self._proposed else agreed
 
     def _start_response(self, response: Json) -> None:
         named = format_in(response, "output")

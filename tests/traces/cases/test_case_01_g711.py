@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from tests.traces.calls import Call, pcm, spans
 
 
@@ -40,6 +43,58 @@ def test_a_refused_format_is_not_taken() -> None:
     call.client(100, "session.update", session={"audio": audio}, event_id="e1")
     call.server(110, "error", error={"type": "invalid_request_error", "message": "no", "event_id": "e1"})
     assert call.append(200, pcm(300)).close(900).trace().data["audio_ms"]["in"] == 300
+
+
+def updated(call: Call, t_ms: float, name: str, event_id: str | None = None) -> Call:
+    """The client's `session.update` to this input format."""
+    audio = {"input": {"format": {"type": name}}}
+    named = {"event_id": event_id} if event_id else {}
+    return call.client(t_ms, "session.update", session={"audio": audio}, **named)
+
+
+def test_what_the_provider_said_before_it_read_the_new_format_does_not_bring_the_old_one_back() -> None:
+    """A client that does not wait for `session.created`, and sound that is sent at once."""
+    call = updated(Call(), 5, "audio/pcmu").append(10, b"\xff" * 800, chunk=800)
+    call.session(50).append(60, b"\xff" * 800, chunk=800)
+    call.server(100, "session.updated", session={"audio": {"input": {"format": {"type": "audio/pcmu"}}}})
+    trace = call.append(210, b"\xff" * 1600, chunk=800).close(900).trace()
+    assert trace.data["audio_ms"]["in"] == 400
+    assert trace.data["tracks"]["user"] == {"rate": 8000, "channels": 1, "bytes": 6400}
+    assert trace.data["formats"]["input"] == {"type": "pcmu", "rate": 8000}
+
+
+def test_the_answer_to_an_update_before_does_not_bring_the_old_format_back() -> None:
+    call = Call().session(10).client(20, "session.update", session={"instructions": "Be kind."})
+    call = updated(call, 30, "audio/pcma")
+    pcm_format = {"type": "audio/pcm", "rate": 24_000}
+    call.server(40, "session.updated", session={"audio": {"input": {"format": pcm_format}}})
+    call.append(50, b"\xd5" * 800, chunk=800)
+    call.server(160, "session.updated", session={"audio": {"input": {"format": {"type": "audio/pcma"}}}})
+    assert call.close(900).trace().data["tracks"]["user"] == {"rate": 8000, "channels": 1, "bytes": 1600}
+
+
+@pytest.mark.parametrize(
+    ("error", "is_refused"),
+    [
+        ({"message": "no", "event_id": "e1"}, True),
+        ({"message": "no", "event_id": None}, True),
+        ({"message": "no", "event_id": None, "param": "session.audio.input.format"}, True),
+        ({"message": "no", "event_id": "e2"}, False),
+        ({"message": "no", "event_id": None, "param": "response.output_modalities"}, False),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("by_gateway", [False, True])
+def test_only_an_error_about_the_update_refuses_its_format(
+    error: dict[str, Any], is_refused: bool, by_gateway: bool
+) -> None:
+    call = updated(Call().session(), 20, "audio/pcmu", "e1")
+    if by_gateway:
+        call.gateway(30, "gateway.answered", message={"type": "error", "error": error})
+    else:
+        call.server(30, "error", error=error)
+    trace = call.append(50, b"\xff" * 4800, chunk=4800).close(900).trace()
+    assert trace.data["audio_ms"]["in"] == (100 if is_refused else 600)
 
 
 def test_a_cut_falls_on_the_millisecond_of_g711_too() -> None:
