@@ -198,3 +198,39 @@ async def test_one_that_serves_requests_only_is_asked_for_its_models(kind: str) 
     assert (refused.status, refused.said) == ("failed", "It refuses the key (401). no such key")
     sent = None if kind == "anthropic" else f"Bearer {KEY}"
     assert house.seen == [f"GET /v1/models {sent}"] * 2
+
+
+async def test_models_that_have_no_calls_are_asked_for_none() -> None:
+    house = House()
+    routes = [{"model": name, "providers": ["house"]} for name in ("gpt-5", "other")]
+    async with running(house) as base_url:
+        provider = {"base_url": base_url, "api_key": KEY, "kind": "openai"}
+        found = await checked({"providers": {"house": provider}, "routes": routes})
+        with_calls = [*routes, {"model": "gpt-realtime", "providers": ["house"]}]
+        both = await checked({"providers": {"house": provider}, "routes": with_calls})
+    assert (found.status, states(found)) == ("passed", [("key", "passed"), ("models", "passed")])
+    assert (both.status, both.model) == ("passed", "gpt-realtime")
+    assert [seen.partition(" ")[0] for seen in house.seen] == ["GET", "GET", "WS"]
+
+
+@pytest.mark.parametrize(
+    ("model", "models", "status"),
+    [
+        ("llama", 200, "passed"),
+        ("llama", 404, "skipped"),
+        ("llama", 401, "failed"),
+        ("gpt-realtime", 200, "failed"),
+    ],
+)
+async def test_a_server_that_knows_no_calls_is_for_requests(model: str, models: int, status: str) -> None:
+    house = House()
+    house.models, house.refuse_status = (models, house.models[1]), 404
+    async with running(house) as base_url:
+        provider = {"base_url": base_url, "api_key": KEY, "kind": "compatible"}
+        route = {"model": model, "providers": ["house"]}
+        found = await checked({"providers": {"house": provider}, "routes": [route]})
+    assert found.status == status
+
+
+async def checked(settings: dict[str, Any]) -> Check:
+    return await check_provider(Router(Settings.model_validate(settings), {}), "house")

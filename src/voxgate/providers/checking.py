@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import aiohttp
 import orjson
 
+from voxgate.core.kinds import Kind
 from voxgate.core.settings import LOCAL
+from voxgate.core.upstreams import ProviderSettings
 from voxgate.providers.adapters import facts_of
 from voxgate.providers.routes import Router, Upstream, key_variable
 from voxgate.providers.targets import Targets
@@ -38,6 +40,8 @@ class Step:
     said: str
     advice: str = ""
     ms: float | None = None
+    is_not_there: bool = False
+    """Whether the provider has nothing at that place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +67,20 @@ class Check:
 
 
 async def check_provider(router: Router, name: str, model: str | None = None) -> Check:
-    """`name` is one of `router.providers`; `model` as a caller asks for it, else the first that is routed."""
-    known = router.models_at(name)
-    asked = model or (known[0][0] if known else None)
+    """`name` is one of `router.providers`; `model` as a caller asks for it, else the first that is routed, of
+    those for calls if there are some."""
+    provider, known = router.providers[name], router.models_at(name)
+    for_calls = [each for each, live in known if _is_for_calls(provider, live)]
+    asked = model or next(iter((*for_calls, *(each for each, _ in known))), None)
     live = next((live for each, live in known if each == asked), asked)
-    serves_calls = facts_of(router.providers[name]).form is not None
+    is_for_requests = provider.kind is Kind.OPENAI and not (model or for_calls) and bool(known)
+    serves_calls = facts_of(provider).form is not None and not is_for_requests
     check = Check(name, asked, proof="call" if serves_calls else "models")
     check.steps.append(key := _key_step(router, name))
     if key.status == "failed":
         return check
     listed = live or ""
-    upstream = router.upstream(name, listed) if serves_calls else Targets(router).listing(name, listed)
+    upstream = Targets(router).listing(name, listed) if not serves_calls else router.upstream(name, listed)
     async with aiohttp.ClientSession() as http:
         if models := await _models_step(http, router, upstream):
             check.steps.append(models)
@@ -82,7 +89,21 @@ async def check_provider(router: Router, name: str, model: str | None = None) ->
         is_away = models is not None and models.ms is None  # then it need not be asked once more
         if not is_away:
             check.steps.append(await _call_step(http, upstream) if asked else _NO_MODEL)
-    return check
+    return _of_requests(check) if not for_calls and provider.kind is Kind.COMPATIBLE else check
+
+
+def _is_for_calls(provider: ProviderSettings, live: str) -> bool:
+    return "realtime" in live or live in facts_of(provider).models
+
+
+def _of_requests(check: Check) -> Check:
+    """One that takes the key but knows no calls, and of which no model is known that has some, answers
+    requests: vLLM and the like."""
+    *steps, last = check.steps
+    if last.status != "failed" or not last.is_not_there or all(step.name != "models" for step in steps):
+        return check
+    said = replace(last, status="skipped", said=f"{last.said} It opens none, and is for requests.", advice="")
+    return Check(check.provider, check.model, [*steps, said], proof="models")
 
 
 _NO_MODEL: Final = Step(
@@ -174,6 +195,7 @@ async def _call_step(http: aiohttp.ClientSession, upstream: Upstream) -> Step:
             f"It answers {error.status} to a call with {upstream.model}.",
             advice,
             _ms(began),
+            is_not_there=error.status in _NOT_THERE,
         )
     except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
         return _unreachable("call", upstream, error)
