@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,9 @@ def test_recorded_calls_are_added_and_found_as_logs(
     assert "1 were there before; nothing is different" in again.line
     [logged] = logs("status:complete", project=project)
     assert (logged.id, logged.input.kind, logged.session_id) == (session_id, "session", session_id)
+    assert (logged.expected.transcript, logged.expected.tool_calls) == (None, None)
+    [as_it_was] = logs("status:complete", project=project, expected="said")
+    assert as_it_was == replace(logged, expected=case.expected)
     assert list(logs("status:failed", project=project)) == []
     assert list(logs("", project=project, limit=0)) == []
     folder = tmp_path / "exported"

@@ -9,7 +9,7 @@ import pytest
 
 from voxgate.core.errors import InvalidRequest
 from voxgate.evals.data import Listed
-from voxgate.evals.datasets import Logs, StoredDataset
+from voxgate.evals.datasets import Logs, StoredDataset, logs
 from voxgate.evals.evaluation import Eval
 from voxgate.evals.files import load_evals
 from voxgate.evals.loading.opening import CaseFile
@@ -71,6 +71,7 @@ def test_yaml_says_the_same_as_python(folder: Path) -> None:
     ("written", "kind"),
     [
         ('{logs: "tag:refund last:7d", limit: 20}', Logs),
+        ('{logs: "tag:refund last:7d", limit: 20, expected: said}', Logs),
         ("cases.csv", CaseFile),
         ("{file: cases.csv}", CaseFile),
         ("[{input: hello, expected: hello}]", Listed),
@@ -81,6 +82,13 @@ def test_data_can_be_written_in_several_ways(folder: Path, written: str, kind: t
     [found] = load(folder, f"name: x\ndata: {written}\ntask: {{function: own.py:greet}}\n")
     assert isinstance(found.data, kind)
     assert isinstance(found.task, FunctionTask)
+
+
+def test_what_was_said_can_be_expected_of_logs(folder: Path) -> None:
+    [found] = load(folder, "name: x\ndata: {logs: '', expected: said}\n")
+    assert found.data.describe()["expected"] == "said"
+    with pytest.raises(InvalidRequest, match="'none' or 'said'"):
+        logs("", expected="heard")  # type: ignore[arg-type]
 
 
 def test_without_a_task_recorded_calls_are_scored(folder: Path) -> None:

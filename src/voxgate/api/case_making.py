@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from voxgate.evals.model import Case, Clip, Expected, ExpectedCall, Input, Json
-from voxgate.evals.reading import lines_of, tool_call_of
+from voxgate.evals.model import Case, Clip, Expected, Input, Json
+from voxgate.evals.reading import call_ms_of, lines_of, said_in
 
 Turns = Literal["session", "each"] | Sequence[str]
 _NUMBERED: Final = re.compile(r"turn ([0-9]+)")
@@ -31,7 +31,7 @@ class CaseMaker:
         self._clips_of = clips_of
         self._expected = expected
         self._tags = tuple(dict.fromkeys([*(row["tags"] or ()), *tags]))
-        self._call_ms = row["duration_ms"] or max(_ends(row["spans"]), default=0.0)
+        self._call_ms = call_ms_of(row)
 
     def cases(self, turns: Turns) -> list[Case]:
         if turns == "session":
@@ -76,18 +76,4 @@ class CaseMaker:
         return Case(case_id, made, expected, metadata, self._tags, session_id, span_id)
 
     def _said(self, spans: Sequence[Json]) -> Expected:
-        """What the assistant said and which tools it called."""
-        if not self._expected:
-            return Expected()
-        lines = [line for span in spans for line in lines_of(span, self._call_ms)]
-        words = [line.text for line in lines if line.role == "assistant"]
-        calls = [tool_call_of(span, self._call_ms) for span in spans if span["type"] == "tool"]
-        made = [
-            ExpectedCall(call.name, call.arguments if isinstance(call.arguments, dict) else None)
-            for call in calls
-        ]
-        return Expected(" ".join(words) or None, tuple(made))
-
-
-def _ends(spans: Sequence[Json]) -> list[float]:
-    return [span["end_ms"] for span in spans if span["end_ms"] is not None]
+        return said_in(spans, self._call_ms) if self._expected else Expected()

@@ -5,15 +5,19 @@ finds. Both are gone through lazily, page by page.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from typing import Literal, get_args
 
 from voxgate.client.datasets import Datasets, split_reference
 from voxgate.client.http import Client
 from voxgate.client.sessions import Sessions
-from voxgate.core.errors import NotFound
+from voxgate.core.errors import InvalidRequest, NotFound
 from voxgate.evals.model import Case, Input, Json
+from voxgate.evals.reading import call_ms_of, said_in
+
+Expectation = Literal["none", "said"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Logs:
     q: str
     project: str | None = None
     limit: int | None = None
+    expected: Expectation = "none"
 
     def __str__(self) -> str:
         return f"logs({self.q!r})"
@@ -69,14 +74,17 @@ class Logs:
         return self.cases(Client())
 
     def describe(self) -> Json:
-        return {"kind": "logs", "filter": self.q, "project": self.project, "limit": self.limit}
+        found = {"kind": "logs", "filter": self.q, "project": self.project, "limit": self.limit}
+        return found if self.expected == "none" else {**found, "expected": self.expected}
 
     def pinned(self, client: Client) -> Json | None:
         return None
 
     def cases(self, client: Client) -> Iterator[Case]:
-        over = (row for row in Sessions(client).found(self.q, self.project) if row["status"] != "live")
-        return map(_case_of_session, islice(over, self.limit))
+        sessions = Sessions(client)
+        over = (row for row in sessions.found(self.q, self.project) if row["status"] != "live")
+        cases = map(_case_of_session, islice(over, self.limit))
+        return cases if self.expected == "none" else (_as_it_was(sessions, case) for case in cases)
 
 
 def dataset(reference: str, *, project: str | None = None) -> StoredDataset:
@@ -85,9 +93,18 @@ def dataset(reference: str, *, project: str | None = None) -> StoredDataset:
     return StoredDataset(name, version, project)
 
 
-def logs(q: str = "", *, project: str | None = None, limit: int | None = None) -> Logs:
-    """`logs("model:gpt-realtime-2 tag:refund last:7d")`: recorded calls by a filter (docs/filters.md)."""
-    return Logs(q, project, limit)
+def logs(
+    q: str = "",
+    *,
+    project: str | None = None,
+    limit: int | None = None,
+    expected: Expectation = "none",
+) -> Logs:
+    """`logs("model:gpt-realtime-2 tag:refund last:7d")`: recorded calls by a filter (docs/filters.md). With
+    `expected="said"` what the assistant said and which tools it called then is expected of a replay."""
+    if expected not in get_args(Expectation):
+        raise InvalidRequest(f"expected is 'none' or 'said', not {expected!r}.", param="expected")
+    return Logs(q, project, limit, expected)
 
 
 def _case(body: Json, dataset_id: str) -> Case:
@@ -97,3 +114,8 @@ def _case(body: Json, dataset_id: str) -> Case:
 def _case_of_session(row: Json) -> Case:
     metadata = {"model": row["model"], **row["metadata"]}
     return Case(row["id"], Input("session"), metadata=metadata, tags=tuple(row["tags"]), session_id=row["id"])
+
+
+def _as_it_was(sessions: Sessions, case: Case) -> Case:
+    trace = sessions.trace(case.id)
+    return replace(case, expected=said_in(trace["spans"], call_ms_of(trace)))

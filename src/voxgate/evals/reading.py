@@ -5,10 +5,11 @@ on the call's clock and within the call. Whatever a span lacks is None or empty,
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from voxgate.evals.model import Evidence, Json, ToolCall
+from voxgate.evals.model import Evidence, Expected, ExpectedCall, Json, ToolCall
 from voxgate.traces.events import number, obj, objects, string
 
 Role = Literal["user", "assistant"]
@@ -154,3 +155,21 @@ def _arguments(value: Any) -> Json | str:
     if isinstance(value, dict | str):
         return value
     return "" if value is None else json.dumps(value)
+
+
+def call_ms_of(trace: Mapping[str, Any]) -> float:
+    """How long the call was; of one that does not say, until its last span ended."""
+    ends = [span["end_ms"] for span in trace["spans"] if span["end_ms"] is not None]
+    return trace["duration_ms"] or max(ends, default=0.0)
+
+
+def said_in(spans: Sequence[Json], call_ms: float) -> Expected:
+    """What the assistant said and which tools it called, as what is expected of another one."""
+    lines = [line for span in spans for line in lines_of(span, call_ms)]
+    words = [line.text for line in lines if line.role == "assistant"]
+    calls = [tool_call_of(span, call_ms) for span in spans if span["type"] == "tool"]
+    made = [
+        ExpectedCall(call.name, call.arguments if isinstance(call.arguments, dict) else None)
+        for call in calls
+    ]
+    return Expected(" ".join(words) or None, tuple(made))

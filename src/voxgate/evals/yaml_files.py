@@ -31,11 +31,12 @@ _DATA: Final = {
             "type": "object",
             "additionalProperties": False,
             "minProperties": 1,
-            "maxProperties": 2,
+            "maxProperties": 3,
             "properties": {
                 "dataset": _NAME,
                 "logs": {"type": "string"},
                 "limit": {"type": "integer", "minimum": 1},
+                "expected": {"enum": ["none", "said"]},
                 "file": _NAME,
                 "cases": {"type": "array", "minItems": 1},
             },
@@ -159,7 +160,7 @@ def _data(folder: Path, written: Any) -> Any:
     if "dataset" in written:
         return dataset(written["dataset"])
     if "logs" in written:
-        return logs(written["logs"], limit=written.get("limit"))
+        return logs(written["logs"], limit=written.get("limit"), expected=written.get("expected", "none"))
     return open_cases(folder / written["file"]) if "file" in written else written["cases"]
 
 
