@@ -73,3 +73,27 @@ def test_a_failure_is_shown_until_another_attempt_has_words_and_hides_none() -> 
 def test_a_fact_that_is_there_twice_counts_once() -> None:
     one = transcribed(transcribed(call().close(1000)))
     assert one.trace().summary["cost_usd"] == 0.6
+
+
+def test_who_wrote_it_down_is_who_was_to_when_it_was_said() -> None:
+    """Of a session that wants another model later, or none; each is paid at its own price."""
+
+    def wants(one: Call, t_ms: float, model: str | None) -> Call:
+        transcription = {"model": model} if model else None
+        config = {"type": "realtime", "audio": {"input": {"transcription": transcription}}}
+        return one.server(t_ms, "session.updated", session=config)
+
+    prices = {"first": {"minute": 0.6}, "second": {"minute": 6.0}}
+    one = Call().gateway(5, "gateway.prices", price={}, transcription=prices).session()
+    completed = "conversation.item.input_audio_transcription.completed"
+    usage = {"type": "duration", "seconds": 1}
+    for number, model in enumerate(("first", "second", None)):
+        wants(one, 100 + 1000 * number, model)
+        one.append(200 + 1000 * number, pcm(500)).committed(800 + 1000 * number, f"u{number}")
+        one.created(810 + 1000 * number, f"r{number}").done(850 + 1000 * number, f"r{number}")
+    for number in range(2):
+        words = {"item_id": f"u{number}", "content_index": 0, "transcript": "so", "usage": usage}
+        one.server(3000 + number, completed, **words)
+    users = spans(one.close(4000).trace(), "user")
+    assert [user.input["transcription_model"] for user in users] == ["first", "second", None]
+    assert [user.cost_usd for user in users] == [0.01, 0.1, None]

@@ -44,6 +44,8 @@ class UserItem:
     vad: str | None = None
     silence_ms: float | None = None
     prefix_ms: float | None = None
+    transcriber: str | None = None
+    """The model that was to write it down when it was committed."""
     text: str = ""
     images: list[Json] = field(default_factory=list)
     barge_in: bool = False
@@ -238,6 +240,7 @@ class Conversation:
             user = self._new_user("speech", event.t_ns, item_id)
             user.audio_start_ms, user.audio_end_ms = self._buffer_start_ms, self._appended_ms()
         self._touch(user)
+        user.transcriber = self._session.transcription_model
         user.committed_ns = user.committed_ns or event.t_ns
         user.ended_ns = user.ended_ns or event.t_ns
         if user.audio_end_ms is None:
@@ -326,6 +329,7 @@ class Conversation:
         user = self._users.get(item_id)
         if user is None:
             user = self._new_user("speech" if is_speech else "text", event.t_ns, item_id)
+            user.transcriber = self._session.transcription_model
             user.committed_ns = user.ended_ns = event.t_ns
         if not is_speech or user.kind == "text":
             self._touch(user)
@@ -361,7 +365,12 @@ class Conversation:
             transcript.completed_ns = event.t_ns
             self.transcribed += 1
             transcript.usage = obj(msg, "usage") or transcript.usage
-            transcript.model = self._session.transcription_model
+            transcript.model = self._transcriber_of(string(msg, "item_id"))
+
+    def _transcriber_of(self, item_id: str | None) -> str | None:
+        """Of its commit: the session may want another since then."""
+        user = self._users.get(item_id or "")
+        return (user.transcriber if user is not None else None) or self._session.transcription_model
 
     def on_transcript_failed(self, event: Event, msg: Json) -> None:
         transcript, _ = self._transcript(msg)

@@ -130,6 +130,10 @@ def _user_span(one: Assembly, user: UserItem) -> Span:
 def _transcription_model(one: Assembly, user: UserItem, transcript: Transcript | None) -> str | None:
     if transcript is not None and transcript.is_ours:
         return transcript.model
+    if transcript is not None and transcript.completed_ns is not None:
+        return transcript.model
+    if user.committed_ns is not None and user.item_id is not None and user.kind == "speech":
+        return user.transcriber
     return one.session.transcription_model if user.kind == "speech" else None
 
 
