@@ -195,6 +195,7 @@ class TrackLayout:
         self.input_format = self._proposed[-1].format if self._proposed else agreed
 
     def _start_response(self, response: Json) -> None:
+        self._cancel_ms.pop(None, None)  # that was for one before, and came too late
         named = format_in(response, "output")
         if (response_id := name_of(response, "id")) is not None:
             self._response_formats[response_id] = named or self.output_format

@@ -85,3 +85,12 @@ def test_a_barge_in_over_two_items_leaves_the_first_whole_and_the_second_cut() -
         ("assistant", 48_000, 96_000),
         ("heard", 48_000, 48_000 + 400 * 48),
     ]
+
+
+def test_a_cancel_that_came_too_late_cuts_no_answer_after_it() -> None:
+    call = Call().session().created(100, "r1").audio(200, "r1", "a1", pcm(500)).done(300, "r1")
+    call.client(400, "response.cancel")
+    call.created(2000, "r2").audio(2100, "r2", "a2", pcm(3000)).cancelled(3100, "r2", "content_filter")
+    _, second = spans(call.close(9000).trace(), "response")
+    assert second.metrics["audio_heard_ms"] == 1000
+    assert second.metrics["heard_estimated"] is True
