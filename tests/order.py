@@ -32,11 +32,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `--no-loadscope-reorder` workers take files in this order."""
     kept: dict[str, float] = json.loads(_WEIGHTS.read_text())
-    names = [item.path.relative_to(_TESTS).as_posix() for item in items]
+    names = {_file_of(item.nodeid) for item in items}
     weights = {name: kept.get(name, _NEW_SECONDS) for name in names}
     sound = {name for name in weights if name.startswith(_SOUND)}
     places = _spread(weights, sound) | _spread(weights, weights.keys() - sound)
-    items.sort(key=lambda item: places[item.path.relative_to(_TESTS).as_posix()])
+    items.sort(key=lambda item: places[_file_of(item.nodeid)])
+
+
+def _file_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0].removeprefix("tests/")
 
 
 def _spread(weights: dict[str, float], names: Set[str]) -> dict[str, tuple[float, str]]:
@@ -48,7 +52,7 @@ def _spread(weights: dict[str, float], names: Set[str]) -> dict[str, tuple[float
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    _took[report.nodeid.partition("::")[0].removeprefix("tests/")] += report.duration
+    _took[_file_of(report.nodeid)] += report.duration
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
