@@ -45,6 +45,18 @@ async def test_a_turn_is_said_again_after_what_was_known_before_it(stage: Stage)
     assert output.metadata["context_items"] == 4
 
 
+async def test_at_real_pace_the_answer_sounds_to_its_end_so_that_its_wait_is_measured(stage: Stage) -> None:
+    stage.standin.think = lambda call: Reply("Yes.", sound_ms=600)
+    session_id = await stage.record(speech(200))
+
+    output = await replay(pace="real").run(turn_case(session_id, 0), TRIAL)
+
+    trace = await stage.voxgate.finished_session(output.session_id or "")
+    [answer] = (span for span in trace["spans"] if span["type"] == "response")
+    assert answer["metrics"]["audio_heard_ms"] == 600
+    assert trace["metrics"]["v2v_p50"] is not None
+
+
 async def test_the_replay_is_a_session_that_says_of_which_case_it_is(stage: Stage) -> None:
     session_id = await stage.record(speech(200))
 

@@ -24,8 +24,7 @@ async def replay_session(mouth: Mouth, call: RecordedCall) -> list[Json]:
         await put_back(mouth, call, news)
         responses, commits = len(exchange.responses), len(exchange.committed)
         answered = await take_turn(mouth, call, turn.inputs, turn.instructions)
-        if mouth.plan.pace == "real":
-            await exchange.played()
+        await mouth.hear_out()
         calls = [tool for one in exchange.responses[responses:] for tool in one.tools]
         heard = len(exchange.committed) - commits
         diverged += differences(turn, calls, heard=heard, answered=answered)

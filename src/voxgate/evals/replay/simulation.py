@@ -95,8 +95,7 @@ async def _turn(mouth: Mouth, said: Said) -> Said:
 
 
 async def _said(mouth: Mouth, responses: Sequence[Response]) -> Said:
-    if mouth.plan.pace == "real":
-        await mouth.exchange.played()
+    await mouth.hear_out()
     words = " ".join(one.transcript or one.text for one in responses if one.transcript or one.text)
     exchange: Exchange = mouth.exchange
     return Said(words, exchange.spoken_by(responses), exchange.heard.layout.output_format)

@@ -109,6 +109,11 @@ class Mouth:
         await self.exchange.until(lambda: self.exchange.is_answered, "end of the response")
         return True
 
+    async def hear_out(self) -> None:
+        """In real time the answer sounds to its end before anybody goes on or hangs up."""
+        if self.plan.pace == "real":
+            await self.exchange.played()
+
 
 async def take_turn(
     mouth: Mouth, call: RecordedCall, inputs: Sequence[Spoken], instructions: str | None = None

@@ -155,6 +155,7 @@ class Replay:
                 await take_turn(mouth, read_call(()), [Spoken(None, "text", case.input.text or "")])
             else:
                 await self._say_clip(mouth, case)
+            await mouth.hear_out()
         return await self._output(exchange, {}, of_turn=True)
 
     async def _say_clip(self, mouth: Mouth, case: Case) -> None:

@@ -76,6 +76,7 @@ async def _take(mouth: Mouth, call: RecordedCall, turn: RecordedTurn) -> None:
     own_words = None if mouth.plan.instructions is not None and turn.inputs else turn.instructions
     if not await take_turn(mouth, call, turn.inputs, own_words):
         mouth.exchange.notes.append(f"turn {turn.number} was not answered")
+    await mouth.hear_out()
 
 
 async def _take_out(exchange: Exchange, responses: Sequence[Response]) -> None:
