@@ -97,7 +97,7 @@ class Caller:
 
     def until(self, *kinds: str) -> Event:
         while True:
-            event = self._valid(json.loads(self.socket.recv(timeout=30)))
+            event = self._valid(json.loads(self.socket.recv(timeout=90)))
             self.seen.append(event)
             if event["type"] in kinds:
                 return event
