@@ -54,7 +54,7 @@ def turn_spans(one: Assembly, turn: Turn, number: int) -> list[Span]:
         name=f"turn {number}",
         start_ms=min(starts, default=None),
         end_ms=_turn_end(one, inside, responses),
-        status=_turn_status(inside),
+        status=_turn_status([_user_status(one, user) for user in turn.users], answers),
         input={"text": joined(span.input for span in users)} if users else None,
         output={"text": joined(span.output for span in answers if span.type == "response")}
         if answers
@@ -81,8 +81,9 @@ def _turn_end(one: Assembly, inside: list[Span], responses: list[Response]) -> f
     return min(latest, one.session.last_ns / 1e6)
 
 
-def _turn_status(inside: list[Span]) -> str:
-    found = {span.status for span in inside}
+def _turn_status(users: list[str], answers: list[Span]) -> str:
+    """Of the users' turns to speak, and of what they led to."""
+    found = {*users, *(span.status for span in answers)}
     for status in ("failed", "in_progress", "unfinished", "incomplete", "cancelled"):
         if status in found:
             return status
@@ -117,7 +118,7 @@ def _user_span(one: Assembly, user: UserItem) -> Span:
         name="user",
         start_ms=start_ms,
         end_ms=end_ms,
-        status=_user_status(one, user),
+        status="failed" if _is_wordless(transcript) else _user_status(one, user),
         error=user.error or (transcript.error if transcript else None),
         input=shown,
         usage=flat_usage(transcript.usage) if transcript else None,
@@ -150,6 +151,11 @@ def _user_times(one: Assembly, user: UserItem) -> tuple[float, float | None]:
         sent_ms = one.layout.user.time_of(user.audio_end_ms)
         end_ms = min(end_ms, sent_ms) if sent_ms is not None else end_ms
     return start_ms, max(start_ms, end_ms)
+
+
+def _is_wordless(transcript: Transcript | None) -> bool:
+    """Whether its transcription failed, also with us. The turn can go well all the same."""
+    return transcript is not None and transcript.error is not None and not transcript.is_whole
 
 
 def _user_status(one: Assembly, user: UserItem) -> str:

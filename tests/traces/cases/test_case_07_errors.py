@@ -24,7 +24,7 @@ def test_errors_failures_rate_limits_and_close_codes_are_recorded() -> None:
     assert outline(trace) == [
         "session failed",
         "  turn 1 failed",
-        "    user completed",
+        "    user failed",
         "    response failed",
         "    response incomplete",
     ]
@@ -38,6 +38,14 @@ def test_errors_failures_rate_limits_and_close_codes_are_recorded() -> None:
     kinds = [event["type"] for event in trace.data["events"]]
     assert kinds == ["config", "transcription", "response", "response", "rate_limits", "error"]
     assert trace.data["close"] == {"code": 1011, "reason": "gone", "side": "provider"}
+
+
+def test_a_turn_whose_words_are_not_known_can_go_well() -> None:
+    call = Call().session().append(0, pcm(1000)).speech("item_u", 200, 600)
+    failed = "conversation.item.input_audio_transcription.failed"
+    call.server(650, failed, item_id="item_u", content_index=0, error={"type": "x", "message": "inaudible"})
+    trace = call.created(700, "resp_1").done(800, "resp_1").close(1000).trace()
+    assert outline(trace)[1:] == ["  turn 1 completed", "    user failed", "    response completed"]
 
 
 @pytest.mark.parametrize(
