@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 from tests.cli.processes import children_of
 from tests.faults.calls import CALLS, PATIENCE_SECONDS, load, recorded
 from tests.faults.conftest import write_config
-from tests.postgres import Postgres
+from tests.postgres import Postgres, running_postgres
 from tests.running import Voxgate, start_voxgate
 from tests.s3 import S3Server
 from voxgate.store import migrate
@@ -46,6 +47,13 @@ class Shared:
         config = write_config(folder, self.provider)
         flags = ("--config", str(config))
         return await asyncio.to_thread(start_voxgate, folder, *flags, environ=self.environ, local=False)
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """Of these tests alone: they let it crash, and others are connected to the one that all share."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture
