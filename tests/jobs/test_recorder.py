@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import orjson
 import pytest
@@ -10,7 +12,9 @@ from tests.traces.calls import pcm
 
 from voxgate.audio.g711 import decode_ulaw
 from voxgate.jobs.hearing import CallHearing
+from voxgate.jobs.recording import SessionRecording
 from voxgate.recording.eventlog import read_events
+from voxgate.recording.spool import Spool
 from voxgate.recording.wirelog import CLIENT, SERVER, wire_logs
 from voxgate.traces import build_trace
 from voxgate.traces.changes import span_json
@@ -142,19 +146,26 @@ def test_a_running_call_is_shown_as_live_and_grows(bench: Bench) -> None:
     bench.record_until("sess_1", "complete")
 
 
-def test_a_recorder_that_is_behind_finishes_the_oldest_sessions_first(bench: Bench) -> None:
-    """And keeps few at a time, so that little is begun again if it is killed."""
-    writer = bench.writer()
-    for number in range(30):
+def _ended(writer: Spool, calls: int) -> None:
+    for number in range(calls):
         log = begin(writer, f"sess_{number:02}")
         talk(log, pcm(20_000), b"")
         end(log)
 
+
+def _all_are_written(bench: Bench, writer: Spool, calls: int) -> None:
     def written() -> bool:
         writer.arm()  # a writer that was not ready for all that it was told hears it now
-        return len(wire_logs(bench.wire)) == 30 and not writer.waiting_bytes
+        return len(wire_logs(bench.wire)) == calls and not writer.waiting_bytes
 
     wait_for(written, writer.turn)
+
+
+def test_a_recorder_that_is_behind_finishes_the_oldest_sessions_first(bench: Bench) -> None:
+    """And keeps few at a time, so that little is begun again if it is killed."""
+    writer = bench.writer()
+    _ended(writer, 30)
+    _all_are_written(bench, writer, 30)
     done: list[str] = []
     while logs := wire_logs(bench.wire):
         bench.recorder.step()
@@ -162,6 +173,51 @@ def test_a_recorder_that_is_behind_finishes_the_oldest_sessions_first(bench: Ben
         done += sorted({path.stem for path in logs} - {path.stem for path in wire_logs(bench.wire)})
     assert done == [f"sess_{number:02}" for number in range(30)]
     assert bench.session("sess_29")["status"] == "complete"
+
+
+def test_a_call_that_begins_does_not_wait_until_those_that_have_ended_are_finished(bench: Bench) -> None:
+    writer = bench.writer()
+    _ended(writer, 16)
+    log = begin(writer, "sess_now")
+    _all_are_written(bench, writer, 17)
+    running = next(path for path in wire_logs(bench.wire) if path.stem == "sess_now")
+
+    def goes_on() -> None:
+        running.touch()
+        bench.recorder.step()
+
+    wait_for(lambda: bench.session("sess_now"), goes_on)
+    assert len(wire_logs(bench.wire)) > 12
+    end(log)
+    bench.finish()
+
+
+def test_a_running_call_has_its_turn_after_each_bit_of_what_has_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = bench.writer()
+    begin(writer, "sess_now")
+    _ended(writer, 6)
+    _all_are_written(bench, writer, 7)
+    order: list[str] = []
+    clock = [1000.0]
+    advance = SessionRecording.advance
+
+    def told(one: SessionRecording) -> bool:
+        order.append(one.session_id)
+        clock[0] += 0.02
+        return advance(one)
+
+    def no_rest(one: SessionRecording, now: float) -> bool:
+        return False
+
+    monkeypatch.setattr(SessionRecording, "advance", told)
+    monkeypatch.setattr(SessionRecording, "rests", no_rest)
+    monkeypatch.setattr("voxgate.jobs.recorder.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    bench.record_until("sess_05", "complete")
+    turns = " ".join(order).split("sess_now")
+    assert len(turns) > 12
+    assert max(len(others.split()) for others in turns) <= 3
 
 
 def test_a_call_without_sound_has_no_tracks(bench: Bench) -> None:

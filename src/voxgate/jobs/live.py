@@ -24,10 +24,10 @@ _WAIT_SHARE: Final = 4
 _SOUND_REFRESH: Final = 4
 """So many times as long where there is nothing new but the length of the sound."""
 _MOST_SAVE_PAUSE: Final = 30.0
-_CHANGE_SECONDS: Final = 0.08
+_CHANGE_SECONDS: Final = 0.05
 _CHANGE_SHARE: Final = 10
 _CHANGE_WAIT_SHARE: Final = 2
-_SOUND_CHANGE_SECONDS: Final = 0.2
+_SOUND_CHANGE_SECONDS: Final = 0.1
 _WHOLE_SECONDS: Final = 10.0
 """So long the changes of a call that is watched add up at least: who reads it applies them all."""
 

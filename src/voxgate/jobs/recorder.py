@@ -20,7 +20,7 @@ from voxgate.jobs.compaction import Compactor
 from voxgate.jobs.indexing import Indexing
 from voxgate.jobs.memory import give_back
 from voxgate.jobs.rebuilding import Rebuilder
-from voxgate.jobs.recording import SessionRecording
+from voxgate.jobs.recording import SessionRecording, has_just_begun
 from voxgate.jobs.redaction import Redactions
 from voxgate.jobs.requests import Requests
 from voxgate.jobs.retention import Retention
@@ -48,13 +48,18 @@ _PASSING: Final = frozenset(
 """What is wrong with the machine and not with a log: it is tried again until somebody has put it right."""
 _LONGEST_PAUSE: Final = 10.0
 _FIND_SECONDS: Final = 0.1
+_FIND_RUNNING_SECONDS: Final = 0.5
+"""While sessions are behind: each look at all of thousands of logs takes tens of ms."""
 _TIDY_SECONDS: Final = 30.0
 _MOST_BEHIND: Final = 8
-"""While so many sessions are behind, no others are begun: they are finished, oldest first, with little
-memory, and a recorder that is killed begins these few again and not hundreds."""
+"""While so many sessions are behind, no others are begun but calls that run: they are finished, oldest first,
+with little memory, and a recorder that is killed begins these few again and not hundreds."""
 _PORTIONS_PER_STEP: Final = 4
 """So many portions of one session in a row; then the others have their turn."""
 _BETWEEN_WATCHED: Final = 16
+_LATER_SECONDS: Final = 0.03
+_LATER_ALONE_SECONDS: Final = 0.5
+"""In each step, for the calls that have ended or are far behind: beside calls that run, or with none."""
 
 DRAIN_SECONDS: Final = 5.0
 """What is not finished then is finished by the next recorder."""
@@ -105,7 +110,7 @@ class Recorder:
         self._beside = [work for work in beside if work is not None]
         self._on_finished = on_finished
         self._sharing = sharing
-        self._next_find = 0.0
+        self._next_find = self._next_find_running = 0.0
         self._watching = Watching(store)
         self._requests = Requests(store, blobs, redactions, on_finished)
 
@@ -128,23 +133,42 @@ class Recorder:
         self._find()
         self._tidy()
         self._watching.step(self._recordings.values())
-        busy = False
-        now = time.monotonic()
-        for number, (path, recording) in enumerate(list(self._recordings.items())):
-            if number % _BETWEEN_WATCHED == 0:
-                busy = self._advance_watched() or busy
-            if path in self._recordings and not recording.rests(now):
-                busy = self._advance(path) or busy
+        busy = self._advance_running()
+        busy = self._advance_others() or busy
         busy = self._requests.step() or busy
         # A little of what has time: each of them does a bounded piece, and the first that has one.
         return any(work.step() for work in self._beside) or busy
+
+    def _advance_running(self) -> bool:
+        """All that are said now: none waits for what another one's end takes."""
+        now, busy = time.monotonic(), False
+        running = [path for path, one in self._recordings.items() if not one.has_time]
+        for number, path in enumerate(running):
+            if number % _BETWEEN_WATCHED == 0:
+                busy = self._advance_watched() or busy
+            if path in self._recordings and not self._recordings[path].rests(now):
+                busy = self._advance(path, _PORTIONS_PER_STEP) or busy
+        return busy
+
+    def _advance_others(self) -> bool:
+        """The oldest first: each is brought to its end before the next has much memory."""
+        later = [path for path, one in self._recordings.items() if one.has_time]
+        is_alone = len(later) == len(self._recordings)
+        deadline = time.monotonic() + (_LATER_ALONE_SECONDS if is_alone else _LATER_SECONDS)
+        busy = False
+        for path in later:
+            while path in self._recordings and self._advance(path):
+                busy = True
+                if time.monotonic() >= deadline:
+                    return True
+        return busy
 
     def _advance_watched(self) -> bool:
         """Calls that somebody looks at do not wait for all the others."""
         now, busy = time.monotonic(), False
         for recording in self._watching.watched:
             if recording.path in self._recordings and not recording.rests(now):
-                busy = self._advance(recording.path) or busy
+                busy = self._advance(recording.path, _PORTIONS_PER_STEP) or busy
         return busy
 
     def _find(self) -> None:
@@ -155,12 +179,14 @@ class Recorder:
         self._next_find = now + _FIND_SECONDS
         behind = sum(recording.behind for recording in self._recordings.values())
         for name, worker in log_names(self._wire_dir):
-            if behind >= _MOST_BEHIND:
+            if behind >= _MOST_BEHIND and now < self._next_find_running:
                 return
             if self._requests.waits_for(name):
                 continue
             path = self._wire_dir / worker / name
-            if path not in self._recordings and self._is_to_begin(path, now):
+            if path in self._recordings or (behind >= _MOST_BEHIND and not has_just_begun(path)):
+                continue
+            if self._is_to_begin(path, now):
                 try:
                     self._recordings[path] = self._begin(path)
                     behind += self._recordings[path].behind
@@ -169,6 +195,8 @@ class Recorder:
                 except StoreUnavailable as error:
                     self._begin_again_later(path, error)
                     return  # the next one would wait for an answer as long
+        if behind >= _MOST_BEHIND:
+            self._next_find_running = now + _FIND_RUNNING_SECONDS
 
     def _is_to_begin(self, path: Path, now: float) -> bool:
         if not self._share.has(path.stem):
@@ -201,11 +229,11 @@ class Recorder:
             self._blobs.tidy()
             give_back()
 
-    def _advance(self, path: Path) -> bool:
+    def _advance(self, path: Path, portions: int = 1) -> bool:
         recording = self._recordings[path]
         busy = False
         try:
-            for _ in range(_PORTIONS_PER_STEP):
+            for _ in range(portions):
                 if not recording.advance():
                     break
                 busy = True

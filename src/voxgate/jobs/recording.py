@@ -29,6 +29,7 @@ from voxgate.traces.events import Json
 
 _CATCHING_UP_SECONDS: Final = 2.0
 """A call of which much is there when it is begun is mostly over: the final trace will do."""
+_JUST_SECONDS: Final = 2.0
 _ALIVE_SECONDS: Final = 0.5
 _SYNC_SECONDS: Final = 0.05
 """How often it looks whether what is on its way has been stored."""
@@ -41,12 +42,21 @@ _BEHIND_BYTES: Final = 1 << 20
 
 _PORTION_BYTES: Final = 256 << 10
 _SMALL_BYTES: Final = 64 << 10
-_GATHER_SECONDS: Final = 0.12
+_GATHER_SECONDS: Final = 0.08
 """A call whose log was read to its end is left alone so long: opening files for each message would cost more
 than the message."""
 _WATCHED_GATHER_SECONDS: Final = 0.03
 
 logger = logging.getLogger(__name__)
+
+
+def has_just_begun(path: Path) -> bool:
+    """Whether the log is short and still grows. One that waited longer to be read can wait on."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return False
+    return found.st_size <= _BEHIND_BYTES and time.time() - found.st_mtime < _JUST_SECONDS
 
 
 class SessionRecording:
@@ -99,6 +109,11 @@ class SessionRecording:
             return False
 
     # While the call runs
+
+    @property
+    def has_time(self) -> bool:
+        """Whether others come first: it has ended, or so much of it waits that it is not live any more."""
+        return self._finishing is not None or self.behind
 
     def rests(self, now: float) -> bool:
         """Whether there is nothing to do for it yet."""
