@@ -18,6 +18,17 @@
 enum { STAMP_BYTES = 28, NUMBER_DIGITS = 8, MOST_EVENTS = 256, MOST_AT_ONCE = 16, CONTROL = 8, PING = 9 };
 enum { BUFFER_BYTES = 256 << 10, MOST_HEAD = 14 };
 
+/* What the kernel keeps for an end while the load does something else. */
+enum { KEPT_BYTES = 1 << 20 };
+
+/* How often the load looks for what has arrived. When it did, the kernel says: to be woken for every message would
+   cost both cores more than relaying it. */
+enum { LOOK_NS = 1000 * 1000 };
+
+/* The load's timer. What is due in between goes out together: to set the timer for every message was a third of the
+   load's work on a virtual machine. */
+enum { TICK_NS = 250 * 1000 };
+
 /* What is on the way in one direction of a call, the oldest first. */
 struct stamp {
     uint8_t text[STAMP_BYTES];
@@ -61,6 +72,7 @@ struct end {
 
 struct voice {
     int poll;
+    int64_t behind_real_ns; /* how far the clock of the latencies is behind that of the kernel's stamps */
     uint32_t count, size;
     struct end *ends; /* caller, provider, caller, provider... */
     uint8_t *buffer;
@@ -73,10 +85,25 @@ struct result {
     struct times latencies, late;
 };
 
+static int64_t ns_of(const struct timespec *at) { return at->tv_sec * 1000000000LL + at->tv_nsec; }
+
 static int64_t now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000000000LL + now.tv_nsec;
+    return ns_of(&now);
+}
+
+/* The closest of a few readings: the load may be interrupted between the two clocks. */
+static int64_t behind_real_ns(void) {
+    int64_t best = INT64_MAX, difference = 0;
+    for (int i = 0; i < 16; i++) {
+        struct timespec real;
+        int64_t before = now_ns(), after;
+        clock_gettime(CLOCK_REALTIME, &real);
+        after = now_ns();
+        if (after - before < best) best = after - before, difference = ns_of(&real) - (before + best / 2);
+    }
+    return difference;
 }
 
 static void *grown(void *data, uint64_t bytes) {
@@ -136,6 +163,9 @@ void voice_add(struct voice *voice, int fd, int masked, int direction, uint32_t 
     for (uint32_t i = 0; i < burst; i++) memcpy(end->frames + (uint64_t)i * frame_bytes, frame, frame_bytes);
     end->expected = copied(expected, expected_bytes);
     end->expected_bytes = expected_bytes, end->expected_stamp_at = expected_stamp_at;
+    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &(int){1}, sizeof(int));
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &(int){KEPT_BYTES}, sizeof(int)))
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){KEPT_BYTES}, sizeof(int));
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = voice->count++};
     epoll_ctl(voice->poll, EPOLL_CTL_ADD, fd, &event);
 }
@@ -283,10 +313,11 @@ static void take_payload(struct end *end, struct end *other, uint8_t *data, uint
     in->left -= bytes;
 }
 
-static void feed(struct voice *voice, struct end *end, uint8_t *data, uint64_t bytes, struct result *result) {
+/* `arrived` is when the last of these bytes was there. */
+static void feed(struct voice *voice, struct end *end, uint8_t *data, uint64_t bytes, int64_t arrived,
+                 struct result *result) {
     struct end *other = &voice->ends[(end - voice->ends) ^ 1];
     struct incoming *in = &end->in;
-    int64_t now = now_ns();
     while (bytes || (in->in_payload && !in->left)) {
         if (!in->in_payload) {
             in->head[in->head_bytes++] = *data++, bytes--;
@@ -295,14 +326,33 @@ static void feed(struct voice *voice, struct end *end, uint8_t *data, uint64_t b
             uint64_t part = bytes < in->left ? bytes : in->left;
             if (part) take_payload(end, other, data, part);
             data += part, bytes -= part;
-            if (!in->left) frame_done(voice, end, other, result, now);
+            if (!in->left) frame_done(voice, end, other, result, arrived);
         }
     }
 }
 
+/* When the kernel had the last bytes that were read. What the load itself then waits for its core is not the
+   relay's: clients on machines of their own would not wait. */
+static int64_t arrival_ns(const struct voice *voice, struct msghdr *message) {
+    for (struct cmsghdr *one = CMSG_FIRSTHDR(message); one; one = CMSG_NXTHDR(message, one))
+        if (one->cmsg_level == SOL_SOCKET && one->cmsg_type == SCM_TIMESTAMPNS) {
+            struct timespec stamp;
+            memcpy(&stamp, CMSG_DATA(one), sizeof stamp);
+            return ns_of(&stamp) - voice->behind_real_ns;
+        }
+    return now_ns();
+}
+
 static void hear(struct voice *voice, struct end *end, struct result *result) {
-    ssize_t size = recv(end->fd, voice->buffer, BUFFER_BYTES, MSG_DONTWAIT);
-    if (size > 0) feed(voice, end, voice->buffer, size, result);
+    union {
+        struct cmsghdr aligned;
+        char bytes[CMSG_SPACE(sizeof(struct timespec))];
+    } control;
+    struct iovec into = {voice->buffer, BUFFER_BYTES};
+    struct msghdr message = {.msg_iov = &into, .msg_iovlen = 1, .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    ssize_t size = recvmsg(end->fd, &message, MSG_DONTWAIT);
+    if (size > 0) feed(voice, end, voice->buffer, size, arrival_ns(voice, &message), result);
     else if (size == 0 || (errno != EAGAIN && errno != EINTR)) give_up(voice, end);
 }
 
@@ -317,6 +367,14 @@ static void look(struct voice *voice, int64_t wait_ns, struct result *result) {
         if (events[i].events & ~EPOLLOUT && !end->lost) hear(voice, end, result);
     }
 }
+
+static void sleep_until(int64_t at_ns) {
+    struct timespec at = {at_ns / 1000000000, at_ns % 1000000000};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+}
+
+/* The first tick that is not earlier. */
+static int64_t ticks(int64_t after_ns) { return (after_ns + TICK_NS - 1) / TICK_NS * TICK_NS; }
 
 static uint64_t heard(const struct result *result) { return result->received[0] + result->received[1]; }
 
@@ -334,7 +392,8 @@ static void settle(struct voice *voice, int64_t quiet_ns, struct result *result)
 void voice_run(struct voice *voice, const int64_t *due_ns, const uint32_t *who, uint64_t count,
                double seconds, double quiet_seconds, struct result *result) {
     memset(result, 0, sizeof *result);
-    int64_t begin = now_ns(), second = begin, stop = begin + (int64_t)(seconds * 1e9);
+    voice->behind_real_ns = behind_real_ns();
+    int64_t begin = now_ns(), second = begin, next_look = begin, stop = begin + (int64_t)(seconds * 1e9);
     uint64_t position = 0;
     int64_t due = count ? second + due_ns[0] : stop;
     while (due < stop) {
@@ -345,7 +404,8 @@ void voice_run(struct voice *voice, const int64_t *due_ns, const uint32_t *who, 
             if (++position == count) position = 0, second += 1000000000;
             due = second + due_ns[position];
         }
-        look(voice, due - now_ns(), result);
+        if (now >= next_look) look(voice, 0, result), next_look = now + LOOK_NS;
+        else if (due > now) sleep_until(begin + ticks((due < next_look ? due : next_look) - begin));
     }
     result->seconds = (now_ns() - begin) / 1e9;
     settle(voice, (int64_t)(quiet_seconds * 1e9), result);

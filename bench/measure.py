@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from bench.certificate import Certificate
-from bench.machine import busy_seconds, cpu_seconds, free_port, memory_kb, open_files, wait_until_quiet
+from bench.machine import (
+    busy_seconds,
+    cpu_seconds,
+    free_port,
+    memory_kb,
+    open_files,
+    touch_memory,
+    wait_until_quiet,
+)
 from bench.peers import PEERS, Running, Setup
 from bench.peers.process import PATH, last_words
 from bench.scenarios import FOR_BETA, REWRITING, TWO_WORKERS, VARIANTS, WITH_RULES, Scenario
@@ -40,7 +48,8 @@ def measure(peer: str, loads: dict[str, Scenario], certificate: Certificate) -> 
             orders = {
                 **scenario.orders, "provider": setup.provider, "port": running.port, "path": PATH,
                 "key": running.key, "beta": peer == FOR_BETA, "calls": scenario.calls(peer),
-                "relay_cores": workers, "compiled": not with_tls and peer not in (FOR_BETA, *REWRITING),
+                "touches": scenario.touches(peer), "relay_cores": workers,
+                "compiled": not with_tls and peer not in (FOR_BETA, *REWRITING),
             }  # fmt: skip
             if setup.certificate:
                 orders["certificate"] = str(setup.certificate.path)
@@ -70,6 +79,7 @@ def _observe(load: subprocess.Popen[str], running: Running, orders: Result, *, c
     if _hear(load) != "opened\n":
         raise LoadFailed("the load could not open its calls; its traceback is above")
     memory |= Memory(running.relay).since(base, orders["calls"])
+    touch_memory(orders["touches"])
     before = Reading(running)
     _tell(load, "go")
     line = _hear(load)

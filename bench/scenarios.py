@@ -12,6 +12,11 @@ WITH_RULES: Final = "voxgate, with rules"
 FOR_BETA: Final = "voxgate, for beta clients"
 VARIANTS: Final = (TWO_WORKERS, WITH_RULES, FOR_BETA)
 """Of voxgate: started or called in another way than usual."""
+_VOICE_BYTES: Final = 160_000
+"""A second of a call, with what the frames and the log's records add."""
+_SATURATED_BYTES: Final = 800_000_000
+_BUFFERED_BYTES: Final = 300_000_000
+"""What waits in memory at most."""
 REWRITING: Final = ("litellm",)
 """They write the JSON anew in a form of their own, which only the load in Python compares."""
 _ALL: Final = ("nginx", "haproxy", "node-ws", "litellm", "voxgate")
@@ -34,6 +39,11 @@ class Scenario:
     def calls(self, peer: str) -> int:
         calls: int = self.orders["calls"]
         return min(calls, self.fewer_calls.get(peer, calls))
+
+    def touches(self, peer: str) -> int:
+        """Bytes of memory that files and buffers of what is recorded take, generously."""
+        a_second = self.calls(peer) * _VOICE_BYTES if self.orders["kind"] == "voice" else _SATURATED_BYTES
+        return _BUFFERED_BYTES + int(self.orders["seconds"] * a_second)
 
 
 def scenarios(*, quick: bool) -> dict[str, Scenario]:
