@@ -73,6 +73,7 @@ struct end {
 struct voice {
     int poll;
     int64_t behind_real_ns; /* how far the clock of the latencies is behind that of the kernel's stamps */
+    int64_t counted_from_ns; /* latencies of messages that were sent before are not noted */
     uint32_t count, size;
     struct end *ends; /* caller, provider, caller, provider... */
     uint8_t *buffer;
@@ -249,12 +250,14 @@ static int as_sent(const struct end *end, const struct stamp *stamp, uint64_t at
     return 1;
 }
 
-static void message_done(struct end *end, struct end *other, struct result *result, int64_t now) {
+static void message_done(const struct voice *voice, struct end *end, struct end *other, struct result *result,
+                         int64_t now) {
     struct way *way = &other->way;
+    int64_t sent_ns = way->count ? way->ring[way->first].sent_ns : 0;
     int whole = end->in.at == end->expected_bytes + STAMP_BYTES;
     result->received[other->direction]++;
     if (end->in.bad || !whole || !way->count) result->wrong[other->direction]++;
-    else note(&result->latencies, now - way->ring[way->first].sent_ns);
+    else if (sent_ns >= voice->counted_from_ns) note(&result->latencies, now - sent_ns);
     if (way->count) way->first = (way->first + 1) & (way->size - 1), way->count--;
     end->in.at = 0, end->in.bad = 0;
 }
@@ -295,7 +298,7 @@ static void frame_done(struct voice *voice, struct end *end, struct end *other, 
     int opcode = in->head[0] & 0x0f;
     in->in_payload = 0, in->head_bytes = 0;
     if (opcode == PING) answer_ping(voice, end);
-    else if (opcode < CONTROL && in->head[0] & 0x80) message_done(end, other, result, now);
+    else if (opcode < CONTROL && in->head[0] & 0x80) message_done(voice, end, other, result, now);
 }
 
 static void take_payload(struct end *end, struct end *other, uint8_t *data, uint64_t bytes) {
@@ -388,12 +391,14 @@ static void settle(struct voice *voice, int64_t quiet_ns, struct result *result)
     }
 }
 
-/* Carries out the plan of a second again and again: at `due_ns[i]` of each second the end `who[i]` speaks. */
+/* Carries out the plan of a second again and again: at `due_ns[i]` of each second the end `who[i]` speaks. Of the
+   messages of the warm-up everything is checked and counted but how long they took. */
 void voice_run(struct voice *voice, const int64_t *due_ns, const uint32_t *who, uint64_t count,
-               double seconds, double quiet_seconds, struct result *result) {
+               double seconds, double quiet_seconds, double warm_up_seconds, struct result *result) {
     memset(result, 0, sizeof *result);
     voice->behind_real_ns = behind_real_ns();
     int64_t begin = now_ns(), second = begin, next_look = begin, stop = begin + (int64_t)(seconds * 1e9);
+    voice->counted_from_ns = begin + (int64_t)(warm_up_seconds * 1e9);
     uint64_t position = 0;
     int64_t due = count ? second + due_ns[0] : stop;
     while (due < stop) {

@@ -91,9 +91,11 @@ def carry(
     plan: Sequence[tuple[float, int]],
     seconds: float,
     quiet_seconds: float,
+    warm_up_seconds: float = 0.0,
 ) -> Carried:
     """Carries out the plan of a second, again and again: when which end speaks (callers are 0, 2, 4…). Calls
-    are pairs of caller and provider. Ends when all has arrived, or nothing came for `quiet_seconds`."""
+    are pairs of caller and provider. Ends when all has arrived, or nothing came for `quiet_seconds`.
+    What was sent in the first `warm_up_seconds` has no latency."""
     code = library()
     if code is None:
         raise RuntimeError("there is no C compiler")
@@ -105,7 +107,8 @@ def carry(
     who = (ctypes.c_uint32 * len(plan))(*(end for _, end in plan))
     code.voice_run(
         voice, due, who, ctypes.c_uint64(len(plan)),
-        ctypes.c_double(seconds), ctypes.c_double(quiet_seconds), ctypes.byref(result),
+        ctypes.c_double(seconds), ctypes.c_double(quiet_seconds), ctypes.c_double(warm_up_seconds),
+        ctypes.byref(result),
     )  # fmt: skip
     carried = Carried(
         (result.sent[0], result.sent[1]),

@@ -42,6 +42,9 @@ _MOST_AT_ONCE: Final = 64
 """Sends between two looks at what has arrived."""
 _QUIET_SECONDS: Final = 3.0
 """When so long nothing has come of what was sent, it is lost."""
+_WARM_UP_SHARE: Final = 1 / 8
+"""Of a voice load. All calls begin to speak at once then, which real ones do not: how long messages take is
+counted afterwards."""
 
 
 @dataclass(frozen=True)
@@ -114,15 +117,17 @@ class Load:
         plan = self._plan()
         if compiled:
             calls = list(zip(self._ends[::2], self._ends[1::2], strict=True))
-            self._take(carry(calls, plan, seconds, _QUIET_SECONDS))
+            self._take(carry(calls, plan, seconds, _QUIET_SECONDS, seconds * _WARM_UP_SHARE))
             return
         ends = [one for pair in zip(self.callers, self.providers, strict=True) for one in pair]
         clock = time.perf_counter
         position, second, begin = 0, clock(), clock()
         due = second + plan[0][0]
-        end = begin + seconds
+        warm, end = begin + seconds * _WARM_UP_SHARE, begin + seconds
         while due < end:
             now = min(clock(), end)
+            if now >= warm:
+                self.up.latencies_ns, self.down.latencies_ns, warm = array("q"), array("q"), end + 1
             for _ in range(_MOST_AT_ONCE):
                 if due >= now:
                     break

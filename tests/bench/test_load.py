@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +84,26 @@ def test_every_call_speaks_and_is_answered(compiled: bool) -> None:
     assert result["messages"] == CALLS * 25
     assert (result["lost"], result["wrong"], result["calls_lost"]) == (0, 0, 0)
     assert 0 < result["latency_p50_ms"] <= result["latency_p99_ms"]
+
+
+@WAYS
+def test_how_long_messages_take_is_counted_when_all_calls_have_begun(compiled: bool) -> None:
+    port = free_port()
+    with opened(Load(Route(port, port, PATH, "x"))) as load:
+        load.voice(1.0, compiled=compiled)
+        load.settle()
+        counted = len(load.up.latencies_ns) + len(load.down.latencies_ns)
+    assert CALLS * 25 * 0.6 < counted < CALLS * 25
+
+
+@WAYS
+def test_a_relay_that_holds_messages_is_slower_by_as_much(compiled: bool) -> None:
+    def hold(message: bytes) -> bytes:
+        time.sleep(0.03)
+        return encode_frame(TEXT, message)
+
+    result = spoken_through(hold, compiled)
+    assert 30 <= result["latency_p99_ms"] < 10_000
 
 
 @WAYS
