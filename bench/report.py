@@ -33,11 +33,12 @@ _CAVEATS: Final = """
   not be recorded is said.
 - `node-ws` and `litellm` parse messages and write them again. Who cannot carry all calls is measured with
   fewer: the tables say with how many.
-- A message's latency ends when the kernel has its last byte for the one it was sent to: what the load itself then
-  waits for its core is not the relay's, and clients are on machines of their own. It is not woken for each message
-  but looks a thousand times a second, and sends in ticks of a quarter of a millisecond. The load in Python (TLS, beta,
-  `litellm`) has no such stamps, and counts what it waits. The first eighth of a load, in which all calls begin
-  to speak at once, has no latencies; its bytes are checked and its CPU is counted.
+- A message's latency ends when the kernel has its last byte for the one it was sent to: what the load itself
+  then waits for its core is not the relay's, and clients are on machines of their own. It is not woken for
+  each message but looks a thousand times a second, and sends in ticks of a quarter of a millisecond. The
+  load in Python (TLS, beta, `litellm`) has no such stamps, and counts what it waits. The first eighth of a
+  load, in which all calls begin to speak at once, has no latencies; its bytes are checked and its CPU is
+  counted.
 - On two cores writer and recorder share the load's core. The load has real-time priority there, so that it
   sends in time; it leaves them what it does not need.
 - Before each load so much memory is used once as it will take: the host of a virtual machine may back a page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import mmap
 import os
 import resource
 import signal
@@ -29,6 +30,7 @@ from voxgate.recording.wirelog import (
     wire_logs,
     writer_is_alive,
 )
+from voxgate.recording.writer import Writer
 
 RECORDS = st.lists(
     st.tuples(st.sampled_from([CLIENT, SERVER]), st.binary(min_size=1, max_size=3000)), max_size=30
@@ -329,14 +331,46 @@ def test_when_nothing_is_written_for_too_long_new_calls_are_not_recorded_and_cou
     assert "sess_last.vgw" not in names
 
 
+def memory_of(spool: Spool) -> int:
+    return os.fstat(spool._file).st_blocks * 512
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives back memory of this kind")
 def test_the_memory_of_a_long_wait_goes_back_to_the_system(tmp_path: Path) -> None:
-    with running(tmp_path, buffer_bytes=20 * SEGMENT) as spool:
+    with running(tmp_path, buffer_bytes=20 * SEGMENT, keep_seconds=0.2) as spool:
         with full(spool):
-            held = os.fstat(spool._file).st_blocks * 512
+            held = memory_of(spool)
         assert held > 19 * SEGMENT
-        wait_for(lambda: os.fstat(spool._file).st_blocks * 512 < 10 * SEGMENT, spool._announce)
-        assert sorted([*spool._bare, *spool._leaving, *spool._free, spool._current]) == list(range(20))
+        wait_for(lambda: memory_of(spool) <= 3 * SEGMENT, spool._announce)
+        segments = spool._segments
+        assert sorted([*segments.bare, *segments.leaving, *segments.ready, spool._current]) == list(range(20))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what memory of this kind takes")
+def test_memory_is_touched_before_it_is_needed(tmp_path: Path) -> None:
+    with running(tmp_path, buffer_bytes=64 * SEGMENT) as spool:
+        assert memory_of(spool) < SEGMENT, "nobody has called yet"
+        spool.open("sess_1").append(CLIENT, b"x")
+        wait_for(lambda: memory_of(spool) > 4 * SEGMENT, spool._announce)
+        assert spool.waiting_bytes < SEGMENT
+        assert spool._segments.in_use == 1
+
+
+def test_a_writer_with_much_to_write_hears_what_comes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voxgate.recording.writer._LISTEN_SECONDS", 0.0)
+    with running(tmp_path / "spool", buffer_bytes=4 * SEGMENT) as spool:
+        os.kill(spool.writer_pid or 0, signal.SIGSTOP)
+        for number in range(3):
+            spool.open(f"sess_{number}").append(CLIENT, b"x")
+        writer = Writer(mmap.mmap(spool._file, 4 * SEGMENT), tmp_path, {})
+        writer.announced(spool._current, spool.fill, spool.end, full=False)
+        writer.take()
+        heard: list[int] = []
+        writer.write(lambda: heard.append(len(list(tmp_path.glob("*.vgw")))))
+        os.kill(spool.writer_pid or 0, signal.SIGCONT)
+    assert heard == [0, 1, 2], "how many files there were each time"
 
 
 def test_how_much_waits_for_the_recorder_is_known(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ OPEN: Final = 0x10
 CLOSE: Final = 0x11
 
 ANNOUNCEMENT: Final = struct.Struct("<IIII")
-"""To the writer: segment, fill, end of what is in it, whether it is full. Fill 0: its memory is to be given
-back to the system."""
+"""To the writer: segment, fill, end of what is in it, whether it is full. Fill 0, nothing is in it: "full"
+says that it is used next and to be touched, otherwise its memory is to be given back to the system."""
 REPORT: Final = struct.Struct("<BIIQ")
 """From the writer: what it is about, and three numbers."""
 WRITTEN: Final = 0

@@ -53,6 +53,10 @@ class WriterLink:
     def give_back(self, segment: int) -> None:
         self.announce(segment, 0, 0, full=False)
 
+    def prepare(self, segment: int) -> None:
+        """One that a writer misses which starts later is slower when it is used, no more."""
+        self.announce(segment, 0, 0, full=True)
+
     def send(self) -> None:
         """What was announced, or as much as the writer takes now."""
         if self._socket is None:

@@ -28,6 +28,7 @@ import orjson
 from voxgate.core.clock import monotonic_ns
 from voxgate.recording.layout import CLOSE, ENTRY, GIVEN_BACK, LOST, ON_DISK, OPEN, SEGMENT, WRITTEN
 from voxgate.recording.link import WriterLink, shared_memory
+from voxgate.recording.segments import KEEP_SECONDS, Segments
 from voxgate.recording.wirelog import CLIENT, FACT, LOCK_NAME, MAGIC, RECORD, SUFFIX
 
 Relayed = dict[str, int]
@@ -38,8 +39,6 @@ _LARGEST_RECORD: Final = SEGMENT // 2
 _LAST_START: Final = SEGMENT - ENTRY.size - CHUNK
 _ANNOUNCE_SECONDS: Final = 0.08
 _STOP_SECONDS: Final = 10.0
-_MOST_FREE: Final = 8
-"""The memory of more free segments than these, as after a time when much had to wait, is given back."""
 _MOST_HELD_BYTES: Final = 16 << 20
 """When the facts that find no room are so many, new calls are not recorded at all."""
 
@@ -239,21 +238,25 @@ class Spool:
     # Not for the memory: `gateway/_splice.c` knows where slots are.
     __slots__ = ("__dict__", "armed", "end", "fill", "full", "view")
 
-    def __init__(self, wire_dir: Path, worker_id: str, *, buffer_bytes: int = 256 << 20) -> None:
+    def __init__(
+        self,
+        wire_dir: Path,
+        worker_id: str,
+        *,
+        buffer_bytes: int = 256 << 20,
+        keep_seconds: float = KEEP_SECONDS,
+    ) -> None:
         self._folder = wire_dir / worker_id
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = (self._folder / LOCK_NAME).open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self._segments = max(2, buffer_bytes // SEGMENT)
-        self._file = shared_memory(self._segments * SEGMENT)
-        self._memory = memoryview(mmap.mmap(self._file, self._segments * SEGMENT))
+        self._count = max(2, buffer_bytes // SEGMENT)
+        self._file = shared_memory(self._count * SEGMENT)
+        self._memory = memoryview(mmap.mmap(self._file, self._count * SEGMENT))
         self._nowhere = memoryview(bytearray(ENTRY.size + CHUNK))
         self._filling: dict[int, _Filling] = {}
-        self._free: list[int] = []
-        self._bare = list(reversed(range(self._segments)))
-        """Segments that take no memory."""
-        self._leaving: set[int] = set()
-        """Those whose memory the writer is to give back."""
+        self._segments = Segments(self._count, keep_seconds)
+        self._looks_later = False
         self._current = 0
         self._names: dict[int, str] = {}
         self._opened = 0
@@ -323,7 +326,7 @@ class Spool:
         if not self.full:
             self._note(full=True)
         self._hear()
-        index = self._next_segment()
+        index = self._segments.take()
         self.end = 0
         if index is None:
             self.full, self.view = True, self._nowhere
@@ -357,11 +360,6 @@ class Spool:
 
     # Between the worker and its writer
 
-    def _next_segment(self) -> int | None:
-        if self._free:
-            return self._free.pop()  # the one that was used last is still in the processor's cache
-        return self._bare.pop() if self._bare else None
-
     def _note(self, *, full: bool) -> None:
         filling = self._filling[self._current]
         filling.end, filling.full = self.end, full
@@ -377,19 +375,31 @@ class Spool:
         self._put_held()
         if not self.full and self._filling[self._current].end != self.end:
             self._note(full=False)
-        self._give_back_memory()
+        self._look_after_memory()
         self._link.send()
         self.armed = False
         # Also while something is only not yet in files: so a writer that died over it is noticed.
-        if self._link.has_unsent or self.held or self.full or self.waiting_bytes or self._leaving:
+        leaving = self._segments.leaving
+        if self._link.has_unsent or self.held or self.full or self.waiting_bytes or leaving:
             self._arm_if_running()
 
-    def _give_back_memory(self) -> None:
-        """It takes half a millisecond for each: the writer does it."""
-        while len(self._free) > _MOST_FREE:
-            index = self._free.pop(0)
-            self._leaving.add(index)
+    def _look_after_memory(self) -> None:
+        """To touch or to give back a segment takes from half a millisecond to some: the writer does it."""
+        if self._names:
+            for index in self._segments.to_prepare():
+                self._link.prepare(index)
+        for index in self._segments.to_give_back():
             self._link.give_back(index)
+        seconds = self._segments.seconds_to_look
+        if seconds is not None and not self._looks_later:
+            with contextlib.suppress(RuntimeError):  # without an event loop whoever comes next looks
+                asyncio.get_running_loop().call_later(seconds, self._look_again)
+                self._looks_later = True
+
+    def _look_again(self) -> None:
+        self._looks_later = False
+        if not self.armed:
+            self._announce()
 
     def _arm_if_running(self) -> None:
         if self.armed:
@@ -418,8 +428,7 @@ class Spool:
                 self.lost_records += first
                 self.lost_bytes += third
             elif kind == GIVEN_BACK:
-                self._leaving.discard(first)
-                self._bare.append(first)
+                self._segments.given_back(first)
             elif kind == ON_DISK:
                 self.logs_on_disk, self.bytes_on_disk = first, third
 
@@ -431,15 +440,15 @@ class Spool:
         if filling.full and end >= filling.end:
             for number in self._filling.pop(index).closed:
                 del self._names[number]
-            self._free.append(index)
+            self._segments.free(index)
 
     def _orders(self) -> dict[str, Any]:
         """What a writer that begins now has to know."""
         return {
             "folder": str(self._folder),
-            "segments": self._segments,
+            "segments": self._count,
             "memory": self._file,
             "names": self._names,
             "waiting": [[index, f.fill, f.end, f.full, f.written] for index, f in self._filling.items()],
-            "leaving": list(self._leaving),
+            "leaving": list(self._segments.leaving),
         }

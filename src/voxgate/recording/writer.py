@@ -23,6 +23,7 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -47,6 +48,7 @@ _MOST_PIECES: Final = 1024
 _RETRY_SECONDS: Final = 0.25
 _GIVE_UP_SECONDS: Final = 30.0
 """After so long a file that alone cannot be written is given up, and without a worker every file."""
+_LISTEN_SECONDS: Final = 0.02
 _LOOK_SECONDS: Final = 5.0
 """How often it looks how much waits for the recorder."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -185,6 +187,11 @@ class Writer:
             self._mapping.madvise(mmap.MADV_REMOVE, index * SEGMENT, SEGMENT)
         self._reports.append(REPORT.pack(GIVEN_BACK, index, 0, 0))
 
+    def prepare(self, index: int) -> None:
+        """Sees to it that the segment takes memory before the worker needs it. Reading does that and changes
+        nothing, should the worker be there already."""
+        bytes(self._memory[index * SEGMENT : (index + 1) * SEGMENT : mmap.PAGESIZE])
+
     def take(self) -> None:
         """Sorts what was announced by calls."""
         for segment in self._segments:
@@ -231,10 +238,14 @@ class Writer:
             file.closed = True
         self._waiting[number] = file
 
-    def write(self) -> list[bytes]:
-        """Writes what waits, and answers what the worker is to be told."""
-        written = 0
+    def write(self, listen: Callable[[], None] = lambda: None) -> list[bytes]:
+        """Writes what waits, and answers what the worker is to be told. With very many calls that takes a
+        while: the writer then `listen`s in between."""
+        written, next_listening = 0, time.monotonic() + _LISTEN_SECONDS
         for number, file in list(self._waiting.items()):
+            if (now := time.monotonic()) >= next_listening:
+                listen()
+                next_listening = now + _LISTEN_SECONDS
             try:
                 file.write()
             except OSError as error:
@@ -323,21 +334,14 @@ def _serve(writer: Writer, sock: socket.socket, wire_dir: Path) -> None:
     sock.setblocking(False)
     writer.take()
     unsent = bytearray().join(writer.write())
-    heard, alive, next_look = b"", True, 0.0
+    ear, next_look = _Ear(writer, sock), 0.0
     poll = select.poll()  # `select` takes no descriptor above 1023, as they are beside hundreds of calls
     poll.register(sock, select.POLLIN)
-    while alive:
+    while ear.alive:
         poll.poll((_RETRY_SECONDS if writer.unwritten or unsent else _LOOK_SECONDS) * 1000)
-        heard, alive = _hear(sock, heard)
-        whole = len(heard) // ANNOUNCEMENT.size * ANNOUNCEMENT.size
-        for index, fill, end, full in ANNOUNCEMENT.iter_unpack(heard[:whole]):
-            if fill:
-                writer.announced(index, fill, end, bool(full))
-            else:
-                writer.give_back_memory(index)
-        heard = heard[whole:]
+        ear.listen()
         writer.take()
-        unsent += b"".join(writer.write())
+        unsent += b"".join(writer.write(ear.listen))
         _tell(sock, unsent)
         if time.monotonic() >= next_look and not unsent:
             next_look = time.monotonic() + _LOOK_SECONDS
@@ -361,16 +365,36 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _hear(sock: socket.socket, heard: bytes) -> tuple[bytes, bool]:
-    """What the worker said so far, and whether it still lives."""
-    try:
-        while data := sock.recv(65_536):
-            heard += data
-    except BlockingIOError:
-        return heard, True
-    except OSError:
-        pass
-    return heard, False
+class _Ear:
+    """What the worker says, as it comes, and whether it still lives."""
+
+    def __init__(self, writer: Writer, sock: socket.socket) -> None:
+        self.alive = True
+        self._writer = writer
+        self._socket = sock
+        self._heard = b""
+
+    def listen(self) -> None:
+        try:
+            while data := self._socket.recv(65_536):
+                self._heard += data
+            self.alive = False
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.alive = False
+        whole = len(self._heard) // ANNOUNCEMENT.size * ANNOUNCEMENT.size
+        heard, self._heard = self._heard[:whole], self._heard[whole:]
+        for index, fill, end, full in ANNOUNCEMENT.iter_unpack(heard):
+            self._take(index, fill, end, bool(full))
+
+    def _take(self, index: int, fill: int, end: int, full: bool) -> None:
+        if fill:
+            self._writer.announced(index, fill, end, full)
+        elif full:
+            self._writer.prepare(index)
+        else:
+            self._writer.give_back_memory(index)
 
 
 def _tell(sock: socket.socket, unsent: bytearray) -> None:
