@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ from tests.jobs.recorded import Bench, begin, end, say, talk, wait_for
 from tests.traces.calls import pcm
 
 from voxgate.audio.g711 import decode_ulaw
+from voxgate.jobs import giving_way
 from voxgate.jobs.hearing import CallHearing
 from voxgate.jobs.recording import SessionRecording
 from voxgate.recording.eventlog import read_events
@@ -142,6 +144,26 @@ def test_a_running_call_is_shown_as_live_and_grows(bench: Bench) -> None:
     wait_for(answered, bench.recorder.step)
     assert bench.session("sess_1")["status"] == "live"
     assert bench.blob("sess_1", "user.pcm") == pcm(100)
+    end(log)
+    bench.record_until("sess_1", "complete")
+
+
+def test_the_recorder_lets_a_writer_go_first_that_is_behind(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = begin(bench.writer(), "sess_1")
+    bench.record_until("sess_1", "live")
+    talk(log, pcm(100), pcm(100))
+    sizes: list[int] = []
+
+    def are_behind(folder: Path) -> bool:
+        assert folder == bench.wire
+        sizes.append(sum(path.stat().st_size for path in (tmp_path / "blobs").rglob("user.pcm")))
+        return len(sizes) < 4
+
+    monkeypatch.setattr(giving_way, "writers_are_behind", are_behind)
+    wait_for(lambda: any((tmp_path / "blobs").rglob("user.pcm")), bench.recorder.step)
+    assert sizes[:4] == [0, 0, 0, 0]
     end(log)
     bench.record_until("sess_1", "complete")
 

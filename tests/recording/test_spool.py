@@ -29,6 +29,7 @@ from voxgate.recording.wirelog import (
     WireRecord,
     wire_logs,
     writer_is_alive,
+    writers_are_behind,
 )
 from voxgate.recording.writer import Writer
 
@@ -371,6 +372,43 @@ def test_a_writer_with_much_to_write_hears_what_comes_meanwhile(
         writer.write(lambda: heard.append(len(list(tmp_path.glob("*.vgw")))))
         os.kill(spool.writer_pid or 0, signal.SIGCONT)
     assert heard == [0, 1, 2], "how many files there were each time"
+
+
+def test_a_writer_says_while_it_is_behind(tmp_path: Path) -> None:
+    with running(tmp_path, buffer_bytes=16 * SEGMENT) as spool:
+        log = spool.open("sess_1")
+        log.append(CLIENT, bytes(SEGMENT))
+        wait_for(lambda: spool.waiting_bytes == 0, spool._announce)
+        assert not writers_are_behind(tmp_path)
+        os.kill(spool.writer_pid or 0, signal.SIGSTOP)
+        for _ in range(8):
+            log.append(CLIENT, bytes(SEGMENT))
+        spool._announce()
+        os.kill(spool.writer_pid or 0, signal.SIGCONT)
+        wait_for(lambda: writers_are_behind(tmp_path))
+        wait_for(lambda: spool.waiting_bytes == 0, spool._announce)
+        wait_for(lambda: not writers_are_behind(tmp_path))
+
+
+def test_a_disk_that_takes_nothing_is_no_want_of_time(tmp_path: Path) -> None:
+    with running(tmp_path / "spool", buffer_bytes=4 * SEGMENT) as spool:
+        os.kill(spool.writer_pid or 0, signal.SIGSTOP)
+        log = spool.open("sess_1")
+        log.append(CLIENT, bytes(SEGMENT // 2))
+        log.append(CLIENT, bytes(SEGMENT))
+        writer = Writer(mmap.mmap(spool._file, 4 * SEGMENT), tmp_path, {})
+        for index, filling in spool._filling.items():
+            end = spool.end if index == spool._current else filling.end
+            writer.announced(index, filling.fill, end, filling.full)
+        (tmp_path / "sess_1.vgw").mkdir()
+        assert writer.is_behind
+        writer.take()
+        writer.write()
+        assert not writer.is_behind
+        (tmp_path / "sess_1.vgw").rmdir()
+        writer.write()
+        assert (tmp_path / "sess_1.vgw").stat().st_size > SEGMENT
+        os.kill(spool.writer_pid or 0, signal.SIGCONT)
 
 
 def test_how_much_waits_for_the_recorder_is_known(tmp_path: Path) -> None:

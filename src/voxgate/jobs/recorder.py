@@ -17,6 +17,7 @@ from typing import Final
 
 from voxgate.core.errors import StoreUnavailable
 from voxgate.jobs.compaction import Compactor
+from voxgate.jobs.giving_way import GivingWay
 from voxgate.jobs.indexing import Indexing
 from voxgate.jobs.memory import give_back
 from voxgate.jobs.rebuilding import Rebuilder
@@ -112,6 +113,7 @@ class Recorder:
         self._sharing = sharing
         self._next_find = self._next_find_running = 0.0
         self._watching = Watching(store)
+        self._giving_way = GivingWay(wire_dir)
         self._requests = Requests(store, blobs, redactions, on_finished)
 
     def run(self, stop: threading.Event, at_once: threading.Event) -> None:
@@ -232,6 +234,7 @@ class Recorder:
     def _advance(self, path: Path, portions: int = 1) -> bool:
         recording = self._recordings[path]
         busy = False
+        self._giving_way.wait()
         try:
             for _ in range(portions):
                 if not recording.advance():

@@ -29,6 +29,9 @@ SERVER: Final = 1
 FACT: Final = 2
 SUFFIX: Final = ".vgw"
 LOCK_NAME: Final = "alive.lock"
+_BEHIND_NAME: Final = "writers-behind"
+_BEHIND_SECONDS: Final = 0.5
+"""So long it counts that a writer said it."""
 RECORD: Final = struct.Struct("<QBI")
 """What stands before a record's bytes: time in ns, kind, length."""
 
@@ -149,6 +152,21 @@ def writer_is_alive(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return False
+
+
+def say_behind(wire_dir: Path) -> None:
+    """A writer has much that is not in files yet. To be said again while that is so."""
+    with contextlib.suppress(OSError):  # a disk that is full or away
+        (wire_dir / _BEHIND_NAME).touch()
+
+
+def writers_are_behind(wire_dir: Path) -> bool:
+    """Whether one has said so just now."""
+    try:
+        said = os.stat(f"{wire_dir}/{_BEHIND_NAME}").st_mtime  # noqa: PTH116 - many times a second
+    except OSError:
+        return False
+    return abs(time.time() - said) < _BEHIND_SECONDS
 
 
 def remove_left_folders(wire_dir: Path) -> None:

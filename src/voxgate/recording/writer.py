@@ -41,7 +41,7 @@ from voxgate.recording.layout import (
     SEGMENT,
     WRITTEN,
 )
-from voxgate.recording.wirelog import FACT, MAGIC, RECORD, wire_logs
+from voxgate.recording.wirelog import FACT, MAGIC, RECORD, say_behind, wire_logs
 
 _MOST_PIECES: Final = 1024
 """POSIX promises only 16 to one write; Linux and macOS take so many."""
@@ -49,8 +49,11 @@ _RETRY_SECONDS: Final = 0.25
 _GIVE_UP_SECONDS: Final = 30.0
 """After so long a file that alone cannot be written is given up, and without a worker every file."""
 _LISTEN_SECONDS: Final = 0.02
+_WORD_SECONDS: Final = 0.1
 _LOOK_SECONDS: Final = 5.0
 """How often it looks how much waits for the recorder."""
+_BEHIND_SHARE: Final = 1 / 4
+"""Of the memory: who has so much to write is behind, and lets the recorder know."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Errors that pass when somebody makes room."""
 _BODY: Final = ENTRY.size - RECORD.size
@@ -164,6 +167,8 @@ class Writer:
         self._waiting: dict[int, _CallFile] = {}
         self._fill = 0
         """The latest use of a segment that is known."""
+        self._refused = False
+        """Whether the disk did not take something, the last time."""
         self._lost_records = 0
         self._lost_bytes = 0
         self._reports: list[bytes] = []
@@ -172,6 +177,12 @@ class Writer:
     @property
     def unwritten(self) -> bool:
         return bool(self._waiting)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits for want of time that calls may soon find no room."""
+        waiting = sum(segment.end - segment.told for segment in self._segments)
+        return waiting > len(self._memory) * _BEHIND_SHARE and not self._refused
 
     def announced(self, index: int, fill: int, end: int, full: bool, written: int = 0) -> None:
         for segment in self._segments:
@@ -241,7 +252,7 @@ class Writer:
     def write(self, listen: Callable[[], None] = lambda: None) -> list[bytes]:
         """Writes what waits, and answers what the worker is to be told. With very many calls that takes a
         while: the writer then `listen`s in between."""
-        written, next_listening = 0, time.monotonic() + _LISTEN_SECONDS
+        written, refused, next_listening = 0, False, time.monotonic() + _LISTEN_SECONDS
         for number, file in list(self._waiting.items()):
             if (now := time.monotonic()) >= next_listening:
                 listen()
@@ -250,9 +261,11 @@ class Writer:
                 file.write()
             except OSError as error:
                 self._failed(file, error)
+                refused = True
                 continue
             written += 1
             self._done(number, file)
+        self._refused = refused
         if written and self._waiting:  # one bad file must not fill the spool for all the others
             self._give_up(time.monotonic() - _GIVE_UP_SECONDS, _FULL)
         reports, self._reports = self._reports + self._losses(), []
@@ -334,7 +347,7 @@ def _serve(writer: Writer, sock: socket.socket, wire_dir: Path) -> None:
     sock.setblocking(False)
     writer.take()
     unsent = bytearray().join(writer.write())
-    ear, next_look = _Ear(writer, sock), 0.0
+    ear, next_look = _Ear(writer, sock, wire_dir), 0.0
     poll = select.poll()  # `select` takes no descriptor above 1023, as they are beside hundreds of calls
     poll.register(sock, select.POLLIN)
     while ear.alive:
@@ -368,10 +381,12 @@ def _size(path: Path) -> int | None:
 class _Ear:
     """What the worker says, as it comes, and whether it still lives."""
 
-    def __init__(self, writer: Writer, sock: socket.socket) -> None:
+    def __init__(self, writer: Writer, sock: socket.socket, wire_dir: Path) -> None:
         self.alive = True
         self._writer = writer
         self._socket = sock
+        self._wire_dir = wire_dir
+        self._next_word = 0.0
         self._heard = b""
 
     def listen(self) -> None:
@@ -387,6 +402,9 @@ class _Ear:
         heard, self._heard = self._heard[:whole], self._heard[whole:]
         for index, fill, end, full in ANNOUNCEMENT.iter_unpack(heard):
             self._take(index, fill, end, bool(full))
+        if self._writer.is_behind and (now := time.monotonic()) >= self._next_word:
+            self._next_word = now + _WORD_SECONDS
+            say_behind(self._wire_dir)
 
     def _take(self, index: int, fill: int, end: int, full: bool) -> None:
         if fill:
