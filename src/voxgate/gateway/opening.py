@@ -35,8 +35,7 @@ from voxgate.providers.routes import Router, Upstream
 from voxgate.providers.targets import Targets
 from voxgate.realtime.dialects import Dialect, detect
 from voxgate.realtime.handshake import Request, accept_answer
-from voxgate.realtime.screening import Screen
-from voxgate.recording.screened import ScreenedLog
+from voxgate.recording.screened import open_log
 from voxgate.recording.spool import UNRECORDED, Log, Spool
 
 _MOST_EARLY_BYTES: Final = 256 << 10
@@ -163,10 +162,8 @@ class Opening(ABC):
         grant, request = self.grant, self.request
         if grant is None or grant.project is None:
             return
-        self.log = self.gateway.spool.open(self.session_id)
         recorded = self.gateway.places.recorded(grant)
-        if not all(recorded.values()):
-            self.log = ScreenedLog(self.log, Screen(**recorded))
+        self.log = open_log(self.gateway.spool, self.session_id, recorded)
         kind: dict[str, Any] = {
             "model": self.model,
             "dialect": (detect(request) or Dialect.GA).value,

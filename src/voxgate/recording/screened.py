@@ -7,6 +7,7 @@ neither the memory that is shared with the writer nor a disk.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -23,12 +24,18 @@ from voxgate.realtime.frames import (
     encode_frame,
 )
 from voxgate.realtime.screening import Screen
-from voxgate.recording.spool import CHUNK, Gap, Log, Relayed
+from voxgate.recording.spool import CHUNK, Gap, Log, Relayed, Spool
 from voxgate.recording.wirelog import CLIENT, SERVER
 
 _ROOM: Final = memoryview(bytearray(CHUNK))
 """For all such calls together: it is used up before the next one receives."""
 _SIDES: Final = {CLIENT: "client", SERVER: "provider"}
+
+
+def open_log(spool: Spool, session_id: str, recorded: Mapping[str, bool]) -> Log:
+    """The session's log in the spool; `recorded` says of `audio` and `text` whether they may be in it."""
+    log = spool.open(session_id)
+    return log if all(recorded.values()) else ScreenedLog(log, Screen(**recorded))
 
 
 class ScreenedLog:

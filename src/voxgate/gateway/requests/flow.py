@@ -55,8 +55,7 @@ from voxgate.gateway.requests.shapes import error_body, limit_headers, retry_hea
 from voxgate.gateway.requests.work import Work
 from voxgate.gateway.spending import Spending
 from voxgate.providers.targets import Target, Targets
-from voxgate.realtime.screening import Screen
-from voxgate.recording.screened import ScreenedLog
+from voxgate.recording.screened import open_log
 from voxgate.recording.spool import UNRECORDED, Spool
 
 _HUNG_UP: Final = 499
@@ -178,10 +177,8 @@ class Requests:
         grant, request = work.grant, work.request
         if grant is None or grant.project is None:
             return
-        work.log = self._parts.spool.open(work.session_id)
         recorded = self._parts.places.recorded(grant)
-        if not all(recorded.values()):
-            work.log = ScreenedLog(work.log, Screen(**recorded))
+        work.log = open_log(self._parts.spool, work.session_id, recorded)
         work.log.fact(opened_by(work, grant, recorded))
         if work.wanted is not None:
             put_request(work.log, work.body, work.wanted, request.headers.get("content-type", ""))
