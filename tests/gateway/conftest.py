@@ -21,7 +21,7 @@ from tests.databases import new_database
 from tests.nursery import HAS_NURSERY
 from tests.running import NURSERY
 from voxgate.core.settings import Settings
-from voxgate.gateway import relay
+from voxgate.gateway import leg as legs
 from voxgate.gateway.serving import GatewayServer
 from voxgate.recording import link
 from voxgate.recording.wirelog import FACT, WireLogReader, WireRecord, wire_logs
@@ -107,7 +107,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> Iterator[tuple[str, dict[st
     with uvloop the compiled one, if it was built."""
     with pytest.MonkeyPatch.context() as patch:
         if not request.param:
-            patch.setattr(relay, "_compiled", None)
+            patch.setattr(legs, "_compiled", None)
         yield "asyncio", {"use_uvloop": request.param}
 
 

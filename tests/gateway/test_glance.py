@@ -46,6 +46,7 @@ class Careful:
         return Ruling((text.replace(b'"read"', b'"READ"').replace(b'"trap"', b'"TRAP"'),))
 
     sound_to_provider = sound_to_client = _glance
+    foresee_to_provider = foresee_to_client = None
     to_provider = to_client = _read
 
 

@@ -129,7 +129,7 @@ async def test_a_first_update_in_the_old_shape_shows_an_old_client(start_gateway
 class Strict:
     """A stage that opens with a message of its own, refuses one kind, and ends the call at another."""
 
-    sound_to_provider = sound_to_client = None
+    sound_to_provider = sound_to_client = foresee_to_provider = foresee_to_client = None
 
     def opening(self) -> Ruling:
         return Ruling((b'{"type":"opening"}',))

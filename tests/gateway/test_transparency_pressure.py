@@ -38,7 +38,8 @@ from tests.gateway.wire import (
     write_close,
     write_frame,
 )
-from voxgate.gateway.relay import Call, Leg
+from voxgate.gateway.leg import Leg
+from voxgate.gateway.relay import Call
 from voxgate.realtime.frames import BINARY, TEXT, Close
 
 pytestmark = pytest.mark.anyio

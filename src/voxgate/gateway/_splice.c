@@ -1,8 +1,10 @@
 /* `Leg.splice` and `Leg.take_in` for what nearly every read of a call is: whole text messages, recorded, that go on
-   unseen.
+   unseen; and `Leg.receive_judged` for nearly every read of a mediated one: whole messages with sound, of which its stages
+   have said in advance how they go on.
 
    They do the same to the same objects, whose slots they read and write in place, and leave everything else, before
-   anything has changed, to the Python that they stand for: `Leg.splice` before bytes were received, `Leg.spliced` after.
+   anything has changed, to the Python that they stand for: `Leg.splice` and `Leg.receive_judged` before bytes were
+   received, `Leg.spliced` and `Leg.received` after.
    Between two messages of hundreds of calls the interpreter's own code and data are no longer in the processor's cache;
    that, not the work, is what a relayed message costs in Python (docs/decisions/0016). */
 
@@ -16,7 +18,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { WHOLE_TEXT = 0x81, LONGEST_HEADER = 14 };
+#include "_sound.h"
 
 /* What `recording.spool.ENTRY` packs: five numbers of these sizes and a kind, without padding, little-endian. */
 enum { ENTRY_BYTES = 4 + 4 + 8 + 8 + 1 + 4 };
@@ -26,7 +28,7 @@ static Py_ssize_t record_bytes, chunk_bytes;
 /* Where the slots of a class lie in its objects. */
 static struct {
     PyTypeObject *type;
-    Py_ssize_t log, follower, transport, peer, kind, watched, received_bytes, take;
+    Py_ssize_t log, follower, transport, peer, kind, watched, received_bytes, take, glance;
 } leg_;
 static struct {
     PyTypeObject *type;
@@ -44,6 +46,15 @@ static struct {
     PyTypeObject *type;
     Py_ssize_t view, end, fill, full, armed;
 } spool_;
+
+static struct {
+    PyTypeObject *type;
+    Py_ssize_t decoder, stopped, held, table, count;
+} glance_;
+static struct {
+    PyTypeObject *type;
+    Py_ssize_t buffer, opcode;
+} decoder_;
 
 /* The object in a slot, borrowed; NULL where it was never set. */
 #define SLOT(object, offset) (*(PyObject **)((char *)(object) + (offset)))
@@ -214,7 +225,133 @@ static PyObject *take_in(PyObject *leg, PyObject *data) {
     return write_and_arm(peer, Py_NewRef(data), spool);
 }
 
+static int is_idle(PyObject *decoder) {
+    PyObject *buffer = SLOT(decoder, decoder_.buffer), *opcode = SLOT(decoder, decoder_.opcode);
+    return buffer != NULL && PyByteArray_CheckExact(buffer) && PyByteArray_GET_SIZE(buffer) == 0 && opcode != NULL &&
+           PyLong_CheckExact(opcode) && PyObject_IsTrue(opcode) == 0;
+}
+
+/* Whether it is known how each kind of sound goes on, and there is nothing else to do. */
+static int has_foreseen(PyObject *leg, PyObject *follower, PyObject *glance) {
+    if (SLOT(glance, glance_.stopped) != Py_False) return 0;
+    if (SLOT(leg, leg_.watched) != Py_False || SLOT(follower, follower_.ended) != Py_False) return 0;
+    PyObject *decoder = SLOT(glance, glance_.decoder);
+    if (!IS_A(decoder, decoder_) || !is_idle(decoder)) return 0;
+    if (SLOT(glance, glance_.table) == Py_None) {
+        PyObject *asked = PyObject_CallMethod(glance, "foresee", NULL);
+        if (asked == NULL) return 0;
+        Py_DECREF(asked);
+    }
+    PyObject *table = SLOT(glance, glance_.table);
+    return table != NULL && PyTuple_CheckExact(table) && PyTuple_GET_SIZE(table) == kinds_known;
+}
+
+/* The names that the kinds of sound go on with; without text where that is not known. */
+static void names_in(PyObject *table, Word *names) {
+    for (Py_ssize_t kind = 0; kind < kinds_known; kind++) {
+        PyObject *name = PyTuple_GET_ITEM(table, kind);
+        const int known = PyBytes_CheckExact(name);
+        names[kind] = known ? (Word){PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)} : (Word){NULL, 0};
+    }
+}
+
+/* Whether the stage that counts sound, if there is one, has counted this. */
+static int is_counted(PyObject *glance, Py_ssize_t sound) {
+    PyObject *count = SLOT(glance, glance_.count);
+    if (count == NULL || count == Py_None) return count != NULL;
+    PyObject *counted = PyObject_CallFunction(count, "n", sound);
+    if (counted == NULL) PyErr_Clear(); /* Python asks the stages one by one, and says what fails */
+    Py_XDECREF(counted);
+    return counted == Py_True;
+}
+
+static int hold(PyObject *glance, const unsigned char *bytes, Py_ssize_t size) {
+    PyObject *held = PyBytes_FromStringAndSize((const char *)bytes, size), *before = SLOT(glance, glance_.held);
+    if (held == NULL) return -1;
+    SLOT(glance, glance_.held) = held;
+    Py_XDECREF(before);
+    return 0;
+}
+
+/* `Glance.keeps`: whether it is the beginning of a message, and no more. */
+static int is_begun(const unsigned char *bytes, Py_ssize_t size, long long largest) {
+    Frame frame;
+    return find_frame(bytes, size, 0, &frame) == BEGUN && frame.size <= largest && frame.end <= chunk_bytes;
+}
+
+/* What passes goes out and into the log. */
+static PyObject *send_and_commit(PyObject *leg, PyObject *spool, unsigned char *bytes, long long end,
+                                 const Passing *passing, const Numbers *now, int to) {
+    PyObject *peer = SLOT(leg, leg_.peer), *follower = SLOT(leg, leg_.follower);
+    const unsigned char *out = passing->written ? outgoing : bytes;
+    const Py_ssize_t size = passing->written ? passing->written : passing->end;
+    ssize_t sent = SLOT(peer, socket_.clear) == Py_True ? send(to, out, (size_t)size, MSG_NOSIGNAL) : 0;
+    if (sent < 0) sent = 0; /* `write` meets it again */
+    if (set_number(follower, follower_.messages, now->messages + passing->messages) ||
+        commit(SLOT(leg, leg_.log), spool, bytes - ENTRY_BYTES, end, now->kind, passing->end))
+        return NULL;
+    if (sent != size)
+        return write_and_arm(peer, PyBytes_FromStringAndSize((const char *)out + sent, size - sent), spool);
+    if (SLOT(spool, spool_.armed) != Py_False) Py_RETURN_NONE;
+    return PyObject_CallMethod(spool, "arm", NULL);
+}
+
+/* `Leg.received`, of what lies in the log's memory behind the place of its entry. */
+static PyObject *received(PyObject *leg, PyObject *view, long long end, Py_ssize_t size, const Numbers *now, int to) {
+    PyObject *glance = SLOT(leg, leg_.glance), *spool = SLOT(SLOT(leg, leg_.log), log_.spool);
+    unsigned char *bytes = (unsigned char *)PyMemoryView_GET_BUFFER(view)->buf + end + ENTRY_BYTES;
+    Word names[MOST_KINDS];
+    names_in(SLOT(glance, glance_.table), names);
+    const Passing passing = surely_passing(bytes, size, now->largest, names);
+    const Py_ssize_t rest = size - passing.end;
+    const int keeps = rest && is_begun(bytes + passing.end, rest, now->largest);
+    if (passing.end ? !is_counted(glance, passing.sound) : !keeps) {
+        PyObject *data = PySequence_GetSlice(view, end + ENTRY_BYTES, end + ENTRY_BYTES + size);
+        return data == NULL ? NULL : PyObject_CallMethod(leg, "received", "N", data);
+    }
+    if (keeps && hold(glance, bytes + passing.end, rest)) return NULL;
+    if (passing.end == 0) Py_RETURN_NONE;
+    PyObject *behind = PyBytes_FromStringAndSize((const char *)bytes + passing.end, keeps ? 0 : rest);
+    PyObject *done = behind == NULL ? NULL : send_and_commit(leg, spool, bytes, end, &passing, now, to);
+    if (done != NULL && PyBytes_GET_SIZE(behind)) {
+        Py_DECREF(done);
+        done = PyObject_CallMethod(leg, "look_at", "O", behind);
+    }
+    Py_XDECREF(behind);
+    return done;
+}
+
+static PyObject *receive_judged(PyObject *leg, PyObject *Py_UNUSED(nothing)) {
+    PyObject *log = SLOT(leg, leg_.log), *follower = SLOT(leg, leg_.follower), *glance = SLOT(leg, leg_.glance);
+    PyObject *transport = SLOT(leg, leg_.transport), *peer = SLOT(leg, leg_.peer);
+    if (!IS_A(log, log_) || !IS_A(follower, follower_) || !IS_A(transport, socket_) || !IS_A(peer, socket_) ||
+        !IS_A(glance, glance_) || SLOT(transport, socket_.reading) != Py_True || !has_foreseen(leg, follower, glance))
+        return PyErr_Occurred() ? NULL : PyObject_CallMethod(leg, "receive_judged", NULL);
+    long long end, from, to;
+    Numbers now;
+    PyObject *spool, *view = room_in(log, ENTRY_BYTES + chunk_bytes, &spool, &end), *held = SLOT(glance, glance_.held);
+    if (view == NULL || held == NULL || !PyBytes_CheckExact(held) || PyBytes_GET_SIZE(held) >= chunk_bytes)
+        return PyErr_Occurred() ? NULL : PyObject_CallMethod(leg, "receive_judged", NULL);
+    if (load(leg, follower, &now) || number_in(transport, socket_.fd, &from) || number_in(peer, socket_.fd, &to))
+        return NULL;
+
+    unsigned char *room = (unsigned char *)PyMemoryView_GET_BUFFER(view)->buf + end + ENTRY_BYTES;
+    const Py_ssize_t before = PyBytes_GET_SIZE(held);
+    memcpy(room, PyBytes_AS_STRING(held), (size_t)before);
+    const ssize_t size = recv((int)from, room + before, (size_t)(chunk_bytes - before), 0);
+    if (size < 0) return receive_failed(transport);
+    if (size == 0) return PyObject_CallMethod(transport, "end_of_file", NULL);
+    if (set_number(leg, leg_.received_bytes, now.received + size) || (before && hold(glance, room, 0))) return NULL;
+    Py_INCREF(glance); /* what counts sound is Python, which could let go of them */
+    Py_INCREF(view);
+    PyObject *done = received(leg, view, end, before + size, &now, (int)to);
+    Py_DECREF(view);
+    Py_DECREF(glance);
+    return done;
+}
+
 static PyMethodDef splices = {"splice", splice, METH_NOARGS, "Reads the leg's socket once."};
+static PyMethodDef judges = {"receive_judged", receive_judged, METH_NOARGS, "Reads the socket of a mediated leg once."};
 static PyMethodDef takes_in = {"take_in", take_in, METH_O, "What was received goes on."};
 
 static PyObject *of_leg(PyMethodDef *function, PyObject *leg) {
@@ -224,6 +361,8 @@ static PyObject *of_leg(PyMethodDef *function, PyObject *leg) {
 }
 
 static PyObject *reader(PyObject *Py_UNUSED(module), PyObject *leg) { return of_leg(&splices, leg); }
+
+static PyObject *judging_reader(PyObject *Py_UNUSED(module), PyObject *leg) { return of_leg(&judges, leg); }
 
 static PyObject *taker(PyObject *Py_UNUSED(module), PyObject *leg) { return of_leg(&takes_in, leg); }
 
@@ -237,11 +376,26 @@ static int find_slot(PyTypeObject *type, const char *name, Py_ssize_t *offset) {
     return is_slot ? 0 : -1;
 }
 
+/* Pairs of a type of event and the member that has its sound. */
+static int learn_kinds(PyObject *pairs) {
+    for (kinds_known = 0; kinds_known < PyTuple_GET_SIZE(pairs) && kinds_known < MOST_KINDS; kinds_known++) {
+        Word *type = &kinds[kinds_known].type, *member = &kinds[kinds_known].member;
+        if (!PyArg_ParseTuple(PyTuple_GET_ITEM(pairs, kinds_known), "y#y#", &type->text, &type->size, &member->text,
+                              &member->size))
+            return -1;
+    }
+    Py_INCREF(pairs); /* for good: their letters are read where they stand */
+    return 0;
+}
+
 static PyObject *configure(PyObject *Py_UNUSED(module), PyObject *args) {
     Py_ssize_t entry_bytes;
-    if (!PyArg_ParseTuple(args, "O!O!O!O!O!nnn", &PyType_Type, &leg_.type, &PyType_Type, &follower_.type, &PyType_Type,
-                          &socket_.type, &PyType_Type, &log_.type, &PyType_Type, &spool_.type, &entry_bytes,
-                          &record_bytes, &chunk_bytes))
+    PyObject *sound;
+    if (!PyArg_ParseTuple(args, "(O!O!O!O!O!O!O!)nnnO!", &PyType_Type, &leg_.type, &PyType_Type, &follower_.type,
+                          &PyType_Type, &socket_.type, &PyType_Type, &log_.type, &PyType_Type, &spool_.type, &PyType_Type,
+                          &glance_.type, &PyType_Type, &decoder_.type, &entry_bytes, &record_bytes, &chunk_bytes,
+                          &PyTuple_Type, &sound) ||
+        learn_kinds(sound))
         return NULL;
     if (entry_bytes != ENTRY_BYTES) {
         PyErr_Format(PyExc_ValueError, "an entry has %zd bytes, not %d", entry_bytes, ENTRY_BYTES);
@@ -260,6 +414,7 @@ static PyObject *configure(PyObject *Py_UNUSED(module), PyObject *args) {
         {leg_.type, "watched", &leg_.watched},
         {leg_.type, "received_bytes", &leg_.received_bytes},
         {leg_.type, "_take", &leg_.take},
+        {leg_.type, "_glance", &leg_.glance},
         {follower_.type, "_plain", &follower_.plain},
         {follower_.type, "_remaining", &follower_.remaining},
         {follower_.type, "largest_message", &follower_.largest_message},
@@ -278,20 +433,25 @@ static PyObject *configure(PyObject *Py_UNUSED(module), PyObject *args) {
         {spool_.type, "fill", &spool_.fill},
         {spool_.type, "full", &spool_.full},
         {spool_.type, "armed", &spool_.armed},
+        {glance_.type, "_decoder", &glance_.decoder},
+        {glance_.type, "stopped", &glance_.stopped},
+        {glance_.type, "held", &glance_.held},
+        {glance_.type, "table", &glance_.table},
+        {glance_.type, "count", &glance_.count},
+        {decoder_.type, "_buffer", &decoder_.buffer},
+        {decoder_.type, "_opcode", &decoder_.opcode},
     };
     for (size_t number = 0; number < sizeof slots / sizeof *slots; number++)
         if (find_slot(slots[number].type, slots[number].name, slots[number].offset)) return NULL;
-    Py_INCREF(leg_.type);
-    Py_INCREF(follower_.type);
-    Py_INCREF(socket_.type);
-    Py_INCREF(log_.type);
-    Py_INCREF(spool_.type);
+    for (Py_ssize_t each = 0; each < PyTuple_GET_SIZE(PyTuple_GET_ITEM(args, 0)); each++)
+        Py_INCREF(PyTuple_GET_ITEM(PyTuple_GET_ITEM(args, 0), each));
     Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {
     {"configure", configure, METH_VARARGS, "The classes whose slots are read, and the sizes of the log's headers."},
     {"reader", reader, METH_O, "What reads a leg's socket."},
+    {"judging_reader", judging_reader, METH_O, "What reads the socket of a leg that is mediated."},
     {"taker", taker, METH_O, "What takes bytes that were read already."},
     {NULL, NULL, 0, NULL},
 };

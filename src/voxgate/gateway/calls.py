@@ -10,8 +10,9 @@ from typing import Any, Final, Protocol
 
 from voxgate.auth.credentials import Grant
 from voxgate.core.errors import Draining, Overloaded, SessionEnded, VoxgateError
+from voxgate.gateway.leg import Leg, is_compiled
 from voxgate.gateway.metrics import Metrics
-from voxgate.gateway.relay import Call, Leg, is_compiled
+from voxgate.gateway.relay import Call
 
 _POLL_SECONDS: Final = 0.02
 

@@ -18,10 +18,10 @@ import orjson
 
 from voxgate.core.errors import InvalidEvent, InvalidRequest, VoxgateError
 from voxgate.core.ids import new_id
-from voxgate.gateway.glance import Glance
+from voxgate.gateway.glance import Glance, judges_down, judges_up
 from voxgate.gateway.policies import stages_before_translation, stages_for
 from voxgate.gateway.policies.judging import lacks
-from voxgate.gateway.policies.ruling import NOTHING, Ruling, Stage
+from voxgate.gateway.policies.ruling import NOTHING, Foreseen, Ruling, Stage
 from voxgate.gateway.relay import Call
 from voxgate.providers.openai import TRANSCRIPTION
 from voxgate.providers.routes import Upstream
@@ -36,7 +36,7 @@ from voxgate.realtime.dialects import (
 from voxgate.realtime.dialects.detection import AZURE_PATH
 from voxgate.realtime.frames import BINARY, BROKEN, PING, PONG, TEXT, FrameDecoder, Message, encode_frame
 from voxgate.realtime.handshake import Request
-from voxgate.realtime.peek import kind_of
+from voxgate.realtime.peek import SOUND, kind_of
 from voxgate.recording.masks import apply_mask
 from voxgate.recording.wirelog import CLIENT, SERVER
 
@@ -157,6 +157,16 @@ class Translation:
     def sound_to_client(self, text: bytes, kind: bytes, size: int) -> bytes | None:
         return _one_of(self._translator.to_client(text))
 
+    def foresee_to_provider(self) -> Foreseen:
+        return _foreseen(self._translator.name_to_provider)
+
+    def foresee_to_client(self) -> Foreseen:
+        return _foreseen(self._translator.name_to_client)
+
+
+def _foreseen(name_of: Callable[[bytes], bytes | None]) -> Foreseen:
+    return Foreseen({kind: name for kind in SOUND if (name := name_of(kind)) is not None})
+
 
 def _one_of(translated: Translated) -> bytes | None:
     forward, back = translated
@@ -241,9 +251,8 @@ class Watch:
         self._whole = True
         """Whether what is held begins with a message."""
         self.from_provider = call.upstream.pass_on
-        judges = [stage.sound_to_provider] if stage.sound_to_provider else []
         leg = call.client
-        self._glance = Glance(judges, self._decoder, leg.follower, leg.peer.write, masked=True)
+        self._glance = Glance(judges_up([stage]), self._decoder, leg.follower, leg.peer.write, masked=True)
 
     def begin(self) -> None:
         self._call.client.mediate(self.from_client, self._glance)
@@ -251,6 +260,7 @@ class Watch:
     def from_client(self, data: bytes) -> None:
         if self._ended:
             return
+        self._glance.forget()
         self._held += data
         self._messages += self._decoder.feed(data)
         if self._messages and self._messages[-1].opcode == BROKEN:
@@ -337,13 +347,11 @@ class Mediation:
         self._deliver()
 
     def _glance_up(self) -> Glance:
-        judges = [stage.sound_to_provider for stage in self._stages if stage.sound_to_provider]
-        leg = self._call.client
+        leg, judges = self._call.client, judges_up(self._stages)
         return Glance(judges, self._decoders[CLIENT], leg.follower, leg.peer.write, masked=True)
 
     def _glance_down(self) -> Glance:
-        judges = [stage.sound_to_client for stage in reversed(self._stages) if stage.sound_to_client]
-        leg = self._call.upstream
+        leg, judges = self._call.upstream, judges_down(self._stages)
         return Glance(judges, self._decoders[SERVER], leg.follower, leg.peer.write, masked=False)
 
     def _check(self, overdue: Callable[[], VoxgateError | None]) -> None:
@@ -420,6 +428,7 @@ class Mediation:
     def _apply(self, index: int, ruling: Ruling, *, up: bool) -> None:
         if ruling.later is not None:
             self._call.client.transport.pause_reading()
+            self._stop_glances(stopped=True)
             self._later = asyncio.ensure_future(self._told_later(index, ruling.later, self._judged))
             return
         upwards, downwards = (ruling.forward, ruling.back) if up else (ruling.back, ruling.forward)
@@ -444,6 +453,7 @@ class Mediation:
         if self._call.is_over or self._ending is not None:
             return
         self._judged = judged
+        self._stop_glances(stopped=False)
         self._apply(index, ruling, up=True)
         self._deliver()
         behind, self._behind = self._behind, []
@@ -455,6 +465,8 @@ class Mediation:
     # Out
 
     def _deliver(self) -> None:
+        for glance in self._glances:
+            glance.forget()  # something was read, whatever came of it
         for text in self._to_provider:
             self._pass_to_provider(Message(TEXT, text, self._frame_of(text, CLIENT)))
         for text in self._to_client:
@@ -463,9 +475,12 @@ class Mediation:
         self._to_provider.clear()
         self._to_client.clear()
         if self._ending is not None:
-            for glance in self._glances:
-                glance.stopped = True
+            self._stop_glances(stopped=True)
             self._end(self._ending)
+
+    def _stop_glances(self, *, stopped: bool) -> None:
+        for glance in self._glances:
+            glance.stopped = stopped
 
     def _frame_of(self, text: bytes, side: int) -> bytes:
         """The frame in which this very text came from that side; empty if it did not, or came in several."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -22,282 +22,14 @@ from voxgate.auth.credentials import Grant
 from voxgate.core.errors import MessageTooLarge, UpstreamLost, VoxgateError
 from voxgate.gateway import farewell
 from voxgate.gateway.farewell import Farewell, ToldAs, flush_and_close, realtime_event, say_farewell
-from voxgate.gateway.glance import Glance
-from voxgate.gateway.sockets import SocketTransport
-from voxgate.gateway.splicing import compiled_splice
-from voxgate.realtime.frames import (
-    TEXT,
-    Close,
-    FrameFollower,
-    encode_close,
-    encode_frame,
-)
+from voxgate.gateway.leg import Leg
+from voxgate.realtime.frames import TEXT, Close, encode_close, encode_frame
 from voxgate.recording.spool import Log, Relayed
 from voxgate.recording.wirelog import CLIENT, SERVER
 
 _BOUNDARY_SECONDS: Final = 2.0
 """How long we wait for a message boundary to say why we end a call, before we end it without."""
 _NO_CLOSE_FRAME: Final = 1006
-_SIDES: Final = {CLIENT: "client", SERVER: "provider"}
-
-
-class Leg(asyncio.Protocol):
-    """One side of a call. What it reads goes to the log and to the other leg's transport."""
-
-    __slots__ = (
-        "_glance",
-        "_kind",
-        "_log",
-        "_on_lost",
-        "_on_notice",
-        "_receive",
-        "_send",
-        "_take",
-        "_take_in",
-        "follower",
-        "peer",
-        "reader",
-        "received_bytes",
-        "refused",
-        "stalled_since",
-        "transport",
-        "watched",
-    )
-
-    peer: Any
-    _send: Callable[[memoryview], int]
-    _receive: Callable[[memoryview], int]
-
-    def __init__(
-        self,
-        transport: asyncio.Transport,
-        kind: int,
-        largest_message: int,
-        log: Log,
-        on_notice: Callable[[Leg], None],
-        on_lost: Callable[[Leg, Exception | None], None],
-    ) -> None:
-        self.transport: Any = transport
-        self.follower = FrameFollower(largest_message)
-        self.refused = b""
-        """The beginning of a message that was too large."""
-        self.watched = False
-        """Whether the call wants a notice after every chunk, because it waits for a boundary."""
-        self.received_bytes = 0
-        self.stalled_since: float | None = None
-        """Since when (monotonic seconds) this side has not taken what waits for it."""
-        self.reader: Callable[[], None] | None = None
-        """What reads the transport's socket instead of the transport: `splice`, where nothing is to be done
-        to the bytes."""
-        self._kind = kind
-        self._log = log
-        self._take: Callable[[bytes], None] | None = None
-        self._take_in: Callable[[bytes], None] = self.take_in if _compiled is None else _compiled.taker(self)
-        self._glance: Glance | None = None
-        self._on_notice = on_notice
-        self._on_lost = on_lost
-
-    def join(self, peer: asyncio.Transport) -> None:
-        """From now on what is received goes to `peer`."""
-        self.peer = peer
-        self._read_by(self._from_memory_or_not(_splicer(self)))
-
-    def mediate(self, take: Callable[[bytes], None], glance: Glance | None = None) -> None:
-        """From now on `take` is given what is received, and nothing goes on by itself but what passes at a
-        `glance`. It lets only whole messages go on."""
-        self._take, self._glance = take, glance
-        self._read_by(self._from_memory_or_not(self.receive_judged))
-
-    def relay(self) -> None:
-        """The opposite."""
-        self._take = self._glance = None
-        self._read_by(self._from_memory_or_not(_splicer(self)))
-
-    def _from_memory_or_not(self, reader: Callable[[], None]) -> Callable[[], None] | None:
-        """Only between two sockets may what is sent lie in the log's memory: a TLS transport may keep it for
-        later, when that holds something else."""
-        if not (isinstance(self.transport, SocketTransport) and isinstance(self.peer, SocketTransport)):
-            return None
-        self._receive, self._send = self.transport.sock.recv_into, self.peer.sock.send
-        return reader
-
-    def _read_by(self, reader: Callable[[], None] | None) -> None:
-        self.reader = reader
-        if self.transport.get_protocol() is self:
-            self.transport.set_protocol(self)  # it has looked up what reads
-
-    @property
-    def splices(self) -> bool:
-        """Whether its bytes go from socket to socket unseen."""
-        return self._take is None and self.reader is not None
-
-    @property
-    def at_boundary(self) -> bool:
-        """Whether what this side sent on ends with a whole message."""
-        return self._take is not None or self.follower.at_boundary
-
-    @property
-    def between_frames(self) -> bool:
-        """Whether a control frame may follow what this side sent on."""
-        return self._take is not None or self.follower.between_frames
-
-    def splice(self) -> None:
-        """The way of nearly every byte: from the socket into the log's own memory, and from there to the
-        other socket. Where `_splice.c` was built it does this instead, and comes back here, or to `spliced`,
-        with what is out of the ordinary."""
-        if (data := self._received()) is not None:
-            self.spliced(data)
-
-    def _received(self) -> memoryview | None:
-        """What the socket had, in the log's own memory; None where it had nothing, or has ended."""
-        room = self._log.buffer()
-        try:
-            size = self._receive(room)
-        except (BlockingIOError, InterruptedError):
-            return None
-        except OSError as error:
-            self.transport.fail(error)
-            return None
-        if size:
-            return room[:size]
-        self.transport.end_of_file()
-        return None
-
-    def spliced(self, data: memoryview) -> None:
-        """The rest of `splice`, for what was received into the log's memory."""
-        log, follower, size = self._log, self.follower, len(data)
-        if follower.oversized:
-            return
-        if log.gaps:
-            data = self._mend(data)
-        self.received_bytes += size
-        passed = follower.feed(data)
-        if passed != size:
-            self.refused = bytes(data[passed:])
-            data, size = data[:passed], passed
-        peer, sent = self.peer, 0
-        if peer.clear:
-            try:
-                sent = self._send(data)
-            except OSError:
-                pass  # `write` meets it again
-        if sent != size:
-            peer.write(data[sent:])
-        log.commit(self._kind, size)
-        if self.watched or follower.ended:
-            self._on_notice(self)
-
-    def receive_judged(self) -> None:
-        """The way of a call that is mediated: into the log's own memory too, in which what goes on at a
-        glance stays."""
-        if (data := self._received()) is None:
-            return
-        if self._log.gaps or self.follower.oversized:
-            self.take_in(bytes(data))
-        else:
-            self._judge(data)
-
-    def _judge(self, data: memoryview) -> None:
-        """What is in the log's memory; what is left of it moves out, because that is the log's again."""
-        seen = self._glance.pass_sound(data) if self._glance else 0
-        rest = bytes(data[seen:])
-        if seen:
-            self._log.commit(self._kind, seen)
-            self._go_on(seen, rest)
-        else:
-            self._look_at(rest)
-
-    def data_received(self, data: bytes) -> None:
-        """What came in memory of its own: where one side is TLS, or before the two sides were joined."""
-        self._take_in(data)
-
-    def take_in(self, data: bytes) -> None:
-        """`_splice.c` does this, too, and comes back here with what is out of the ordinary."""
-        if self.follower.oversized:
-            return
-        if self._log.gaps:
-            self._mend(memoryview(b""))
-        self._look_at(data)
-
-    def _look_at(self, data: bytes) -> None:
-        """The end of a message that has begun is taken; behind it may be some that pass at a glance."""
-        if self._glance and 0 < (missing := self._glance.missing_bytes) < len(data):
-            self._go_on(0, data[:missing])
-            data = data[missing:]
-            if self.follower.oversized:
-                return
-        seen = self._glance.pass_sound(data) if self._glance else 0
-        if seen:
-            self._log.append(self._kind, data[:seen])
-        self._go_on(seen, data[seen:])
-
-    def _go_on(self, seen: int, data: bytes) -> None:
-        """Behind what passed at a glance."""
-        follower = self.follower
-        self.received_bytes += seen + len(data)
-        passed = follower.feed(data) if data else 0
-        if passed != len(data):
-            self.refused = data[passed:]
-            data = data[:passed]
-        if data:
-            (self._take or self.pass_on)(data)
-        if self.watched or follower.ended:
-            self._on_notice(self)
-
-    def pass_on(self, data: bytes) -> None:
-        """To the other side and to the log."""
-        self.peer.write(data)
-        self._log.append(self._kind, data)
-
-    def record(self, frames: bytes) -> None:
-        """In the log: whole frames that a mediation lets go on. Its stages say something in this side's name
-        also when this side said nothing, so here, too, it comes to light what is missing before."""
-        if self._log.gaps:
-            self._mend(memoryview(b""))
-        self._log.append(self._kind, frames)
-
-    def _mend(self, data: memoryview) -> memoryview:
-        """Once there is room again: says where the log goes on, which moves its `room`."""
-        log = self._log
-        if self._kind not in log.gaps or not log.has_room:
-            return data
-        moved = bytes(data)
-        skip, header, torn = self.follower.position if self._take is None else (0, b"", False)
-        log.mend(self._kind, _SIDES[self._kind], skip, torn)
-        if header:
-            log.append(self._kind, header)
-        if not moved:
-            return data
-        room = log.buffer()[: len(moved)]
-        room[:] = moved
-        return room
-
-    def eof_received(self) -> None:
-        """A peer that ended its half speaks no more WebSocket: the call is over, whatever still waits."""
-        self._on_lost(self, None)
-
-    def pause_writing(self) -> None:
-        self.stalled_since = time.monotonic()
-        self.peer.pause_reading()
-
-    def resume_writing(self) -> None:
-        self.stalled_since = None
-        self.peer.resume_reading()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._on_lost(self, exc)
-
-
-_compiled: Any = compiled_splice(Leg)
-
-
-def is_compiled() -> bool:
-    return _compiled is not None
-
-
-def _splicer(leg: Leg) -> Callable[[], None]:
-    reader: Callable[[], None] = leg.splice if _compiled is None else _compiled.reader(leg)
-    return reader
 
 
 class Call:
@@ -442,6 +174,7 @@ class Call:
             self.upstream.transport.write(encode_close(error.close_code, error.close_reason, masked=True))
         if self.upstream.between_frames and self.upstream.follower.close is None:
             client = self.client
+            client.follow_held()
             say_farewell(
                 client.transport,
                 error,
@@ -488,5 +221,6 @@ class Call:
         transport = self.client.transport
         if transport.is_closing():
             return False
+        self.client.follow_held()
         transport.set_protocol(Farewell(transport, follower=self.client.follower))
         return True

@@ -140,6 +140,22 @@ def find_text(buffer: bytes | bytearray | memoryview, at: int) -> tuple[bytes, i
     return (mask, begin, end) if end <= size else None
 
 
+def begins_text(buffer: bytes | memoryview, largest_message: int, largest_frame: int) -> bool:
+    """Whether this is the beginning of what `find_text` finds, with its header, and no more, and the sizes in
+    bytes of message and frame are not larger."""
+    size = len(buffer)
+    if size <= _LONGEST_HEADER or buffer[0] != _WHOLE_TEXT:
+        return False
+    second = buffer[1]
+    length, begin = second & 0x7F, 2
+    if length == 126:
+        length, begin = buffer[2] << 8 | buffer[3], 4
+    elif length == 127:
+        return False
+    end = begin + length + (4 if second & 0x80 else 0)
+    return size < end <= largest_frame and length <= largest_message
+
+
 class FrameFollower:
     """Follows the frame headers of one direction of a call whose bytes go on unchanged.
 
@@ -282,6 +298,18 @@ class FrameDecoder:
     is in a fragmented message (`torn`) after the rest of that. `unmask` may be a faster `apply_mask`;
     `keep_frames` is for who passes messages on as they came.
     """
+
+    __slots__ = (
+        "_broken",
+        "_buffer",
+        "_fragments",
+        "_keep_frames",
+        "_needed",
+        "_opcode",
+        "_skip",
+        "_torn",
+        "_unmask",
+    )
 
     def __init__(
         self,

@@ -32,12 +32,12 @@ _USUAL: Final = re.compile(
 )
 """As nearly everybody writes it: the type first, the sound last, and nothing twice."""
 _TYPE: Final = re.compile(rb'"type"' + _IS + rb'"([a-z_.]+)"')
-_SOUND: Final = {
+SOUND: Final = {
     b"input_audio_buffer.append": b"audio",
     b"response.output_audio.delta": b"delta",
     b"response.audio.delta": b"delta",
 }
-SOUND_KINDS: Final = frozenset(_SOUND)
+SOUND_KINDS: Final = frozenset(SOUND)
 _Found = tuple[bytes, int, int]
 _last: tuple[bytes, _Found | None] = (b"", None)
 _BEGIN: Final = re.compile(rb'"(audio|delta)"\s*:\s*"')
@@ -45,7 +45,7 @@ _SOUND_BEGINS_BYTES: Final = 1024
 _MOST_AROUND_BYTES: Final = 4096
 _SHORT_BYTES: Final = 1024
 """Most messages without sound are shorter, and most with sound longer: those are not looked through."""
-_MEMBERS: Final = {kind.decode(): member.decode() for kind, member in _SOUND.items()}
+_MEMBERS: Final = {kind.decode(): member.decode() for kind, member in SOUND.items()}
 _APPEND: Final = "input_audio_buffer.append"
 _USUAL_APPEND: Final = re.compile(
     rb'\{"type":"input_audio_buffer\.append"(?:,"event_id":"([\w.-]{0,128})")?,"audio":"'
@@ -91,7 +91,7 @@ def _find(text: bytes) -> _Found | None:
 
 def _look(text: bytes) -> _Found | None:
     usual = _USUAL.match(text)
-    if usual is not None and _SOUND.get(usual[1]) == usual[2]:
+    if usual is not None and SOUND.get(usual[1]) == usual[2]:
         start, end = usual.end(), len(text) - 2
         # Only the sound's last byte can make a quote of its own out of the one that ends it.
         if text.find(b'"', start) == end and text[end + 1] == _CLOSES and text[end - 1] != _ESCAPES:
@@ -111,7 +111,7 @@ def _look_closely(text: bytes) -> _Found | None:
     kind = _TYPE.search(around)
     if kind is None or around.count(b'"type"') != 1 or around.count(b'"' + before[1] + b'"') != 1:
         return None
-    return (kind[1], start, end) if _SOUND.get(kind[1]) == before[1] else None
+    return (kind[1], start, end) if SOUND.get(kind[1]) == before[1] else None
 
 
 def begin_of_sound(text: bytes) -> tuple[bytes, int] | None:

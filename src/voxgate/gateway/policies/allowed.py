@@ -11,7 +11,7 @@ from typing import Any, Final
 from voxgate.auth.credentials import Grant
 from voxgate.core.errors import EventNotAllowed, InvalidEvent, ToolNotAllowed, VoxgateError
 from voxgate.gateway.policies.judging import Body, a_list, an_object, lacks, read_event, refusal, shown
-from voxgate.gateway.policies.ruling import NOTHING, Ruling
+from voxgate.gateway.policies.ruling import NOTHING, Foreseen, Ruling
 from voxgate.realtime.peek import SOUND_KINDS, kind_of
 
 Rule = Callable[[Body], None]
@@ -27,7 +27,7 @@ class Allowed:
     """The stage that holds a client's messages against rules. One that carries sound has nothing that a rule
     looks at but its type."""
 
-    sound_to_client = None
+    sound_to_client = foresee_to_client = None
 
     def __init__(self, rules: Sequence[Rule], events: EventRule | None = None, word: bytes = b"") -> None:
         """A message that `word` surely does not stand in breaks no rule, whatever else it is."""
@@ -59,6 +59,10 @@ class Allowed:
 
     def sound_to_provider(self, text: bytes, kind: bytes, size: int) -> bytes | None:
         return text if kind in self._sound else None
+
+    def foresee_to_provider(self) -> Foreseen:
+        """Which types are allowed never changes."""
+        return Foreseen({kind: kind for kind in self._sound})
 
     def to_client(self, text: bytes) -> Ruling:
         return Ruling((text,))

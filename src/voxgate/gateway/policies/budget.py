@@ -25,7 +25,7 @@ from voxgate.core.prices import Price, PriceTable
 from voxgate.gateway.account import Account
 from voxgate.gateway.policies.judging import Body, decoded, read_event, refusal
 from voxgate.gateway.policies.reserve import Reserve, Use
-from voxgate.gateway.policies.ruling import NOTHING, Ruling
+from voxgate.gateway.policies.ruling import NOTHING, UNCHANGED, Foreseen, Ruling
 from voxgate.providers.openai import TRANSCRIPTION
 from voxgate.realtime.peek import base64_bytes, sound_bytes
 from voxgate.traces.costs import cost_of
@@ -102,23 +102,38 @@ class Budget:
         return Ruling((text,))
 
     def sound_to_provider(self, text: bytes, kind: bytes, size: int) -> bytes | None:
-        return text if self._account.take_sound(size / self._input_rate) else None
+        return text if self._count_input(size) else None
+
+    def foresee_to_provider(self) -> Foreseen:
+        return Foreseen(UNCHANGED, self._count_input)
+
+    def _count_input(self, size: int) -> bool:
+        return self._account.take_sound(size / self._input_rate)
 
     # From the provider
 
     def sound_to_client(self, text: bytes, kind: bytes, size: int) -> bytes | None:
         """While there is sound left."""
-        response = self._response_of(text)
+        return text if self._take_output(self._response_of(text), size) else None
+
+    def foresee_to_client(self) -> Foreseen:
+        return Foreseen(UNCHANGED, self._count_output)
+
+    def _count_output(self, size: int) -> bool:
+        """Of several responses each message has to say which it belongs to."""
+        return len(self._running) <= 1 and self._take_output(next(iter(self._running.values()), None), size)
+
+    def _take_output(self, response: _Response | None, size: int) -> bool:
         if response is None:
-            return text if self._account.take_sound(size / self._output_rate) else None
+            return self._account.take_sound(size / self._output_rate)
         audio_ms = size / response.bytes_per_ms
         tokens = audio_ms / _MS_PER_TOKEN
         nano_usd = tokens * self._nano_per_audio_token
         if not self._account.take_sound(audio_ms, tokens, nano_usd):
-            return None
+            return False
         response.tokens += tokens
         response.nano_usd += nano_usd
-        return text
+        return True
 
     def to_client(self, text: bytes) -> Ruling:
         size = sound_bytes(text)

@@ -5,11 +5,12 @@ client ⇄ stage ⇄ stage ⇄ … ⇄ provider
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from voxgate.core.errors import VoxgateError
+from voxgate.realtime.peek import SOUND_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,29 @@ goes on in its place, mostly the same object; None if that takes more than a gla
 has been taken into account yet."""
 
 
+SoundCount = Callable[[int], bool]
+"""Told how many bytes of sound, of one message or several, are to go on. False if that takes a closer look,
+and then nothing has been counted. True only where the judge would let each of these messages go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What becomes of messages that surely are sound and nothing else, whatever they say beside their type:
+    for the types in `names` the type that it goes on with, all else unchanged, as the judge would have it.
+    Nothing is remembered of it but what `count` counts."""
+
+    names: Mapping[bytes, bytes]
+    count: SoundCount | None = None
+
+
+UNCHANGED: Final[Mapping[bytes, bytes]] = {kind: kind for kind in SOUND_KINDS}
+
+Foresight = Callable[[], Foreseen | None]
+"""None where every message has to be judged. What is said holds until a message of the call, in either
+direction, is next read instead of glanced at; then it is asked for anew. So it must not depend on what
+changes otherwise, such as the time or other calls; `count` may."""
+
+
 class Stage(Protocol):
     """One rule or translation of one call. It never waits, and never raises whatever the bytes are."""
 
@@ -45,6 +69,14 @@ class Stage(Protocol):
 
     @property
     def sound_to_client(self) -> SoundJudge | None:
+        """Likewise."""
+
+    @property
+    def foresee_to_provider(self) -> Foresight | None:
+        """What the judge of sound would say, in advance; None if that can never be said."""
+
+    @property
+    def foresee_to_client(self) -> Foresight | None:
         """Likewise."""
 
     def opening(self) -> Ruling:

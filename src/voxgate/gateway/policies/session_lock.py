@@ -17,7 +17,7 @@ import orjson
 from voxgate.core.errors import FieldLocked, SettingsRefused, VoxgateError
 from voxgate.core.ids import new_id
 from voxgate.gateway.policies.judging import Body, a_list, an_object, decoded, read_event, refusal, shown
-from voxgate.gateway.policies.ruling import NOTHING, Ruling
+from voxgate.gateway.policies.ruling import NOTHING, UNCHANGED, Foreseen, Ruling
 from voxgate.realtime.dialects.table import FIELDS, SAMPLING_RATE
 from voxgate.realtime.peek import kind_of
 
@@ -37,7 +37,7 @@ _MOST_HELD_BYTES: Final = 4 << 20
 
 
 class SessionLock:
-    sound_to_client = None
+    sound_to_client = foresee_to_client = None
 
     def __init__(self, settings: Body, locked: Iterable[str]) -> None:
         """`settings` as in session.update, `locked` the fields as `audio.output.voice`."""
@@ -92,6 +92,11 @@ class SessionLock:
             return None
         self._client_spoke = True
         return text
+
+    def foresee_to_provider(self) -> Foreseen | None:
+        """From the first message on that did not have to wait: settings are in force for good."""
+        waits = self._pending and self._locked
+        return Foreseen(UNCHANGED) if self._client_spoke and not waits else None
 
     def _hold(self, text: bytes) -> Ruling:
         self._held.append(text)

@@ -48,8 +48,8 @@ def stages_of(
 class _Silent:
     """A stage without an opening that lets everything pass to the client."""
 
-    sound_to_provider = None
-    sound_to_client = None
+    sound_to_provider = foresee_to_provider = None
+    sound_to_client = foresee_to_client = None
 
     def opening(self) -> Ruling:
         return NOTHING

@@ -18,7 +18,8 @@ _SHAPES: Final[dict[bytes, tuple[str, Shape]]] = {
     b"session.update": ("session", "session"),
     b"response.create": ("response", "request"),
 }
-_TELLING: Final = frozenset({*_SHAPES, b"transcription_session.update"})
+TELLING: Final = frozenset({*_SHAPES, b"transcription_session.update"})
+"""Types of events that may show their client's dialect."""
 
 
 def detect(request: Request) -> Dialect | None:
@@ -32,7 +33,7 @@ def detect(request: Request) -> Dialect | None:
 def detect_from_update(text: bytes) -> Dialect | None:
     """From the first `session.update`, or another client event that has words of one dialect only."""
     found = find_name(text)
-    if found is not None and found[0] not in _TELLING:
+    if found is not None and found[0] not in TELLING:
         return None  # audio for the most part: not decoded
     try:
         event = orjson.loads(text)

@@ -18,7 +18,7 @@ from voxgate.realtime.dialects.bodies import (
     translate_response,
     translate_session,
 )
-from voxgate.realtime.dialects.detection import detect_from_update
+from voxgate.realtime.dialects.detection import TELLING, detect_from_update
 from voxgate.realtime.dialects.errors import refusal, translate_error
 from voxgate.realtime.dialects.memory import ItemEnds, UntoldFields
 from voxgate.realtime.dialects.names import find_name, replace_name
@@ -46,6 +46,14 @@ class MessageTranslator(Protocol):
     def to_provider(self, text: bytes) -> Translated: ...
 
     def to_client(self, text: bytes) -> Translated: ...
+
+    def name_to_provider(self, name: bytes) -> bytes | None:
+        """The type that a message of this type, which it says first, goes on with, if all else stays as it
+        is, whatever it says, and nothing is remembered of it; None where that cannot be said. Holds until the
+        next message is translated."""
+
+    def name_to_client(self, name: bytes) -> bytes | None:
+        """Likewise."""
 
 
 class _Events(NamedTuple):
@@ -120,6 +128,13 @@ class Translator:
     def to_client(self, text: bytes) -> Translated:
         return _translate(text, self._server_rules, self._server_event)
 
+    def name_to_provider(self, name: bytes) -> bytes | None:
+        shows_dialect = self.client is None and name in TELLING
+        return None if shows_dialect else _renamed_by(self._client_rules, name)
+
+    def name_to_client(self, name: bytes) -> bytes | None:
+        return _renamed_by(self._server_rules, name)
+
     def _client_event(self, event: Body, rule: Rule) -> _Events | None:
         body = event.get(rule.key or "")
         if not isinstance(body, dict):
@@ -189,6 +204,13 @@ class Translator:
         before = self._ends.before_output_done(event) if event["type"] == OUTPUT_ITEM_DONE else []
         after = self._ends.after_added(event) if event["type"] == ITEM_ADDED else []
         return _Events([*before, event, *after], []) if before or after else events
+
+
+def _renamed_by(rules: Mapping[bytes, Rule], name: bytes) -> bytes | None:
+    rule = rules.get(name)
+    if rule is None:
+        return name
+    return None if rule.swallowed or rule.shape is not None else rule.name
 
 
 def _translate(text: bytes, rules: Mapping[bytes, Rule], handler: _Handler) -> Translated:

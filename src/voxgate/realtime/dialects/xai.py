@@ -55,6 +55,12 @@ class XaiTranslator:
         changed = _show_session(event) if event.get("type") in _SESSIONS else _show_usage(event)
         return _written(event, text) if changed else Translated((text,))
 
+    def name_to_provider(self, name: bytes) -> bytes | None:
+        return None if name == b"session.update" else name
+
+    def name_to_client(self, name: bytes) -> bytes | None:
+        return None if name in _CHANGED else name
+
 
 def _show_session(event: Body) -> bool:
     session = event.get("session")
