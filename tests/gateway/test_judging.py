@@ -191,10 +191,32 @@ NAMES = st.sampled_from([
     {GA: GA, BETA: b"response." + b"long" * 20}, {APPEND: APPEND, GA: b"x"},
 ])  # fmt: skip
 SHORT = b"".join(encode_frame(TEXT, sound(BETA, size)) for size in range(70, 100)) * 20
+WHOLE = encode_frame(TEXT, sound(GA, 400))
+BEGUN = bytes((TEXT, 1)) + b"x"
+"""A fragment, with more to come."""
+CLOSING = encode_frame(CLOSE, b"")
 
 
-@example([SHORT], [], [True], {BETA: b"response." + b"long" * 20}, 1 << 40, True, True, False, False)
-@example([SHORT], [100], [True], {BETA: GA, GA: GA}, 50_000, True, True, False, False)
+def seldom(test: Any) -> Any:
+    """What chance seldom finds."""
+    long = {BETA: b"response." + b"long" * 20}
+    for stream, cuts, names, left, counts in [
+        ([SHORT], [], long, 1 << 40, True),
+        ([SHORT], [100], {BETA: GA, GA: GA}, 50_000, True),
+        ([encode_frame(TEXT, sound(BETA, 0)) * 1_400], [], long, 0, False),  # twice as much as came
+        ([encode_frame(TEXT, sound(GA, LARGEST)), WHOLE], [], UNCHANGED, 0, False),
+        ([encode_frame(TEXT, WHOLE), WHOLE], [4], UNCHANGED, 0, False),  # a frame that holds another
+        ([BEGUN, WHOLE, WHOLE], [len(BEGUN)], UNCHANGED, 0, False),
+        ([bytes((TEXT,)) + WHOLE[1:], WHOLE], [], UNCHANGED, 0, False),
+        ([CLOSING, WHOLE], [len(CLOSING)], UNCHANGED, 0, False),
+        ([encode_frame(TEXT, sound(GA, 400), masked=True)], [], {GA: BETA}, 0, False),
+    ]:
+        case = {"stream": stream, "cuts": cuts, "names": dict(names), "left": left, "counts": counts}
+        test = example(**case, takes=[True], foresees=True, masked=False, from_memory=False)(test)
+    return test
+
+
+@seldom
 @settings(max_examples=600, deadline=None)
 @given(
     stream=STREAMS,
@@ -303,6 +325,18 @@ def test_no_python_is_asked_about_the_usual_sound_however_it_is_cut(
     assert compiled.state()["log"] == stream
 
 
+def test_a_message_that_grows_beyond_64_kb_has_the_longer_header() -> None:
+    with ExitStack() as sockets:
+        outs = []
+        for side in (Side(False, sockets), Side(True, sockets)):
+            side.leg.follower.largest_message = 1 << 20
+            mediated = Mediated(side, Rule({BETA: b"response." + b"long" * 20}, 0, False, True), False)
+            mediated.receive(encode_frame(TEXT, sound(BETA, 65_480)), from_memory=False)
+            outs.append(mediated.out())
+        assert outs[0] == outs[1]
+        assert outs[1][1] == 127
+
+
 @pytest.mark.parametrize("name", [GA, BETA])
 def test_what_the_peer_does_not_take_waits(name: bytes) -> None:
     with ExitStack() as sockets:
@@ -351,6 +385,24 @@ def test_a_count_that_fails_leaves_it_to_the_mediation() -> None:
             mediated.receive(usual(1), from_memory=False)
             assert not mediated.out()
             assert len(mediated.read) == 1
+
+
+def test_another_leg_that_is_read_meanwhile_changes_nothing_of_what_goes_on() -> None:
+    """Nothing that counts sound may do that; if it did, no call would get another one's sound."""
+    with ExitStack() as sockets:
+        one, other = (
+            Mediated(Side(True, sockets), Rule({GA: BETA}, 0, False, True), False) for _ in range(2)
+        )
+        other.side.far.send(encode_frame(TEXT, b'{"type":"%b","delta":"%b"}' % (GA, b"B" * 16_000)))
+
+        def count(_: int) -> bool:
+            other.side.read()
+            return True
+
+        one.rule.counts, one.rule.count = True, count  # type: ignore[method-assign]
+        one.receive(encode_frame(TEXT, sound(GA, 16_000)), from_memory=False)
+        assert without_masks(one.out()) == [(TEXT, sound(BETA, 16_000))]
+        assert b"B" * 16_000 in other.out()
 
 
 def test_two_that_count_are_asked_message_by_message() -> None:

@@ -255,11 +255,16 @@ static void names_in(PyObject *table, Word *names) {
     }
 }
 
+/* Python runs, and `outgoing` is one call's until it has been sent. */
+static int is_counting;
+
 /* Whether the stage that counts sound, if there is one, has counted this. */
 static int is_counted(PyObject *glance, Py_ssize_t sound) {
     PyObject *count = SLOT(glance, glance_.count);
     if (count == NULL || count == Py_None) return count != NULL;
+    is_counting = 1;
     PyObject *counted = PyObject_CallFunction(count, "n", sound);
+    is_counting = 0;
     if (counted == NULL) PyErr_Clear(); /* Python asks the stages one by one, and says what fails */
     Py_XDECREF(counted);
     return counted == Py_True;
@@ -325,7 +330,8 @@ static PyObject *receive_judged(PyObject *leg, PyObject *Py_UNUSED(nothing)) {
     PyObject *log = SLOT(leg, leg_.log), *follower = SLOT(leg, leg_.follower), *glance = SLOT(leg, leg_.glance);
     PyObject *transport = SLOT(leg, leg_.transport), *peer = SLOT(leg, leg_.peer);
     if (!IS_A(log, log_) || !IS_A(follower, follower_) || !IS_A(transport, socket_) || !IS_A(peer, socket_) ||
-        !IS_A(glance, glance_) || SLOT(transport, socket_.reading) != Py_True || !has_foreseen(leg, follower, glance))
+        !IS_A(glance, glance_) || is_counting || SLOT(transport, socket_.reading) != Py_True ||
+        !has_foreseen(leg, follower, glance))
         return PyErr_Occurred() ? NULL : PyObject_CallMethod(leg, "receive_judged", NULL);
     long long end, from, to;
     Numbers now;
