@@ -9,8 +9,18 @@ import random
 import pytest
 
 from tests.gateway.conftest import StartGateway
-from tests.gateway.wire import PATIENCE_SECONDS, RawProvider, Wire, joined, write_frame
-from voxgate.gateway import mediation
+from tests.gateway.wire import (
+    PATIENCE_SECONDS,
+    RawProvider,
+    Wire,
+    decode,
+    joined,
+    running_call,
+    until,
+    write_close,
+    write_frame,
+)
+from voxgate.gateway import farewell, mediation
 from voxgate.gateway.glance import Glance
 from voxgate.gateway.policies.ruling import NOTHING, Ruling
 from voxgate.realtime.frames import (
@@ -145,6 +155,32 @@ async def test_sound_that_is_too_large_ends_a_mediated_call_too(start_gateway: S
         await client.send(write_frame(TEXT, sound("input_audio_buffer.append", 4000, "pass"), mask=MASK))
         _, close = await client.receive_until_close()
         assert decode_close(close.payload).code == 1009
+
+
+@pytest.mark.usefixtures("careful")
+@pytest.mark.parametrize("ended_by", ["provider", "gateway"])
+async def test_a_client_in_the_middle_of_sound_finds_the_end_of_the_call(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch, ended_by: str
+) -> None:
+    monkeypatch.setattr(farewell, "CLOSE_SECONDS", 3600)
+    whole = write_frame(TEXT, sound("input_audio_buffer.append", 4000, "pass"), mask=MASK)
+    async with (
+        RawProvider() as provider,
+        start_gateway(provider.base_url) as gateway,
+        joined(gateway, provider) as (client, upstream),
+    ):
+        call = running_call(gateway, client)
+        await client.send(whole + whole[:2000])
+        assert decode(await upstream.receive_exactly(len(whole)))
+        await until(lambda: call.client.received_bytes == len(whole) + 2000)
+        if ended_by == "provider":
+            await upstream.send(write_close(1000))
+            upstream.hang_up()
+        else:
+            gateway.worker.gateway.calls.end_session(client.session_id)
+        await client.receive_until_close()
+        await client.send(whole[2000:] + write_close(1000, mask=MASK))
+        await client.receive_until_end()
 
 
 def glance(sent: list[bytes], decoder: FrameDecoder) -> Glance:

@@ -205,6 +205,7 @@ def seldom(test: Any) -> Any:
         ([SHORT], [100], {BETA: GA, GA: GA}, 50_000, True),
         ([encode_frame(TEXT, sound(BETA, 0)) * 1_400], [], long, 0, False),  # twice as much as came
         ([encode_frame(TEXT, sound(GA, LARGEST)), WHOLE], [], UNCHANGED, 0, False),
+        ([encode_frame(TEXT, sound(GA, LARGEST)), WHOLE], [20_000], UNCHANGED, 0, False),
         ([encode_frame(TEXT, WHOLE), WHOLE], [4], UNCHANGED, 0, False),  # a frame that holds another
         ([BEGUN, WHOLE, WHOLE], [len(BEGUN)], UNCHANGED, 0, False),
         ([bytes((TEXT,)) + WHOLE[1:], WHOLE], [], UNCHANGED, 0, False),
@@ -335,6 +336,17 @@ def test_a_message_that_grows_beyond_64_kb_has_the_longer_header() -> None:
             outs.append(mediated.out())
         assert outs[0] == outs[1]
         assert outs[1][1] == 127
+
+
+def test_what_grows_beyond_its_room_is_left_to_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    passes = Glance.pass_sound
+    monkeypatch.setattr(Glance, "pass_sound", lambda *args: asked.append(1) or passes(*args))
+    with ExitStack() as sockets:
+        compiled = Mediated(Side(True, sockets), Rule({BETA: b"long" * 30}, 0, False, True), False)
+        compiled.receive(encode_frame(TEXT, sound(BETA, 0)) * 1_400, from_memory=False)
+        assert asked
+        assert len(without_masks(compiled.out())) == 1_400
 
 
 @pytest.mark.parametrize("name", [GA, BETA])
