@@ -112,7 +112,7 @@ def build_native() -> Path | None:
     from setuptools.command.build_ext import build_ext  # noqa: PLC0415
     from setuptools.errors import BaseError, CCompilerError  # noqa: PLC0415
 
-    extension = Extension("voxgate.gateway._splice", [str(NATIVE)], extra_compile_args=["-O2"], depends=[str(NATIVE.with_name("_sound.h"))])
+    extension = Extension("voxgate.gateway._splice", [str(NATIVE)], extra_compile_args=["-O2"])
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(ROOT):
         step = build_ext(Distribution({"name": "voxgate", "ext_modules": [extension]}))
         step.build_lib = step.build_temp = folder

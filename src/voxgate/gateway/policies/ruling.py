@@ -39,8 +39,8 @@ has been taken into account yet."""
 
 SoundCount = Callable[[int], bool]
 """Told how many bytes of sound, of one message or several, are to go on. False if that takes a closer look,
-and then nothing has been counted. True only where the judge would let each of these messages go on. It does no
-more than that: it reads and writes no socket and no log."""
+and then nothing has been counted. True only where the judge would let each of these messages go on. It does
+no more than that: it reads and writes no socket and no log."""
 
 
 @dataclass(frozen=True, slots=True)
