@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { SessionDetail, Span } from "../api/types";
-import { callMarks, eventMarks, fits, gathered, merged } from "./call-marks";
+import { callMarks, eventMarks, fits, gathered, merged, spanTitle, speechTitle } from "./call-marks";
 
 const span = (fields: Partial<Span>): Span => ({
   id: "",
@@ -48,6 +48,8 @@ test("the provider's marks have the name of its detector; text has none", () => 
   expect(callMarks(call(USER), 9_000).vad).toMatchObject([
     { fromMs: 4_100, toMs: 6_000, label: "server_vad" },
   ]);
+  const [marked] = callMarks(call(USER), 9_000).vad;
+  expect(marked && speechTitle(marked)).toBe("server_vad: speech from 0:04.10 to 0:06.00");
   const typed = span({ id: "t", type: "user", input: { kind: "text", vad: null } });
   expect(callMarks(call(typed), 9_000).vad).toEqual([]);
 });
@@ -105,11 +107,26 @@ test("blocks that a pointer could not tell apart become one, which leads to the 
   );
   turns[1] = { ...(turns[1] as Span), status: "failed" };
   const { turns: blocks } = callMarks(call(...turns), 9_000);
-  expect(merged(blocks, 0.1)).toEqual(blocks);
-  const [first, second, ...more] = merged(blocks, 0.0031);
+  expect(merged(blocks, 0.1, spanTitle)).toMatchObject(blocks);
+  const [first, second, ...more] = merged(blocks, 0.0031, spanTitle);
   expect(more).toEqual([]);
   expect(first).toMatchObject({ spanId: "t0", fromMs: 0, toMs: 1_900, label: "", tone: "bad" });
-  expect(first?.title).toBe(`${blocks[0]?.title}, and 1 more`);
+  expect(first?.title).toBe("Turn 1 900 ms · from 0:00.0, and 1 more");
   expect(second).toMatchObject({ spanId: "t2", fromMs: 2_000, toMs: 3_900, tone: "" });
   expect(blocks[0]).toMatchObject({ toMs: 900, label: "Turn 1" });
+});
+
+test("while a call goes on only what still runs becomes another block, and none holds words that are not shown", () => {
+  const ended = span({ id: "t1", type: "turn", name: "turn 1", start_ms: 0, end_ms: 900 });
+  const running = span({ id: "t2", type: "turn", name: "turn 2", start_ms: 1_000 });
+  const before = callMarks(call(ended, USER, running), 9_000);
+  const after = callMarks(call(ended, USER, running), 9_250);
+  expect(after.turns[0]).toBe(before.turns[0]);
+  expect(after.vad[0]).toBe(before.vad[0]);
+  expect(after.turns.map((block) => block.toMs)).toEqual([900, 9_250]);
+  expect([...after.turns, ...after.vad].map((block) => block.title)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
 });

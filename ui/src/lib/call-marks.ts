@@ -1,6 +1,7 @@
 /** What stands on the lanes of a call beside its sound: turns, tools, cuts, the provider's marks, events, evidence. */
 import type { Score, SessionDetail, Span } from "../api/types";
 import { clock, duration } from "./format";
+import { ofSpan } from "./of-span";
 import {
   errorText,
   fields,
@@ -21,7 +22,8 @@ export interface Block {
   fromMs: number;
   toMs: number;
   label: string;
-  title: string;
+  /** Where the lane does not make it of the rest: a long call has thousands, of which few are shown. */
+  title?: string;
   tone: Tone;
 }
 
@@ -46,23 +48,23 @@ export interface CallMarks {
   evidence: Block[];
 }
 
-const titled = (span: Span, toMs: number) =>
-  `${span.name} ${duration(toMs - span.start_ms)} · from ${clock(span.start_ms)}`;
+/** Of a turn or a tool. */
+export const spanTitle = ({ label, fromMs, toMs }: Block) =>
+  `${label} ${duration(toMs - fromMs)} · from ${clock(fromMs)}`;
 
-function blockOf(span: Span, nowMs: number, label: string): Block {
+/** Of the provider's marks. */
+export const speechTitle = ({ label, fromMs, toMs }: Block) =>
+  `${label}: speech from ${clock(fromMs, 2)} to ${clock(toMs, 2)}`;
+
+/** Only what still runs changes with the time. */
+const nowOf = (span: Span, nowMs: number) => (span.end_ms == null ? nowMs : 0);
+
+const blockOf = ofSpan((span: Span, nowMs: number): Block => {
   const toMs = spanEnd(span, nowMs);
   const failed = span.type === "tool" ? toolFailed(span) : isFailed(span);
-  const tone = failed ? "bad" : "";
-  return {
-    id: span.id,
-    spanId: span.id,
-    fromMs: span.start_ms,
-    toMs,
-    label,
-    title: titled(span, toMs),
-    tone,
-  };
-}
+  const label = span.type === "tool" ? span.name : spanName(span);
+  return { id: span.id, spanId: span.id, fromMs: span.start_ms, toMs, label, tone: failed ? "bad" : "" };
+});
 
 function cutOf(span: Span): Block[] {
   const cut = interruptionOf(span);
@@ -108,15 +110,14 @@ function overlapsOf(spans: Span[]): Block[] {
   });
 }
 
-function vadOf(span: Span, nowMs: number): Block[] {
-  const { vad } = fields(span.input);
-  if (span.type !== "user" || fields(span.input).kind === "text" || typeof vad !== "string") return [];
+const isDetected = (span: Span) =>
+  fields(span.input).kind !== "text" && typeof fields(span.input).vad === "string";
+
+const vadOf = ofSpan((span: Span, nowMs: number): Block => {
+  const label = String(fields(span.input).vad);
   const toMs = spanEnd(span, nowMs);
-  const title = `${vad}: speech from ${clock(span.start_ms, 2)} to ${span.end_ms == null ? "now" : clock(toMs, 2)}`;
-  return [
-    { id: `vad-${span.id}`, spanId: span.id, fromMs: span.start_ms, toMs, label: vad, title, tone: "" },
-  ];
-}
+  return { id: `vad-${span.id}`, spanId: span.id, fromMs: span.start_ms, toMs, label, tone: "" };
+});
 
 const EVENT_WORDS: Record<string, string> = {
   config: "settings",
@@ -178,11 +179,13 @@ export function callMarks(session: SessionDetail, nowMs: number): CallMarks {
   const { spans } = session;
   const of = (type: Span["type"]) => spans.filter((span) => span.type === type);
   return {
-    turns: of("turn").map((span) => blockOf(span, nowMs, spanName(span))),
-    tools: of("tool").map((span) => blockOf(span, nowMs, span.name)),
+    turns: of("turn").map((span) => blockOf(span, nowOf(span, nowMs))),
+    tools: of("tool").map((span) => blockOf(span, nowOf(span, nowMs))),
     cuts: of("response").flatMap(cutOf),
     overlaps: overlapsOf(spans),
-    vad: spans.flatMap((span) => vadOf(span, nowMs)),
+    vad: of("user")
+      .filter(isDetected)
+      .map((span) => vadOf(span, nowOf(span, nowMs))),
     events: eventMarks(fields(session).events),
     evidence: (session.scores ?? []).flatMap(evidenceOf),
   };
@@ -194,12 +197,13 @@ const MERGED_PX = 6;
  * Blocks that would lie on each other become one, as wide as a pointer can hit, which leads to the first of them: of
  * half an hour on a screen all turns are narrower than that.
  */
-export function merged(blocks: Block[], pxPerMs: number): Block[] {
+export function merged(blocks: Block[], pxPerMs: number, titleOf: (block: Block) => string): Block[] {
   const out: (Block & { more: number })[] = [];
   for (const block of blocks) {
     const last = out.at(-1);
     const toMs = Math.max(last?.toMs ?? 0, block.toMs);
-    if (!last || (toMs - last.fromMs) * pxPerMs > MERGED_PX) out.push({ ...block, more: 0 });
+    if (!last || (toMs - last.fromMs) * pxPerMs > MERGED_PX)
+      out.push({ ...block, title: titleOf(block), more: 0 });
     else Object.assign(last, { toMs, more: last.more + 1, label: "", tone: last.tone || block.tone });
   }
   return out.map(({ more, ...block }) =>

@@ -257,3 +257,18 @@ test("what the credential wanted not recorded is said, while the call runs too",
   expect(unrecordedText(unrecorded({ audio: true, text: true }))).toBe("");
   expect(unrecordedText(unrecorded(null))).toBe("");
 });
+
+test("while a call goes on the lists of it share what is made of the spans that stay the same", () => {
+  const later = span({ id: "later", type: "user", start_ms: 90_000, input: { transcript: "And then?" } });
+  const [before, after] = [conversation(CALL), conversation([...CALL, later])];
+  expect(after.length).toBe(before.length + 1);
+  before.forEach((entry, n) => {
+    expect(after[n]).toBe(entry);
+  });
+  expect(waits([...CALL, later])[0]).toBe(waits(CALL)[0]);
+  // An answer that has changed is another span.
+  const changed = CALL.map((one) =>
+    one.type === "response" ? { ...one, output: { transcript: "Changed" } } : one,
+  );
+  expect(conversation(changed).map((entry) => entry.text)).toContain("Changed");
+});

@@ -3,6 +3,7 @@
  * Span fields grow with the server, so every reading is tolerant and in this file.
  */
 import type { Attachment, SessionDetail, Span, SpanType } from "../api/types";
+import { ofSpan } from "./of-span";
 
 export type Speaker = "user" | "assistant";
 
@@ -221,13 +222,13 @@ export function turnNumbers(spans: Span[]): Map<string, number> {
   return numbers;
 }
 
-function entryOf(span: Span, turn: number | null): ConversationEntry {
+const entryOf = ofSpan((span: Span, turn: number | null): ConversationEntry => {
   const interruption = interruptionOf(span);
   const heardText = fields(span.output).heard_transcript;
   const [text, unheardText] = splitHeard(spanText(span), interruption, heardText);
   const kind = span.type === "response" ? "assistant" : span.type === "tool" ? "tool" : "user";
   return { span, kind, text, unheardText, clip: clipOf(span), interruption, turn };
-}
+});
 
 /** An answer that only called tools has nothing to show in the conversation: its tool spans are there. */
 function isSilent(span: Span, parents: Set<string | null>): boolean {
@@ -323,30 +324,29 @@ export function voiceToVoice(span: Span): number | null {
   return metric(span.metrics, "v2v_heard", "tool_turn_v2v");
 }
 
-/** Where the wait before each answer went; answers that nobody waited for by voice are left out. */
+/** Null for an answer that nobody waited for by voice: without a first sound it called a tool, or wrote. */
+const waitOf = ofSpan((span: Span, label: string): Wait | null => {
+  const parts = WAIT_PARTS.flatMap(([name, keys]) => {
+    const ms = metric(span.metrics, ...keys);
+    return ms !== null && ms > 0 ? [{ name, ms }] : [];
+  });
+  if (!parts.some((part) => part.name === "model")) return null;
+  const sum = parts.reduce((total, part) => total + part.ms, 0);
+  return { span, label, parts, totalMs: voiceToVoice(span) ?? sum, interrupted: !!interruptionOf(span) };
+});
+
+/** Where the wait before each answer went. */
 export function waits(spans: Span[]): Wait[] {
   const turns = turnNumbers(spans);
   const seen = new Map<number, number>();
   const found: Wait[] = [];
   for (const span of spans.filter((one) => one.type === "response").sort(byStart)) {
-    const parts = WAIT_PARTS.flatMap(([name, keys]) => {
-      const ms = metric(span.metrics, ...keys);
-      return ms !== null && ms > 0 ? [{ name, ms }] : [];
-    });
-    // Without a first sound nobody waited for this one: it called a tool, or wrote.
-    if (!parts.some((part) => part.name === "model")) continue;
     const turn = turns.get(span.id) ?? 0;
     const nth = (seen.get(turn) ?? 0) + 1;
+    const wait = waitOf(span, `Turn ${turn || "–"}${nth > 1 ? " · follow-up" : ""}`);
+    if (!wait) continue;
     seen.set(turn, nth);
-    const sum = parts.reduce((total, part) => total + part.ms, 0);
-    const label = `Turn ${turn || "–"}${nth > 1 ? " · follow-up" : ""}`;
-    found.push({
-      span,
-      label,
-      parts,
-      totalMs: voiceToVoice(span) ?? sum,
-      interrupted: !!interruptionOf(span),
-    });
+    found.push(wait);
   }
   return found;
 }

@@ -1,6 +1,15 @@
 /** What stands over and under the waveform: ruler, turns, the provider's marks, tools, events, cuts, evidence. */
 import type { CSSProperties } from "react";
-import { type Block, fits, gathered, type Mark, merged, roomFor } from "../../lib/call-marks";
+import {
+  type Block,
+  fits,
+  gathered,
+  type Mark,
+  merged,
+  roomFor,
+  spanTitle,
+  speechTitle,
+} from "../../lib/call-marks";
 import { clock, duration } from "../../lib/format";
 import { place, type View } from "../../lib/view";
 import { ticks } from "../../lib/waveform";
@@ -25,15 +34,18 @@ interface StripButton extends StripProps {
   kind: string;
   /** Of a millisecond; without it none are merged. */
   pxPerMs?: number;
+  titleOf?: (block: Block) => string;
   /** The words in a block or beside it; nothing where there is no room. */
   words: (block: Block, n: number, shown: Block[]) => { inside?: string; beside?: string };
 }
 
-function Strip({ kind, blocks, view, pxPerMs, onChoose, words }: StripButton) {
+const OWN_TITLE = (block: Block) => block.title ?? "";
+
+function Strip({ kind, blocks, view, pxPerMs, titleOf = OWN_TITLE, onChoose, words }: StripButton) {
   const inView = blocks.filter((block) => within(view, block));
   return (
     <div className={`strip ${kind}`} data-testid={`lane-${kind}`}>
-      {(pxPerMs === undefined ? inView : merged(inView, pxPerMs)).map((block, n, shown) => {
+      {(pxPerMs === undefined ? inView : merged(inView, pxPerMs, titleOf)).map((block, n, shown) => {
         const { inside, beside } = words(block, n, shown);
         return (
           <button
@@ -61,6 +73,7 @@ export function Turns({ width, ...props }: StripProps & { width: number }) {
       {...props}
       kind="turns"
       pxPerMs={pxPerMs}
+      titleOf={spanTitle}
       words={(block) => ((block.toMs - block.fromMs) * pxPerMs > 24 ? { inside: block.label } : {})}
     />
   );
@@ -68,7 +81,7 @@ export function Turns({ width, ...props }: StripProps & { width: number }) {
 
 export function Vad({ width, ...props }: StripProps & { width: number }) {
   const pxPerMs = width / (props.view.toMs - props.view.fromMs);
-  return <Strip {...props} kind="vad" pxPerMs={pxPerMs} words={() => ({})} />;
+  return <Strip {...props} kind="vad" pxPerMs={pxPerMs} titleOf={speechTitle} words={() => ({})} />;
 }
 
 const CHAR_PX = 6.8;
@@ -81,6 +94,7 @@ export function Tools({ width, ...props }: StripProps & { width: number }) {
       {...props}
       kind="tools"
       pxPerMs={pxPerMs}
+      titleOf={spanTitle}
       words={(block, n, shown) => {
         const length = duration(block.toMs - block.fromMs);
         const wide = (block.toMs - block.fromMs) * pxPerMs;

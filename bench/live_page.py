@@ -1,0 +1,218 @@
+"""`python -m bench.live_page`: what the page of a running call takes of memory while the call goes on. A
+whole Voxgate is started, a call through it with a spoken turn each few seconds, and the call's page in a
+Chromium without a window, which listens in. Once a minute garbage is collected and the page is looked at:
+
+  heap_mb      of its scripts, what is used after the collection
+  nodes        of its documents, also those that are kept and no more shown
+  listeners    of events
+  renderer_mb  the anonymous memory of its process
+  cpu_s        of its main thread, since it was opened
+  trace_kb     the call's trace as the API sends it (JSON): what the page shows
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import numpy as np
+from playwright.async_api import CDPSession, Page, async_playwright, expect
+
+from bench.live_call import Answering, Samples, calling, plan, settings
+from voxgate.providers.local.voices import load_hibari
+from voxgate.testing.provider import ScriptedProvider
+from voxgate.testing.server import Server, running_voxgate
+
+_FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+_WAIT_MS: Final = 60_000
+_SIZE: Final = {"width": 1440, "height": 900}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """At the page, so many seconds after it was opened."""
+
+    seconds: float
+    turns: int
+    spans: int
+    trace_kb: float
+    heap_mb: float
+    nodes: int
+    listeners: int
+    renderer_mb: float
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """All that runs for a measurement."""
+
+    server: Server
+    session_id: str
+    answering: Answering
+    page: Page
+    devtools: CDPSession
+    renderer: int
+    """The process id."""
+
+
+@asynccontextmanager
+async def opened(every_seconds: float, tab: str, listen: bool) -> AsyncIterator[House]:
+    """A call and its page; all of it ends with the block."""
+    planned = await asyncio.to_thread(lambda: plan(every_seconds, _voice()))
+    answering = Answering(planned)
+    async with AsyncExitStack() as stack:
+        provider = await stack.enter_async_context(ScriptedProvider(answering))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voxgate-live-page-")))
+        (folder / "voxgate.toml").write_text(settings(provider))
+        server = stack.enter_context(running_voxgate(folder))
+        session_id = await stack.enter_async_context(calling(server, planned))
+        driver = await stack.enter_async_context(async_playwright())
+        browser = await driver.chromium.launch(executable_path=_chromium(), args=_FLAGS, timeout=_WAIT_MS)
+        page = await browser.new_page(viewport={"width": _SIZE["width"], "height": _SIZE["height"]})
+        await page.goto(f"{server.url}/sessions/{session_id}?tab={tab}#key={server.key}", timeout=_WAIT_MS)
+        button = page.get_by_test_id("listen")
+        await expect(button).to_be_visible(timeout=_WAIT_MS)
+        if listen:
+            await button.click()
+            await expect(button).to_have_attribute("aria-pressed", "true", timeout=_WAIT_MS)
+        devtools = await page.context.new_cdp_session(page)
+        await devtools.send("Performance.enable")
+        processes = await (await browser.new_browser_cdp_session()).send("SystemInfo.getProcessInfo")
+        renderer = await _renderer(processes["processInfo"])
+        yield House(server, session_id, answering, page, devtools, renderer)
+
+
+def _voice() -> Any:
+    speak = load_hibari(0)
+
+    def said(text: str) -> Samples:
+        return np.clip(speak(text, 1.0) * 32_767, -32_768, 32_767).astype(np.int16)
+
+    return said
+
+
+def _chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        raise SystemExit("Needs a Chromium on the PATH (Debian: apt-get install chromium).")
+    return found
+
+
+async def _renderer(processes: list[dict[str, Any]]) -> int:
+    """The one that has done the most: another may stand by."""
+    renderers = [one for one in processes if one["type"] == "renderer"]
+    return int(max(renderers, key=lambda one: one["cpuTime"])["id"])
+
+
+async def look(house: House, seconds: float) -> Look:
+    for _ in range(2):  # what the first one finalises is collected by the second
+        await house.devtools.send("HeapProfiler.collectGarbage")
+    told = await house.devtools.send("Performance.getMetrics")
+    metrics = {one["name"]: one["value"] for one in told["metrics"]}
+    spans, trace_bytes = await _trace(house)
+    return Look(
+        seconds=round(seconds, 1),
+        turns=house.answering.turns,
+        spans=spans,
+        trace_kb=round(trace_bytes / 1000, 1),
+        heap_mb=round(metrics["JSHeapUsedSize"] / 1e6, 3),
+        nodes=int(metrics["Nodes"]),
+        listeners=int(metrics["JSEventListeners"]),
+        renderer_mb=round(_anonymous_kb(house.renderer) / 1024, 1),
+        cpu_s=round(metrics["TaskDuration"], 2),
+    )
+
+
+async def _trace(house: House) -> tuple[int, int]:
+    """Spans and bytes."""
+    headers = {"Authorization": f"Bearer {house.server.key}"}
+    url = f"{house.server.url}/api/sessions/{house.session_id}"
+    async with aiohttp.ClientSession(headers=headers) as http, http.get(url) as answer:
+        answer.raise_for_status()
+        body = await answer.read()
+    return len(json.loads(body)["spans"]), len(body)
+
+
+def _anonymous_kb(process_id: int) -> int:
+    status = Path(f"/proc/{process_id}/status").read_text()
+    return int(status.partition("RssAnon:")[2].split()[0])
+
+
+async def still_listens(page: Page) -> None:
+    """Raises where the page has lost the call: what it takes then says nothing."""
+    await expect(page.get_by_test_id("listen")).to_have_attribute("aria-pressed", "true", timeout=_WAIT_MS)
+
+
+async def measure(options: argparse.Namespace) -> list[Look]:
+    looks: list[Look] = []
+    print(_line(list(Look.__slots__)), flush=True)
+    async with opened(options.every, options.tab, options.listen) as house:
+        began = time.monotonic()
+        last = began + options.minutes * 60
+        while True:
+            if options.listen:
+                await still_listens(house.page)
+            looks.append(await look(house, time.monotonic() - began))
+            print(_line(list(asdict(looks[-1]).values())), flush=True)
+            if options.json:
+                options.json.write_text(json.dumps([asdict(one) for one in looks], indent=1))
+            due = min(last, began + len(looks) * options.look * 60)
+            if time.monotonic() >= last:
+                return looks
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+
+def _line(cells: list[Any]) -> str:
+    return " ".join(f"{cell!s:>11}" for cell in cells)
+
+
+def growth(looks: list[Look]) -> str:
+    """By the second half of the looks: what is made once is made then."""
+    half = looks[len(looks) // 2 :]
+    turns = half[-1].turns - half[0].turns
+    if turns == 0:
+        return "too short for what a turn takes"
+    heap = (half[-1].heap_mb - half[0].heap_mb) * 1000 / turns
+    trace = (half[-1].trace_kb - half[0].trace_kb) / turns
+    return f"a turn took {heap:.2f} KB of heap and {trace:.2f} KB of trace in the second half"
+
+
+async def run(options: argparse.Namespace) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    print(growth(await measure(options)), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.live_page", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=60.0, help="how long the page is watched [60]")
+    parser.add_argument("--every", type=float, default=6.0, help="seconds from turn to turn [6]")
+    parser.add_argument("--look", type=float, default=1.0, help="minutes from look to look [1]")
+    tabs = ["conversation", "config", "usage", "metrics", "events", "scores"]
+    parser.add_argument("--tab", choices=tabs, default=tabs[0], help="which one is open [conversation]")
+    parser.add_argument("--no-listen", dest="listen", action="store_false", help="do not listen in")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep every look in this file")
+    try:
+        asyncio.run(run(parser.parse_args()))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit("stopped")
+
+
+if __name__ == "__main__":
+    main()
