@@ -15,12 +15,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,16 +27,15 @@ from typing import Any, Final
 
 import aiohttp
 import numpy as np
-from playwright.async_api import CDPSession, Page, async_playwright, expect
 
-from bench.live_call import Answering, Samples, calling, plan, settings
+from bench.devtools import DevTools, browsing
+from bench.live_call import Answering, Plan, Samples, calling, plan, settings
 from voxgate.providers.local.voices import load_hibari
 from voxgate.testing.provider import ScriptedProvider
 from voxgate.testing.server import Server, running_voxgate
 
-_FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-_WAIT_MS: Final = 60_000
-_SIZE: Final = {"width": 1440, "height": 900}
+_BUTTON: Final = "document.querySelector('[data-testid=listen]')"
+_LISTENS: Final = f"{_BUTTON}?.ariaPressed === 'true'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +60,14 @@ class House:
     server: Server
     session_id: str
     answering: Answering
-    page: Page
-    devtools: CDPSession
+    devtools: DevTools
     renderer: int
     """The process id."""
 
 
 @asynccontextmanager
-async def opened(every_seconds: float, tab: str, listen: bool) -> AsyncIterator[House]:
+async def opened(planned: Plan, tab: str, listen: bool) -> AsyncIterator[House]:
     """A call and its page; all of it ends with the block."""
-    planned = await asyncio.to_thread(lambda: plan(every_seconds, _voice()))
     answering = Answering(planned)
     async with AsyncExitStack() as stack:
         provider = await stack.enter_async_context(ScriptedProvider(answering))
@@ -79,23 +75,18 @@ async def opened(every_seconds: float, tab: str, listen: bool) -> AsyncIterator[
         (folder / "voxgate.toml").write_text(settings(provider))
         server = stack.enter_context(running_voxgate(folder))
         session_id = await stack.enter_async_context(calling(server, planned))
-        driver = await stack.enter_async_context(async_playwright())
-        browser = await driver.chromium.launch(executable_path=_chromium(), args=_FLAGS, timeout=_WAIT_MS)
-        page = await browser.new_page(viewport={"width": _SIZE["width"], "height": _SIZE["height"]})
-        await page.goto(f"{server.url}/sessions/{session_id}?tab={tab}#key={server.key}", timeout=_WAIT_MS)
-        button = page.get_by_test_id("listen")
-        await expect(button).to_be_visible(timeout=_WAIT_MS)
+        devtools = await stack.enter_async_context(browsing())
+        await devtools.open(f"{server.url}/sessions/{session_id}?tab={tab}#key={server.key}")
+        await devtools.until(f"!!{_BUTTON}")
         if listen:
-            await button.click()
-            await expect(button).to_have_attribute("aria-pressed", "true", timeout=_WAIT_MS)
-        devtools = await page.context.new_cdp_session(page)
-        await devtools.send("Performance.enable")
-        processes = await (await browser.new_browser_cdp_session()).send("SystemInfo.getProcessInfo")
-        renderer = await _renderer(processes["processInfo"])
-        yield House(server, session_id, answering, page, devtools, renderer)
+            await devtools.run(f"{_BUTTON}.click()")
+            await devtools.until(_LISTENS)
+        renderer = await devtools.renderer()
+        yield House(server, session_id, answering, devtools, renderer)
 
 
-def _voice() -> Any:
+def voice() -> Callable[[str], Samples]:
+    """The embedded provider's."""
     speak = load_hibari(0)
 
     def said(text: str) -> Samples:
@@ -104,24 +95,8 @@ def _voice() -> Any:
     return said
 
 
-def _chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        raise SystemExit("Needs a Chromium on the PATH (Debian: apt-get install chromium).")
-    return found
-
-
-async def _renderer(processes: list[dict[str, Any]]) -> int:
-    """The one that has done the most: another may stand by."""
-    renderers = [one for one in processes if one["type"] == "renderer"]
-    return int(max(renderers, key=lambda one: one["cpuTime"])["id"])
-
-
 async def look(house: House, seconds: float) -> Look:
-    for _ in range(2):  # what the first one finalises is collected by the second
-        await house.devtools.send("HeapProfiler.collectGarbage")
-    told = await house.devtools.send("Performance.getMetrics")
-    metrics = {one["name"]: one["value"] for one in told["metrics"]}
+    metrics = await house.devtools.metrics()
     spans, trace_bytes = await _trace(house)
     return Look(
         seconds=round(seconds, 1),
@@ -151,20 +126,17 @@ def _anonymous_kb(process_id: int) -> int:
     return int(status.partition("RssAnon:")[2].split()[0])
 
 
-async def still_listens(page: Page) -> None:
-    """Raises where the page has lost the call: what it takes then says nothing."""
-    await expect(page.get_by_test_id("listen")).to_have_attribute("aria-pressed", "true", timeout=_WAIT_MS)
-
-
 async def measure(options: argparse.Namespace) -> list[Look]:
     looks: list[Look] = []
     print(_line(list(Look.__slots__)), flush=True)
-    async with opened(options.every, options.tab, options.listen) as house:
+    planned = await asyncio.to_thread(lambda: plan(options.every, voice()))
+    async with opened(planned, options.tab, options.listen) as house:
         began = time.monotonic()
         last = began + options.minutes * 60
         while True:
             if options.listen:
-                await still_listens(house.page)
+                # One that has lost the call says nothing of what it takes.
+                await house.devtools.until(_LISTENS)
             looks.append(await look(house, time.monotonic() - began))
             print(_line(list(asdict(looks[-1]).values())), flush=True)
             if options.json:
