@@ -97,12 +97,15 @@ class DevTools:
                 file.write(base64.b64decode(picture["data"]))
             raise BrowserFailed(f"it never came so far: {script}; the page is in {file.name}") from None
 
-    async def metrics(self) -> dict[str, float]:
-        """Of the page, after what is garbage was collected."""
+    async def let_go(self) -> tuple[dict[str, float], Fields]:
+        """The page's metrics and its heap's usage in bytes, after garbage was collected and memory was said
+        to be short."""
+        await self.send("Memory.simulatePressureNotification", level="critical")
         for _ in range(2):  # what the first one finalises is collected by the second
             await self.send("HeapProfiler.collectGarbage")
         told = await self.send("Performance.getMetrics")
-        return {one["name"]: one["value"] for one in told["metrics"]}
+        heap = await self.send("Runtime.getHeapUsage")
+        return {one["name"]: one["value"] for one in told["metrics"]}, heap
 
     async def renderer(self) -> int:
         """The process id of the page's: the one that works when the page does. The browser has others."""

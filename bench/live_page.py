@@ -1,11 +1,16 @@
 """`python -m bench.live_page`: what the page of a running call takes of memory while the call goes on. A
 whole Voxgate is started, a call through it with a spoken turn each few seconds, and the call's page in a
-Chromium without a window, which listens in. Once a minute garbage is collected and the page is looked at:
+Chromium without a window, which listens in. Once a minute the page is looked at. All but `process_mb` is
+after garbage was collected and the browser was told that memory is short, so that it let go what it could:
 
-  heap_mb      of its scripts, what is used after the collection
+  process_mb   the anonymous memory of its process as it was found
+  held_mb      and what is left of it
+  heap_mb      of its scripts, what is used
+  pages_mb     the heap's pages, also where they are not used
+  dom_mb       of its documents, sound and drawings, what is used
+  buffers_mb   of its array buffers
   nodes        of its documents, also those that are kept and no more shown
   listeners    of events
-  renderer_mb  the anonymous memory of its process
   cpu_s        of its main thread, since it was opened
   trace_kb     the call's trace as the API sends it (JSON): what the page shows
 """
@@ -46,10 +51,14 @@ class Look:
     turns: int
     spans: int
     trace_kb: float
+    process_mb: float
+    held_mb: float
     heap_mb: float
+    pages_mb: float
+    dom_mb: float
+    buffers_mb: float
     nodes: int
     listeners: int
-    renderer_mb: float
     cpu_s: float
 
 
@@ -96,17 +105,22 @@ def voice() -> Callable[[str], Samples]:
 
 
 async def look(house: House, seconds: float) -> Look:
-    metrics = await house.devtools.metrics()
+    process_kb = _anonymous_kb(house.renderer)
+    metrics, heap = await house.devtools.let_go()
     spans, trace_bytes = await _trace(house)
     return Look(
         seconds=round(seconds, 1),
         turns=house.answering.turns,
         spans=spans,
         trace_kb=round(trace_bytes / 1000, 1),
-        heap_mb=round(metrics["JSHeapUsedSize"] / 1e6, 3),
+        process_mb=round(process_kb / 1024, 1),
+        held_mb=round(_anonymous_kb(house.renderer) / 1024, 1),
+        heap_mb=round(heap["usedSize"] / 1e6, 3),
+        pages_mb=round(heap["totalSize"] / 1e6, 1),
+        dom_mb=round(heap["embedderHeapUsedSize"] / 1e6, 2),
+        buffers_mb=round(heap["backingStorageSize"] / 1e6, 2),
         nodes=int(metrics["Nodes"]),
         listeners=int(metrics["JSEventListeners"]),
-        renderer_mb=round(_anonymous_kb(house.renderer) / 1024, 1),
         cpu_s=round(metrics["TaskDuration"], 2),
     )
 

@@ -46,7 +46,7 @@ async def test_each_turn_of_the_user_is_answered_and_each_fifth_by_a_tool_first(
 
 def test_what_a_turn_takes_is_told_by_the_second_half() -> None:
     def seen(turns: int, heap_mb: float) -> Look:
-        return Look(0, turns, 0, turns * 3.5, heap_mb, 0, 0, 0, 0)
+        return Look(0, turns, 0, turns * 3.5, 0, 0, heap_mb, 0, 0, 0, 0, 0, 0)
 
     told = growth([seen(0, 1), seen(10, 9), seen(20, 9.05), seen(30, 9.1)])
     assert told == "a turn took 5.00 KB of heap and 3.50 KB of trace in the second half"
@@ -62,4 +62,5 @@ async def test_the_page_of_a_running_call_is_looked_at(planned: Plan) -> None:
     assert seen.spans >= 9
     assert seen.heap_mb > 1
     assert seen.nodes > 300
-    assert seen.renderer_mb > 10
+    assert seen.held_mb > 10
+    assert seen.process_mb > 10

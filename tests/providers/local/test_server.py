@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import socket as sockets
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -26,7 +27,9 @@ from voxgate.providers.local.connection import Connection
 from voxgate.providers.local.server import build_parts
 from voxgate.providers.local.settings import LocalSettings
 
-QUIET = LocalSettings(ear_engine="none", voice_engine="espeak-ng", output_pace=50)
+SPEAKS: Final[Any] = next((name for name in ("espeak-ng", "flite") if shutil.which(name)), "hibari")
+"""Where any voice will do: the quickest that the machine has."""
+QUIET = LocalSettings(ear_engine="none", voice_engine=SPEAKS, output_pace=50)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +133,7 @@ def test_too_few_tokens_end_a_response_as_incomplete(valid: Check) -> None:
 
 
 def test_audio_leaves_faster_than_it_plays_but_not_at_once(valid: Check) -> None:
-    settings = LocalSettings(ear_engine="none", voice_engine="espeak-ng", output_pace=4, output_burst_ms=200)
+    settings = LocalSettings(ear_engine="none", voice_engine=SPEAKS, output_pace=4, output_burst_ms=200)
     with calling(settings, valid) as caller:
         caller.write("Repeat after me: one two three four five six seven eight nine.")
         started = time.monotonic()
@@ -361,6 +364,7 @@ def test_what_is_missing_is_said_before_the_first_call(
     monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], part: str
 ) -> None:
     monkeypatch.setattr(settings_module, "installed", lambda module: module == "_webrtcvad")
+    monkeypatch.setattr(settings_module.shutil, "which", lambda program: f"/usr/bin/{program}")
     with pytest.raises(SettingsError, match=part.replace("[", r"\[")):
         build_parts(LocalSettings(**{"ear_engine": "none", "voice_engine": "espeak-ng", **fields}))
 
