@@ -5,11 +5,14 @@ have ended and their logs are written.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import gc
 import logging
 import signal
 import socket
+import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -67,6 +70,10 @@ from voxgate.store import Kept, Store, open_blobs, open_cache
 
 _SIGNAL_POLL_SECONDS: Final = 0.25
 _PUBLISH_SECONDS: Final = 1.0
+_SWITCH_SECONDS: Final = 0.0001
+"""So long a thread beside the event loop, such as those that ask the database, keeps calls waiting for the
+interpreter. The default of 5 ms is longer than any of them works."""
+_LAST_ANSWER_SECONDS: Final = 5.0
 _SECURITY_HEADERS: Final = {
     # 'self' is also the WebSocket of this origin. Nothing may come from or go to another one.
     "content-security-policy": (
@@ -317,19 +324,20 @@ async def _crash(request: Request, error: Exception) -> Response:
 
 async def serve_worker(worker: Worker, sock: socket.socket, ready: Callable[[], None]) -> None:
     """Serves until a signal, drains, and returns when everything recorded is on disk."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
     server = GatewayServer(worker.app, worker.gateway, worker.settings, worker.place)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, server.retire)
-    follower = asyncio.create_task(_follow_signals(worker))
+    follower = SignalFollower(worker)
     announcer = asyncio.create_task(_announce(server, ready))
     publisher = asyncio.create_task(_publish(worker.place))
     try:
         await server.serve(sockets=[sock])
     finally:
-        follower.cancel()
         announcer.cancel()
         publisher.cancel()
         worker.gateway.spool.stop()
         worker.place.publish()
+        await follower.stop()
         worker.store.close()
 
 
@@ -347,25 +355,44 @@ async def _publish(place: Place) -> None:
         await asyncio.sleep(_PUBLISH_SECONDS)
 
 
-async def _follow_signals(worker: Worker) -> None:
-    """What other processes ask of all workers, through the database."""
-    last, away = worker.last_signal, False
-    while True:
-        await asyncio.sleep(_SIGNAL_POLL_SECONDS)
-        try:
-            signals, revoked = await asyncio.to_thread(_read_signals, worker.store, last)
-        except Exception as error:  # noqa: BLE001 - the database is away: calls go on, and so does the asking
-            if not away:  # said once, until it is back
-                logger.error("what others ask of the workers cannot be read now: %s", error)
-            away = True
-            continue
-        if away:
-            logger.info("what others ask of the workers can be read again")
-        away = False
-        worker.revoked.update(revoked)
-        for number, kind, target in signals:
-            last = number
-            _obey(worker, kind, target)
+class SignalFollower:
+    """What other processes ask of all workers, through the database. A thread of its own asks, so that the
+    event loop, which carries the calls, has to do only with what there is."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._loop = asyncio.get_running_loop()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="signals", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Waits for a question that has been asked, but not for ever."""
+        self._stopped.set()
+        await asyncio.to_thread(self._thread.join, _LAST_ANSWER_SECONDS)
+
+    def _follow(self) -> None:
+        last, away = self._worker.last_signal, False
+        while not self._stopped.wait(_SIGNAL_POLL_SECONDS):
+            try:
+                signals, revoked = _read_signals(self._worker.store, last)
+            except Exception as error:  # noqa: BLE001 - the database is away: calls go on, and so does the asking
+                if not away:  # said once, until it is back
+                    logger.error("what others ask of the workers cannot be read now: %s", error)
+                away = True
+                continue
+            if away:
+                logger.info("what others ask of the workers can be read again")
+            away = False
+            if signals:
+                last = signals[-1][0]
+                with contextlib.suppress(RuntimeError):  # the worker has ended meanwhile
+                    self._loop.call_soon_threadsafe(self._obey, signals, revoked)
+
+    def _obey(self, signals: list[tuple[int, str, str]], revoked: set[str]) -> None:
+        self._worker.revoked.update(revoked)
+        for _, kind, target in signals:
+            _obey(self._worker, kind, target)
 
 
 def _read_signals(store: Store, last: int) -> tuple[list[tuple[int, str, str]], set[str]]:

@@ -12,7 +12,7 @@ from websockets.asyncio.server import Request, Response, ServerConnection, serve
 
 from tests.gateway.conftest import ADMIN_KEY, ON_UVLOOP, RunningGateway, StartGateway
 from tests.gateway.limited import call_of, end_of, refusal_of, until, works
-from voxgate.server import _follow_signals
+from voxgate.server import SignalFollower
 from voxgate.testing.provider import ScriptedProvider
 
 pytestmark = [pytest.mark.anyio, ON_UVLOOP]
@@ -47,11 +47,11 @@ class HesitantProvider:
 @contextlib.asynccontextmanager
 async def following(gateway: RunningGateway) -> AsyncIterator[None]:
     """As a worker process does."""
-    task = asyncio.create_task(_follow_signals(gateway.worker))
+    follower = SignalFollower(gateway.worker)
     try:
         yield
     finally:
-        task.cancel()
+        await follower.stop()
 
 
 async def delete(gateway: RunningGateway, path: str, status: int = 200) -> Any:

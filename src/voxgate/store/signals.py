@@ -37,11 +37,20 @@ class SignalRows:
 
     def signals_after(self, last_id: int) -> list[tuple[int, str, str]]:
         """`(id, kind, target)` of those that came later, in their order."""
+        if self._database.is_sqlite and not self._any_after(last_id):
+            return []
         query = select(signals.c.id, signals.c.kind, signals.c.target).where(signals.c.id > last_id)
         with self._database.reading() as connection:
             return [
                 (row.id, row.kind, row.target) for row in connection.execute(query.order_by(signals.c.id))
             ]
+
+    def _any_after(self, last_id: int) -> bool:
+        """Asked some times a second by each process, beside calls, and nearly always there are none: a query
+        through SQLAlchemy takes fifteen times as long."""
+        with self._database.plainly() as cursor:
+            cursor.execute("SELECT 1 FROM signals WHERE id > ? LIMIT 1", (last_id,))
+            return cursor.fetchone() is not None
 
     def last_signal_id(self) -> int:
         """Where a new reader starts; 0 before the first signal."""

@@ -15,6 +15,7 @@ const FRAME_BYTES = 4;
 /** Enough for what the network makes late; more than the other is left out, so that it stays a second behind. */
 const AHEAD_S = 0.25;
 const MOST_AHEAD_S = 1.5;
+const TICK_MS = 100;
 
 /** Whole frames of 16-bit stereo out of chunks of any size. */
 export class FrameReader {
@@ -46,6 +47,7 @@ export class Ear {
   private meter: AnalyserNode | null = null;
   private abort: AbortController | null = null;
   private readonly listeners = new Set<() => void>();
+  private readonly tickListeners = new Set<() => void>();
   /** When the next piece is played, on the context's clock; and which place of the call that is. */
   private nextAt = 0;
   private nextMs = 0;
@@ -63,6 +65,12 @@ export class Ear {
   };
 
   getState = (): EarState => this.state;
+
+  /** `listener` is called together with `onTime`, so that both are drawn at once, and before there is a sound. */
+  onTick = (listener: () => void): (() => void) => {
+    this.tickListeners.add(listener);
+    return () => this.tickListeners.delete(listener);
+  };
 
   private set(changed: Partial<EarState>): void {
     this.state = { ...this.state, ...changed };
@@ -104,7 +112,7 @@ export class Ear {
     this.sides.output.connect(this.meter).connect(this.context.destination);
     this.nextAt = 0;
     void this.context.resume();
-    this.timer = setInterval(() => this.tell(), 100);
+    this.timer = setInterval(() => this.tell(), TICK_MS);
   }
 
   private async follow(response: Response): Promise<void> {
@@ -133,6 +141,7 @@ export class Ear {
   }
 
   private tell(): void {
+    for (const listener of this.tickListeners) listener();
     if (!this.state.on || !this.context || this.nextAt === 0) return;
     this.onTime(Math.max(0, this.nextMs - Math.max(0, this.nextAt - this.context.currentTime) * 1000));
   }

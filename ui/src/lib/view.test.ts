@@ -27,6 +27,22 @@ test("a growing call stays whole, or the chosen part stays where it is", () => {
   expect(state.view).toEqual({ fromMs: 0, toMs: 4_000 });
 });
 
+test("a running call has room at its end, and what is shown moves only when that is used up", () => {
+  const state = new ViewState(100_000);
+  let moves = 0;
+  state.subscribe(() => {
+    moves += 1;
+  });
+  for (let ms = 100_250; ms <= 110_000; ms += 250) {
+    state.grow(ms, true);
+    expect(state.view.toMs).toBeGreaterThanOrEqual(ms);
+    expect(state.view.toMs).toBeLessThanOrEqual(ms * 1.021);
+  }
+  expect(moves).toBeLessThan(8);
+  state.grow(110_000);
+  expect(state.view).toEqual({ fromMs: 0, toMs: 110_000 });
+});
+
 test("a place out of sight turns the page, one in sight does not", () => {
   const state = new ViewState(10_000);
   state.zoom(10, 0);

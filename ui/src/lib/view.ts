@@ -7,6 +7,8 @@ export interface View {
 
 /** The closest look: a fifth of a second. */
 const SHORTEST_MS = 200;
+/** What is free at the end of a call that grows: else all that is shown would move a little with every moment. */
+const ROOM = 0.02;
 
 export const place = (view: View, ms: number) => ((ms - view.fromMs) / (view.toMs - view.fromMs)) * 100;
 
@@ -45,10 +47,12 @@ export class ViewState {
     return this.wanted === null;
   }
 
-  /** As a call grows: the whole stays the whole, a part that was chosen stays where it is. */
-  grow(lengthMs: number): void {
-    if (lengthMs === this.lengthMs) return;
-    this.lengthMs = lengthMs;
+  /** As a call grows: the whole stays the whole, a part that was chosen stays where it is. While it goes on
+   * (`live`) the whole has some room at its end, and moves when that is used up. */
+  grow(lengthMs: number, live = false): void {
+    const roomy = lengthMs * (1 + ROOM);
+    if (lengthMs === this.lengthMs || (live && lengthMs <= this.lengthMs && this.lengthMs <= roomy)) return;
+    this.lengthMs = live ? roomy : lengthMs;
     this.show(this.wanted);
   }
 

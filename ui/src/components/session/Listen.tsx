@@ -3,19 +3,18 @@ import { useEffect, useRef, useSyncExternalStore } from "react";
 import type { Ear } from "../../lib/listen";
 import { Icon } from "../Icon";
 
-const METER_MS = 100;
-
 function Meter({ ear }: { ear: Ear }) {
   const bar = useRef<HTMLSpanElement>(null);
-  useEffect(() => {
-    const timer = setInterval(() => {
-      const level = ear.level();
-      if (!bar.current) return;
-      bar.current.style.width = `${Math.min(100, Math.sqrt(level) * 160)}%`;
-      bar.current.dataset.level = level.toFixed(4);
-    }, METER_MS);
-    return () => clearInterval(timer);
-  }, [ear]);
+  useEffect(
+    () =>
+      ear.onTick(() => {
+        const level = ear.level();
+        if (!bar.current) return;
+        bar.current.style.width = `${Math.min(100, Math.sqrt(level) * 160)}%`;
+        bar.current.dataset.level = level.toFixed(4);
+      }),
+    [ear],
+  );
   return (
     <span className="meter" aria-hidden="true">
       <span className="meter-bar" ref={bar} data-testid="listen-level" data-level="0" />

@@ -64,7 +64,7 @@ export function Overview({ clock, peaks, revision, lengthMs, view, state }: Prop
   const style = useMemo(
     () => ({
       left: `${(view.fromMs / whole) * 100}%`,
-      width: `${((view.toMs - view.fromMs) / whole) * 100}%`,
+      width: `${((Math.min(view.toMs, whole) - view.fromMs) / whole) * 100}%`,
     }),
     [view, whole],
   );

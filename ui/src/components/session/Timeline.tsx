@@ -163,11 +163,11 @@ const Lanes = memo(function Lanes(props: LanesAreaProps) {
 });
 
 export function Timeline(props: TimelineProps) {
-  const { clock, view, lengthMs, peaks, revision, marks, loop, name = "The call over time" } = props;
+  const { clock, view, lengthMs, live, peaks, revision, marks, loop, name = "The call over time" } = props;
   const [measure, { width }] = useSize();
   const [element, setElement] = useState<HTMLDivElement | null>(null);
   const shown = useSyncExternalStore(view.subscribe, view.get);
-  useEffect(() => view.grow(lengthMs), [view, lengthMs]);
+  useEffect(() => view.grow(lengthMs, live), [view, lengthMs, live]);
   useWheel(element, view);
   const pan = useDragging((byPx) => view.pan((-byPx / Math.max(1, width)) * (shown.toMs - shown.fromMs)));
   return (
