@@ -5,14 +5,11 @@ have ended and their logs are written.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import gc
 import logging
 import signal
 import socket
-import sys
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -35,7 +32,7 @@ from voxgate.api.sessions import END_SIGNAL
 from voxgate.auth.credentials import Gatekeeper, Minter
 from voxgate.auth.keys import KeyRing
 from voxgate.auth.places import Places
-from voxgate.auth.revocation import END, END_MINTED, MINTED_REVOKED, REVOKED
+from voxgate.auth.revocation import END, END_MINTED
 from voxgate.auth.tokens import TOKEN_KEYS_NAME, TokenBox, load_token_keys
 from voxgate.auth.web import WebSignIn
 from voxgate.core.errors import MethodNotAllowed, NotFound, RequestError, VoxgateError
@@ -62,18 +59,14 @@ from voxgate.gateway.requests.flow import Parts, Requests
 from voxgate.gateway.requests.sending import Sender
 from voxgate.gateway.scoreboard import Place, Scoreboard
 from voxgate.gateway.serving import GatewayServer
+from voxgate.gateway.signals import SignalFollower
 from voxgate.gateway.spending import Spending
 from voxgate.providers.routes import Router
 from voxgate.providers.targets import Targets
 from voxgate.recording.spool import Spool
 from voxgate.store import Kept, Store, open_blobs, open_cache
 
-_SIGNAL_POLL_SECONDS: Final = 0.25
 _PUBLISH_SECONDS: Final = 1.0
-_SWITCH_SECONDS: Final = 0.0001
-"""So long a thread beside the event loop, such as those that ask the database, keeps calls waiting for the
-interpreter. The default of 5 ms is longer than any of them works."""
-_LAST_ANSWER_SECONDS: Final = 5.0
 _SECURITY_HEADERS: Final = {
     # 'self' is also the WebSocket of this origin. Nothing may come from or go to another one.
     "content-security-policy": (
@@ -324,10 +317,9 @@ async def _crash(request: Request, error: Exception) -> Response:
 
 async def serve_worker(worker: Worker, sock: socket.socket, ready: Callable[[], None]) -> None:
     """Serves until a signal, drains, and returns when everything recorded is on disk."""
-    sys.setswitchinterval(_SWITCH_SECONDS)
     server = GatewayServer(worker.app, worker.gateway, worker.settings, worker.place)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, server.retire)
-    follower = SignalFollower(worker)
+    follower = follow_signals(worker)
     announcer = asyncio.create_task(_announce(server, ready))
     publisher = asyncio.create_task(_publish(worker.place))
     try:
@@ -355,63 +347,11 @@ async def _publish(place: Place) -> None:
         await asyncio.sleep(_PUBLISH_SECONDS)
 
 
-class SignalFollower:
-    """What other processes ask of all workers, through the database. A thread of its own asks, so that the
-    event loop, which carries the calls, has to do only with what there is."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self._loop = asyncio.get_running_loop()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="signals", daemon=True)
-        self._thread.start()
-
-    async def stop(self) -> None:
-        """Waits for a question that has been asked, but not for ever."""
-        self._stopped.set()
-        await asyncio.to_thread(self._thread.join, _LAST_ANSWER_SECONDS)
-
-    def _follow(self) -> None:
-        last, away = self._worker.last_signal, False
-        while not self._stopped.wait(_SIGNAL_POLL_SECONDS):
-            try:
-                signals, revoked = _read_signals(self._worker.store, last)
-            except Exception as error:  # noqa: BLE001 - the database is away: calls go on, and so does the asking
-                if not away:  # said once, until it is back
-                    logger.error("what others ask of the workers cannot be read now: %s", error)
-                away = True
-                continue
-            if away:
-                logger.info("what others ask of the workers can be read again")
-            away = False
-            if signals:
-                last = signals[-1][0]
-                with contextlib.suppress(RuntimeError):  # the worker has ended meanwhile
-                    self._loop.call_soon_threadsafe(self._obey, signals, revoked)
-
-    def _obey(self, signals: list[tuple[int, str, str]], revoked: set[str]) -> None:
-        self._worker.revoked.update(revoked)
-        for _, kind, target in signals:
-            _obey(self._worker, kind, target)
-
-
-def _read_signals(store: Store, last: int) -> tuple[list[tuple[int, str, str]], set[str]]:
-    """With what is revoked now, where one signal stands for many credentials."""
-    signals = store.signals_after(last)
-    many = any(kind == MINTED_REVOKED for _, kind, _ in signals)
-    return signals, store.revoked_credentials() if many else set()
-
-
-def _obey(worker: Worker, kind: str, target: str) -> None:
-    if kind == REVOKED:
-        worker.revoked.add(target)
-    endings: dict[str, Callable[[str], None]] = {
-        END_SIGNAL: worker.gateway.calls.end_session,
-        END: worker.gateway.calls.end_credential,
-        END_MINTED: worker.gateway.calls.end_minted_by,
-    }
-    if end := endings.get(kind):
-        end(target)
+def follow_signals(worker: Worker) -> SignalFollower:
+    """Until it is told to stop."""
+    calls = worker.gateway.calls
+    actions = {END_SIGNAL: calls.end_session, END: calls.end_credential, END_MINTED: calls.end_minted_by}
+    return SignalFollower(worker.store, worker.last_signal, worker.revoked, actions)
 
 
 def retire_process() -> None:

@@ -12,7 +12,7 @@ from websockets.asyncio.server import Request, Response, ServerConnection, serve
 
 from tests.gateway.conftest import ADMIN_KEY, ON_UVLOOP, RunningGateway, StartGateway
 from tests.gateway.limited import call_of, end_of, refusal_of, until, works
-from voxgate.server import SignalFollower
+from voxgate.server import follow_signals
 from voxgate.testing.provider import ScriptedProvider
 
 pytestmark = [pytest.mark.anyio, ON_UVLOOP]
@@ -47,7 +47,7 @@ class HesitantProvider:
 @contextlib.asynccontextmanager
 async def following(gateway: RunningGateway) -> AsyncIterator[None]:
     """As a worker process does."""
-    follower = SignalFollower(gateway.worker)
+    follower = follow_signals(gateway.worker)
     try:
         yield
     finally:

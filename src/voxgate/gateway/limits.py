@@ -34,7 +34,7 @@ from voxgate.gateway.spending import Spending
 
 _SWEEP_SECONDS: Final = 1.0
 _MOST_WAITING_SECONDS: Final = 3600.0
-_SLICE: Final = 50
+_SLICE: Final = 200
 """So many calls are looked at before others get their turn."""
 _BURST_SECONDS: Final = 10.0
 """So many seconds' worth of messages or bytes may come at once."""

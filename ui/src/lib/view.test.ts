@@ -37,6 +37,7 @@ test("a running call has room at its end, and what is shown moves only when that
     state.grow(ms, true);
     expect(state.view.toMs).toBeGreaterThanOrEqual(ms);
     expect(state.view.toMs).toBeLessThanOrEqual(ms * 1.021);
+    expect(state.wholeMs).toBe(state.view.toMs);
   }
   expect(moves).toBeLessThan(8);
   state.grow(110_000);

@@ -43,6 +43,11 @@ export class ViewState {
 
   get = (): View => this.view;
 
+  /** The call's length, and its room while it grows. */
+  get wholeMs(): number {
+    return this.lengthMs;
+  }
+
   get isWhole(): boolean {
     return this.wanted === null;
   }

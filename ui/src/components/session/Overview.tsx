@@ -7,7 +7,7 @@ import { useThemeChanges } from "./WaveCanvas";
 
 const PITCH = 2;
 
-function draw(canvas: HTMLCanvasElement, peaks: CallPeaks | null, lengthMs: number) {
+function draw(canvas: HTMLCanvasElement, peaks: CallPeaks | null, wholeMs: number) {
   const context = canvas.getContext("2d");
   if (!context) return;
   const scale = window.devicePixelRatio || 1;
@@ -22,7 +22,7 @@ function draw(canvas: HTMLCanvasElement, peaks: CallPeaks | null, lengthMs: numb
   };
   const side = (name: "user" | "heard", tone: string, up: boolean) => {
     context.fillStyle = colour(tone);
-    const bars = peaks?.lanes[name].bars(0, lengthMs, many);
+    const bars = peaks?.lanes[name].bars(0, wholeMs, many);
     for (let i = 0; i < many; i += 1) {
       const tall = ((bars?.[i] ?? 0) / 255) * (height / 2 - 1);
       if (tall > 0.4) context.fillRect(i * PITCH, height / 2 - (up ? tall : 0), PITCH - 0.5, tall);
@@ -46,7 +46,7 @@ export function Overview({ clock, peaks, revision, lengthMs, view, state }: Prop
   const head = useRef<HTMLSpanElement>(null);
   const [measure, size] = useSize();
   const theme = useThemeChanges();
-  const whole = Math.max(1, lengthMs);
+  const whole = Math.max(1, state.wholeMs);
   // biome-ignore lint/correctness/useExhaustiveDependencies: they say when to draw again
   useEffect(() => {
     if (canvas.current) draw(canvas.current, peaks, whole);
@@ -58,13 +58,13 @@ export function Overview({ clock, peaks, revision, lengthMs, view, state }: Prop
     if (event.type === "pointermove" && event.buttons !== 1) return;
     const rect = event.currentTarget.getBoundingClientRect();
     const ms = ((event.clientX - rect.left) / rect.width) * whole;
-    if (state.isWhole) clock.seek(ms);
+    if (state.isWhole) clock.seek(Math.min(ms, lengthMs));
     else state.pan(ms - (state.view.fromMs + state.view.toMs) / 2);
   };
   const style = useMemo(
     () => ({
       left: `${(view.fromMs / whole) * 100}%`,
-      width: `${((Math.min(view.toMs, whole) - view.fromMs) / whole) * 100}%`,
+      width: `${((view.toMs - view.fromMs) / whole) * 100}%`,
     }),
     [view, whole],
   );
