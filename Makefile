@@ -26,7 +26,7 @@ $(STAMPS)/ui: $(STAMPS)/env $(UI_SOURCES) hatch_build.py
 	@mkdir -p $(STAMPS) && touch $@
 
 # With the C compiler, where there is one.
-$(STAMPS)/native: $(STAMPS)/env src/voxgate/gateway/_splice.c src/voxgate/gateway/_sound.h hatch_build.py
+$(STAMPS)/native: $(STAMPS)/env src/voxgate/gateway/_splice.c $(wildcard src/voxgate/gateway/_*.h) hatch_build.py
 	$(BIN)/python hatch_build.py --native
 	@mkdir -p $(STAMPS) && touch $@
 

@@ -1,21 +1,27 @@
-"""Legs of calls between pairs of sockets, compiled or in Python, and what each of them did."""
+"""Legs of calls between pairs of sockets, plain or with TLS, compiled or in Python: what each of them did."""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
+import ssl
 import struct
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.certificates import make_certificate
 from voxgate.gateway import leg as legs
 from voxgate.gateway.glance import Glance
 from voxgate.gateway.leg import Leg
 from voxgate.gateway.sockets import SocketTransport
+from voxgate.gateway.tls import LARGEST_RECORD, TlsSocket
 from voxgate.realtime.frames import CLOSE, FrameFollower, encode_frame
 from voxgate.recording.layout import ENTRY, SEGMENT
 from voxgate.recording.spool import CHUNK, Spool, WireLog
@@ -57,6 +63,7 @@ class Side:
     compiled: bool
     sockets: ExitStack
     near: socket.socket | None = None
+    tls: bool = False
     notices: list[str] = field(default_factory=list)
     loop: Loop = field(default_factory=Loop)
 
@@ -66,7 +73,16 @@ class Side:
             near = self.near
             near.setblocking(False)
         out, self.peer_far = self._pair()
-        self.transport, self.peer = (self._transport(each) for each in (near, out))
+        ends = near, out
+        if self.tls:
+            (self.far, near_tls), (self.peer_far, out_tls) = (
+                handshake(self.far, near),
+                handshake(self.peer_far, out),
+            )
+            self.sockets.enter_context(self.far)
+            self.sockets.enter_context(self.peer_far)
+            ends = TlsSocket(near_tls), TlsSocket(out_tls)
+        self.transport, self.peer = map(self._transport, ends)
         self.spool = bare_spool()
         self.log = WireLog(self.spool, 3, "session")
         self.log._origin_ns = 0
@@ -90,7 +106,17 @@ class Side:
             self.sockets.enter_context(each)
         return pair
 
-    def _transport(self, sock: socket.socket) -> SocketTransport:
+    def send(self, data: bytes) -> None:
+        """To the leg, which reads it."""
+        if not self.tls:
+            self.far.send(data)
+        for at in range(0, len(data) if self.tls else 0, LARGEST_RECORD):
+            self.far.send(data[at : at + LARGEST_RECORD])
+        self.read()
+        while self.transport.tls and self.transport.is_reading() and self.transport.tls.pending():
+            self.read()
+
+    def _transport(self, sock: socket.socket | TlsSocket) -> SocketTransport:
         transport = SocketTransport.__new__(SocketTransport)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("voxgate.gateway.sockets.reset_watch", lambda _: _Resets())
@@ -104,10 +130,13 @@ class Side:
         self.notices.append(f"lost {error!r}")
 
     def taken(self) -> bytes:
+        taken = b""
         try:
-            return self.peer_far.recv(1 << 20)
-        except BlockingIOError:
-            return b""
+            while more := self.peer_far.recv(1 << 20):
+                taken += more
+        except (BlockingIOError, ssl.SSLWantReadError):
+            pass
+        return taken
 
     def state(self) -> dict[str, Any]:
         """Everything that a later read or the log's writer goes by, but the time."""
@@ -129,6 +158,32 @@ class Side:
             "notices": self.notices,
             "reading": self.transport.is_reading(),
         }
+
+
+@functools.cache
+def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A client's and a server's."""
+    with tempfile.TemporaryDirectory() as folder:
+        certificate, key = make_certificate(Path(folder))
+        server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        server.load_cert_chain(certificate, key)
+        return ssl.create_default_context(cafile=str(certificate)), server
+
+
+def handshake(client: socket.socket, server: socket.socket) -> tuple[ssl.SSLSocket, ssl.SSLSocket]:
+    """Both ends of a pair of sockets that do not block, when it is done."""
+    trusting, showing = contexts()
+    ends = (
+        trusting.wrap_socket(client, server_hostname="127.0.0.1", do_handshake_on_connect=False),
+        showing.wrap_socket(server, server_side=True, do_handshake_on_connect=False),
+    )
+    waiting = list(ends)
+    while waiting:
+        for end in list(waiting):
+            with suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+                waiting.remove(end)
+    return ends
 
 
 class _Resets:

@@ -123,7 +123,8 @@ async def test_without_descriptors_a_connection_waits_and_is_then_taken() -> Non
     listener.listen()
     port = listener.getsockname()[1]
     place = Place(Scoreboard(), 1, Metrics())
-    acceptor = Acceptor(listener, Echo, place=place, load=lambda: 0, tls={})
+    connect = asyncio.get_running_loop().connect_accepted_socket
+    acceptor = Acceptor(listener, Echo, place=place, load=lambda: 0, connect=connect)
     acceptor.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     assert await reader.read() == b"here"
@@ -155,7 +156,7 @@ async def test_of_two_that_listen_the_one_with_more_calls_leaves_one_to_the_othe
             functools.partial(Counting, taken[number]),
             place=Place(board, number + 1, Metrics()),
             load=functools.partial(lambda number: CALLS * (1 - number) + len(taken[number]), number),
-            tls={},
+            connect=asyncio.get_running_loop().connect_accepted_socket,
         )
         for number in range(2)
     ]

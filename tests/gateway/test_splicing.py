@@ -63,6 +63,7 @@ def seldom(test: Any) -> Any:
     return test
 
 
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
 @seldom
 @settings(max_examples=400, deadline=None)
 @given(
@@ -74,19 +75,24 @@ def seldom(test: Any) -> Any:
     hang_up=st.booleans(),
 )
 def test_both_do_the_same_with_the_same_pieces(
-    frames: list[bytes], cuts: list[int], takes: list[bool], watched: bool, from_memory: bool, hang_up: bool
+    tls: bool,
+    frames: list[bytes],
+    cuts: list[int],
+    takes: list[bool],
+    watched: bool,
+    from_memory: bool,
+    hang_up: bool,
 ) -> None:
     stream, taking = b"".join(frames), itertools.cycle(takes)
     with ExitStack() as sockets:
-        python, compiled = Side(False, sockets), Side(True, sockets)
+        python, compiled = Side(False, sockets, tls=tls), Side(True, sockets, tls=tls)
         for piece in pieces(stream, cuts):
             for side in (python, compiled):
                 side.leg.watched = watched
                 if from_memory:
                     side.take_in(piece)
                 else:
-                    side.far.send(piece)
-                    side.read()
+                    side.send(piece)
             assert compiled.state() == python.state()
             if next(taking):
                 assert compiled.taken() == python.taken()
@@ -150,8 +156,9 @@ def test_what_finds_no_room_in_the_segment_is_left_to_python() -> None:
 
 def test_it_can_be_built_from_its_source(tmp_path: Path) -> None:
     (tmp_path / "src/voxgate/gateway").mkdir(parents=True)
-    for name in ("hatch_build.py", "src/voxgate/gateway/_splice.c", "src/voxgate/gateway/_sound.h"):
-        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    sources = [ROOT / "hatch_build.py", *(ROOT / "src/voxgate/gateway").glob("*.[ch]")]
+    for source in sources:
+        (tmp_path / source.relative_to(ROOT)).write_bytes(source.read_bytes())
     built = subprocess.run(
         [sys.executable, "hatch_build.py", "--native"],
         cwd=tmp_path,

@@ -131,7 +131,9 @@ static Py_ssize_t kind_of_sound(const unsigned char *text, Py_ssize_t size, Py_s
 }
 
 /* One message without its mask, and what goes on where it is not what came. */
-static unsigned char unmasked[1 << 16], outgoing[1 << 17];
+static unsigned char unmasked[1 << 16];
+/* Of one thread: what sends it may let another run. */
+static _Thread_local unsigned char outgoing[1 << 17];
 
 /* What of the received bytes may go on: so many, which are so many messages with so many bytes of sound. */
 typedef struct {

@@ -12,12 +12,11 @@
 #include <Python.h>
 #include <structmember.h>
 
-#include <errno.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
+#include "_sockets.h"
 #include "_sound.h"
 
 /* What `recording.spool.ENTRY` packs: five numbers of these sizes and a kind, without padding, little-endian. */
@@ -36,10 +35,6 @@ static struct {
 } follower_;
 static struct {
     PyTypeObject *type;
-    Py_ssize_t fd, reading, clear;
-} socket_;
-static struct {
-    PyTypeObject *type;
     Py_ssize_t spool, number, offset, origin_ns, gaps;
 } log_;
 static struct {
@@ -55,28 +50,6 @@ static struct {
     PyTypeObject *type;
     Py_ssize_t buffer, opcode;
 } decoder_;
-
-/* The object in a slot, borrowed; NULL where it was never set. */
-#define SLOT(object, offset) (*(PyObject **)((char *)(object) + (offset)))
-#define IS_A(object, class) ((object) != NULL && Py_TYPE(object) == (class).type)
-
-static int number_in(PyObject *object, Py_ssize_t offset, long long *value) {
-    PyObject *found = SLOT(object, offset);
-    if (found == NULL || !PyLong_Check(found)) {
-        PyErr_SetString(PyExc_TypeError, "a slot of the relay holds no number");
-        return -1;
-    }
-    *value = PyLong_AsLongLong(found);
-    return *value == -1 && PyErr_Occurred() ? -1 : 0;
-}
-
-static int set_number(PyObject *object, Py_ssize_t offset, long long value) {
-    PyObject *number = PyLong_FromLongLong(value), *before = SLOT(object, offset);
-    if (number == NULL) return -1;
-    SLOT(object, offset) = number;
-    Py_XDECREF(before);
-    return 0;
-}
 
 /* `FrameFollower.feed`, where it only meets whole text messages: one more for each that begins in the bytes, and how much
    of the last is still to come. False, and no numbers to keep, where there is anything else. */
@@ -99,12 +72,6 @@ static int only_text(const unsigned char *bytes, Py_ssize_t size, long long larg
     }
     *remaining = at - size;
     return at >= size;
-}
-
-static PyObject *receive_failed(PyObject *transport) {
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) Py_RETURN_NONE;
-    PyObject *error = PyObject_CallFunction(PyExc_OSError, "is", errno, strerror(errno));
-    return error == NULL ? NULL : PyObject_CallMethod(transport, "fail", "N", error);
 }
 
 static PyObject *left_to_python(PyObject *leg, PyObject *view, Py_ssize_t at, Py_ssize_t size) {
@@ -180,28 +147,26 @@ static PyObject *write_and_arm(PyObject *peer, PyObject *rest, PyObject *spool) 
 static PyObject *splice(PyObject *leg, PyObject *Py_UNUSED(nothing)) {
     PyObject *log = SLOT(leg, leg_.log), *follower = SLOT(leg, leg_.follower);
     PyObject *transport = SLOT(leg, leg_.transport), *peer = SLOT(leg, leg_.peer);
-    if (!IS_A(log, log_) || !IS_A(follower, follower_) || !IS_A(transport, socket_) || !IS_A(peer, socket_))
+    if (!IS_A(log, log_) || !IS_A(follower, follower_) || !is_open(transport) || !is_open(peer))
         return PyObject_CallMethod(leg, "splice", NULL);
-    long long end, from, to;
+    long long end;
     Numbers now;
     PyObject *spool, *view = room_in(log, ENTRY_BYTES + chunk_bytes, &spool, &end);
     if (view == NULL || SLOT(transport, socket_.reading) != Py_True)
         return PyErr_Occurred() ? NULL : PyObject_CallMethod(leg, "splice", NULL);
-    if (load(leg, follower, &now) || number_in(transport, socket_.fd, &from) || number_in(peer, socket_.fd, &to))
-        return NULL;
+    if (load(leg, follower, &now)) return NULL;
 
+    const Py_ssize_t at = end + ENTRY_BYTES;
     unsigned char *entry = (unsigned char *)PyMemoryView_GET_BUFFER(view)->buf + end, *room = entry + ENTRY_BYTES;
-    const ssize_t size = recv((int)from, room, (size_t)chunk_bytes, 0);
+    const ssize_t size = receive(transport, view, at, chunk_bytes);
     if (size < 0) return receive_failed(transport);
     if (size == 0) return PyObject_CallMethod(transport, "end_of_file", NULL);
     if (!goes_on_unseen(leg, follower) || !only_text(room, size, now.largest, &now.remaining, &now.messages))
-        return left_to_python(leg, view, end + ENTRY_BYTES, size);
+        return left_to_python(leg, view, at, size);
 
-    ssize_t sent = SLOT(peer, socket_.clear) == Py_True ? send((int)to, room, (size_t)size, MSG_NOSIGNAL) : 0;
-    if (sent < 0) sent = 0; /* `write` meets it again */
-    if (save(leg, follower, &now, size) || commit(log, spool, entry, end, now.kind, size)) return NULL;
-    if (sent != size)
-        return write_and_arm(peer, PySequence_GetSlice(view, end + ENTRY_BYTES + sent, end + ENTRY_BYTES + size), spool);
+    const ssize_t sent = transmit(peer, view, at, size);
+    if (sent < 0 || save(leg, follower, &now, size) || commit(log, spool, entry, end, now.kind, size)) return NULL;
+    if (sent != size) return write_and_arm(peer, PySequence_GetSlice(view, at + sent, at + size), spool);
     if (SLOT(spool, spool_.armed) != Py_False) Py_RETURN_NONE;
     return PyObject_CallMethod(spool, "arm", NULL);
 }
@@ -256,7 +221,7 @@ static void names_in(PyObject *table, Word *names) {
 }
 
 /* Python runs, and `outgoing` is one call's until it has been sent. */
-static int is_counting;
+static _Thread_local int is_counting;
 
 /* Whether the stage that counts sound, if there is one, has counted this. */
 static int is_counted(PyObject *glance, Py_ssize_t sound) {
@@ -285,24 +250,28 @@ static int is_begun(const unsigned char *bytes, Py_ssize_t size, long long large
 }
 
 /* What passes goes out and into the log. */
-static PyObject *send_and_commit(PyObject *leg, PyObject *spool, unsigned char *bytes, long long end,
-                                 const Passing *passing, const Numbers *now, int to) {
+static PyObject *send_and_commit(PyObject *leg, PyObject *view, PyObject *spool, long long end, const Passing *passing,
+                                 const Numbers *now) {
     PyObject *peer = SLOT(leg, leg_.peer), *follower = SLOT(leg, leg_.follower);
-    const unsigned char *out = passing->written ? outgoing : bytes;
+    unsigned char *bytes = (unsigned char *)PyMemoryView_GET_BUFFER(view)->buf + end + ENTRY_BYTES;
     const Py_ssize_t size = passing->written ? passing->written : passing->end;
-    ssize_t sent = SLOT(peer, socket_.clear) == Py_True ? send(to, out, (size_t)size, MSG_NOSIGNAL) : 0;
-    if (sent < 0) sent = 0; /* `write` meets it again */
-    if (set_number(follower, follower_.messages, now->messages + passing->messages) ||
-        commit(SLOT(leg, leg_.log), spool, bytes - ENTRY_BYTES, end, now->kind, passing->end))
+    PyObject *out = passing->written ? PyMemoryView_FromMemory((char *)outgoing, size, PyBUF_READ) : Py_NewRef(view);
+    const Py_ssize_t at = passing->written ? 0 : end + ENTRY_BYTES;
+    const ssize_t sent = out == NULL ? -1 : transmit(peer, out, at, size);
+    if (sent < 0 || set_number(follower, follower_.messages, now->messages + passing->messages) ||
+        commit(SLOT(leg, leg_.log), spool, bytes - ENTRY_BYTES, end, now->kind, passing->end)) {
+        Py_XDECREF(out);
         return NULL;
-    if (sent != size)
-        return write_and_arm(peer, PyBytes_FromStringAndSize((const char *)out + sent, size - sent), spool);
+    }
+    PyObject *rest = sent == size ? NULL : PySequence_GetSlice(out, at + sent, at + size);
+    Py_DECREF(out);
+    if (sent != size) return write_and_arm(peer, rest, spool);
     if (SLOT(spool, spool_.armed) != Py_False) Py_RETURN_NONE;
     return PyObject_CallMethod(spool, "arm", NULL);
 }
 
 /* `Leg.received`, of what lies in the log's memory behind the place of its entry. */
-static PyObject *received(PyObject *leg, PyObject *view, long long end, Py_ssize_t size, const Numbers *now, int to) {
+static PyObject *received(PyObject *leg, PyObject *view, long long end, Py_ssize_t size, const Numbers *now) {
     PyObject *glance = SLOT(leg, leg_.glance), *spool = SLOT(SLOT(leg, leg_.log), log_.spool);
     unsigned char *bytes = (unsigned char *)PyMemoryView_GET_BUFFER(view)->buf + end + ENTRY_BYTES;
     Word names[MOST_KINDS];
@@ -317,7 +286,7 @@ static PyObject *received(PyObject *leg, PyObject *view, long long end, Py_ssize
     if (keeps && hold(glance, bytes + passing.end, rest)) return NULL;
     if (passing.end == 0) Py_RETURN_NONE;
     PyObject *behind = PyBytes_FromStringAndSize((const char *)bytes + passing.end, keeps ? 0 : rest);
-    PyObject *done = behind == NULL ? NULL : send_and_commit(leg, spool, bytes, end, &passing, now, to);
+    PyObject *done = behind == NULL ? NULL : send_and_commit(leg, view, spool, end, &passing, now);
     if (done != NULL && PyBytes_GET_SIZE(behind)) {
         Py_DECREF(done);
         done = PyObject_CallMethod(leg, "look_at", "O", behind);
@@ -329,28 +298,32 @@ static PyObject *received(PyObject *leg, PyObject *view, long long end, Py_ssize
 static PyObject *receive_judged(PyObject *leg, PyObject *Py_UNUSED(nothing)) {
     PyObject *log = SLOT(leg, leg_.log), *follower = SLOT(leg, leg_.follower), *glance = SLOT(leg, leg_.glance);
     PyObject *transport = SLOT(leg, leg_.transport), *peer = SLOT(leg, leg_.peer);
-    if (!IS_A(log, log_) || !IS_A(follower, follower_) || !IS_A(transport, socket_) || !IS_A(peer, socket_) ||
+    if (!IS_A(log, log_) || !IS_A(follower, follower_) || !is_open(transport) || !is_open(peer) ||
         !IS_A(glance, glance_) || is_counting || SLOT(transport, socket_.reading) != Py_True ||
         !has_foreseen(leg, follower, glance))
         return PyErr_Occurred() ? NULL : PyObject_CallMethod(leg, "receive_judged", NULL);
-    long long end, from, to;
+    long long end;
     Numbers now;
     PyObject *spool, *view = room_in(log, ENTRY_BYTES + chunk_bytes, &spool, &end), *held = SLOT(glance, glance_.held);
     if (view == NULL || held == NULL || !PyBytes_CheckExact(held) || PyBytes_GET_SIZE(held) >= chunk_bytes)
         return PyErr_Occurred() ? NULL : PyObject_CallMethod(leg, "receive_judged", NULL);
-    if (load(leg, follower, &now) || number_in(transport, socket_.fd, &from) || number_in(peer, socket_.fd, &to))
-        return NULL;
+    if (load(leg, follower, &now)) return NULL;
 
     unsigned char *room = (unsigned char *)PyMemoryView_GET_BUFFER(view)->buf + end + ENTRY_BYTES;
     const Py_ssize_t before = PyBytes_GET_SIZE(held);
     memcpy(room, PyBytes_AS_STRING(held), (size_t)before);
-    const ssize_t size = recv((int)from, room + before, (size_t)(chunk_bytes - before), 0);
+    const ssize_t size = receive(transport, view, end + ENTRY_BYTES + before, chunk_bytes - before);
     if (size < 0) return receive_failed(transport);
     if (size == 0) return PyObject_CallMethod(transport, "end_of_file", NULL);
+    if (size == chunk_bytes - before) {
+        PyObject *expected = PyObject_CallMethod(transport, "expect_rest", NULL);
+        if (expected == NULL) return NULL;
+        Py_DECREF(expected);
+    }
     if (set_number(leg, leg_.received_bytes, now.received + size) || (before && hold(glance, room, 0))) return NULL;
     Py_INCREF(glance); /* what counts sound is Python, which could let go of them */
     Py_INCREF(view);
-    PyObject *done = received(leg, view, end, before + size, &now, (int)to);
+    PyObject *done = received(leg, view, end, before + size, &now);
     Py_DECREF(view);
     Py_DECREF(glance);
     return done;
@@ -397,10 +370,10 @@ static int learn_kinds(PyObject *pairs) {
 static PyObject *configure(PyObject *Py_UNUSED(module), PyObject *args) {
     Py_ssize_t entry_bytes;
     PyObject *sound;
-    if (!PyArg_ParseTuple(args, "(O!O!O!O!O!O!O!)nnnO!", &PyType_Type, &leg_.type, &PyType_Type, &follower_.type,
+    if (!PyArg_ParseTuple(args, "(O!O!O!O!O!O!O!O!)nnnO!(OOn)", &PyType_Type, &leg_.type, &PyType_Type, &follower_.type,
                           &PyType_Type, &socket_.type, &PyType_Type, &log_.type, &PyType_Type, &spool_.type, &PyType_Type,
-                          &glance_.type, &PyType_Type, &decoder_.type, &entry_bytes, &record_bytes, &chunk_bytes,
-                          &PyTuple_Type, &sound) ||
+                          &glance_.type, &PyType_Type, &decoder_.type, &PyType_Type, &tls_.type, &entry_bytes,
+                          &record_bytes, &chunk_bytes, &PyTuple_Type, &sound, &waits, &ends, &record_most) ||
         learn_kinds(sound))
         return NULL;
     if (entry_bytes != ENTRY_BYTES) {
@@ -429,6 +402,9 @@ static PyObject *configure(PyObject *Py_UNUSED(module), PyObject *args) {
         {socket_.type, "_fd", &socket_.fd},
         {socket_.type, "_reading", &socket_.reading},
         {socket_.type, "clear", &socket_.clear},
+        {socket_.type, "tls", &socket_.tls},
+        {tls_.type, "read", &tls_.read},
+        {tls_.type, "write", &tls_.write},
         {log_.type, "_spool", &log_.spool},
         {log_.type, "_number", &log_.number},
         {log_.type, "_offset", &log_.offset},
@@ -451,11 +427,13 @@ static PyObject *configure(PyObject *Py_UNUSED(module), PyObject *args) {
         if (find_slot(slots[number].type, slots[number].name, slots[number].offset)) return NULL;
     for (Py_ssize_t each = 0; each < PyTuple_GET_SIZE(PyTuple_GET_ITEM(args, 0)); each++)
         Py_INCREF(PyTuple_GET_ITEM(PyTuple_GET_ITEM(args, 0), each));
+    Py_INCREF(waits);
+    Py_INCREF(ends);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {
-    {"configure", configure, METH_VARARGS, "The classes whose slots are read, and the sizes of the log's headers."},
+    {"configure", configure, METH_VARARGS, "The classes whose slots are read, the sizes of the log's headers, TLS's errors."},
     {"reader", reader, METH_O, "What reads a leg's socket."},
     {"judging_reader", judging_reader, METH_O, "What reads the socket of a leg that is mediated."},
     {"taker", taker, METH_O, "What takes bytes that were read already."},

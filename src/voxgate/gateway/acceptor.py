@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from voxgate.gateway.scoreboard import Place
@@ -23,12 +23,14 @@ _SLACK_SHARE: Final = 0.02
 _EXHAUSTED_SECONDS: Final = 0.5
 _AGAIN: Final = (BlockingIOError, InterruptedError, ConnectionAbortedError)
 
+Connect = Callable[[Callable[[], asyncio.Protocol], socket.socket], Awaitable[Any]]
+
 logger = logging.getLogger(__name__)
 
 
 class Acceptor:
-    """Takes connections from one listening socket. `load` says how many this worker has; `tls` is what the
-    event loop's `connect_accepted_socket` takes for it."""
+    """Takes connections from one listening socket. `load` says how many this worker has; `connect` gives one
+    to a new protocol, as the event loop's `connect_accepted_socket`."""
 
     def __init__(
         self,
@@ -37,13 +39,13 @@ class Acceptor:
         *,
         place: Place,
         load: Callable[[], int],
-        tls: dict[str, Any],
+        connect: Connect,
     ) -> None:
         self._listener = listener
         self._make_protocol = make_protocol
         self._place = place
         self._load = load
-        self._tls = tls
+        self._connect = connect
         self._loop = asyncio.get_running_loop()
         self._handshakes: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
@@ -103,11 +105,11 @@ class Acceptor:
             self._look_away(_EXHAUSTED_SECONDS)
             return
         connection.setblocking(False)
-        task = self._loop.create_task(self._connect(connection))
+        task = self._loop.create_task(self._welcome(connection))
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)
 
-    async def _connect(self, connection: socket.socket) -> None:
+    async def _welcome(self, connection: socket.socket) -> None:
         # A client whose TLS handshake fails or takes too long hears it from TLS.
         with contextlib.suppress(OSError):
-            await self._loop.connect_accepted_socket(self._make_protocol, connection, **self._tls)
+            await self._connect(self._make_protocol, connection)

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
     """SettingsError when the two cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.options |= ssl.OP_NO_RENEGOTIATION
 
     def no_password() -> str:
         raise SettingsError(f"The key {key} is locked with a password: store it without one.")

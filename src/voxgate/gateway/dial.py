@@ -19,6 +19,7 @@ from voxgate.core.clock import now_utc
 from voxgate.core.errors import UpstreamRefused
 from voxgate.gateway.metrics import Metrics
 from voxgate.gateway.resting import Rests
+from voxgate.gateway.tls import connect_tls
 from voxgate.providers.health import Health
 from voxgate.providers.routes import Upstream
 from voxgate.realtime.frames import encode_close
@@ -85,7 +86,9 @@ class _Answering(asyncio.Protocol):
 @functools.cache
 def trusting_context() -> ssl.SSLContext:
     """For connections to upstreams; one for all, because to read whom the system trusts is costly."""
-    return ssl.create_default_context()
+    context = ssl.create_default_context()
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    return context
 
 
 class Dialler:
@@ -232,13 +235,10 @@ class Dialler:
         return Dialled(upstream, transport, early, (time.monotonic() - began) * 1000)
 
     async def _connect(self, upstream: Upstream) -> tuple[asyncio.Transport, _Answering]:
-        return await asyncio.get_running_loop().create_connection(
-            _Answering,
-            upstream.host,
-            upstream.port,
-            ssl=self._tls if upstream.tls else None,
-            server_hostname=upstream.host if upstream.tls else None,
-        )
+        if upstream.tls:
+            return await connect_tls(_Answering, upstream.host, upstream.port, self._tls)
+        loop = asyncio.get_running_loop()
+        return await loop.create_connection(_Answering, upstream.host, upstream.port)
 
 
 async def _read_answer(upstream: Upstream, answering: _Answering, key: str) -> bytes:

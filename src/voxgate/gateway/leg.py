@@ -92,8 +92,8 @@ class Leg(asyncio.Protocol):
         self._read_by(self._from_memory_or_not(_splicer(self)))
 
     def _from_memory_or_not(self, reader: Callable[[], None]) -> Callable[[], None] | None:
-        """Only between two sockets may what is sent lie in the log's memory: a TLS transport may keep it for
-        later, when that holds something else."""
+        """Only between two of our own transports may what is sent lie in the log's memory: the event loop's
+        may keep it for later, when that holds something else."""
         if not (isinstance(self.transport, SocketTransport) and isinstance(self.peer, SocketTransport)):
             return None
         self._receive, self._send = self.transport.sock.recv_into, self.peer.sock.send
@@ -173,6 +173,7 @@ class Leg(asyncio.Protocol):
         if glance and held:
             room[:held] = glance.held
         if size := self._receive_into(room[held:]):
+            self.transport.expect_rest()
             if glance:
                 glance.held = b""
             self.received_bytes += size
@@ -197,7 +198,8 @@ class Leg(asyncio.Protocol):
         self._keep_or_go_on(rest)
 
     def data_received(self, data: bytes) -> None:
-        """What came in memory of its own: where one side is TLS, or before the two sides were joined."""
+        """What came in memory of its own: before the two sides were joined, or where one of them stayed on a
+        transport of the event loop."""
         self._take_in(data)
 
     def take_in(self, data: bytes) -> None:

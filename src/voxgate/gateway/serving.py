@@ -11,19 +11,21 @@ import functools
 import logging
 import signal
 import socket
+import ssl
 import time
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from voxgate.core.settings import Settings
-from voxgate.gateway.acceptor import Acceptor
+from voxgate.gateway.acceptor import Acceptor, Connect
 from voxgate.gateway.certificates import CertificateWatch
 from voxgate.gateway.head import HeadLimiter
 from voxgate.gateway.opening import Gateway
 from voxgate.gateway.scoreboard import Place
+from voxgate.gateway.tls import accept_tls
 from voxgate.gateway.upgrade import UpgradeProtocol
 
 _LINGER_SECONDS: Final = 2.0
@@ -72,21 +74,28 @@ class GatewayServer(uvicorn.Server):
             server_state=self.server_state,
             app_state=self.lifespan.state,
         )
-        tls: dict[str, Any] = {}
-        if config.ssl is not None:
-            seconds = self._settings.limits.handshake_seconds
-            tls = {"ssl": config.ssl, "ssl_handshake_timeout": seconds}
-            if self._certificate is not None:
-                self._certificate.attach(config.ssl)
-                self._beside.append(asyncio.create_task(self._certificate.run()))
+        connect = self._connect()
         acceptors = [
-            Acceptor(sock, protocol, place=self._place, load=self._load, tls=tls) for sock in sockets or []
+            Acceptor(sock, protocol, place=self._place, load=self._load, connect=connect)
+            for sock in sockets or []
         ]
         for acceptor in acceptors:
             acceptor.start()
         self.servers = acceptors  # type: ignore[assignment]
         self._beside.append(asyncio.create_task(self._gateway.limits.run()))
         self.started = True
+
+    def _connect(self) -> Connect:
+        """How connections that were accepted are given to their protocols."""
+        context = self.config.ssl
+        if context is None:
+            return self._loop.connect_accepted_socket
+        context.options |= ssl.OP_NO_RENEGOTIATION
+        if self._certificate is not None:
+            self._certificate.attach(context)
+            self._beside.append(asyncio.create_task(self._certificate.run()))
+        seconds = self._settings.limits.handshake_seconds
+        return functools.partial(accept_tls, context=context, handshake_seconds=seconds)
 
     def _load(self) -> int:
         return self._calls.running + len(self.server_state.connections)

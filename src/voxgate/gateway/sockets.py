@@ -1,6 +1,6 @@
 """A TCP transport for the relay: it writes at once, without a queue and a second turn of the event loop, and
 keeps no buffer while nothing is pending. After both handshakes a call's sockets are taken out of the event
-loop's own transports into this one. A TLS transport cannot be taken out and stays what it is.
+loop's own transports into this one. Where TLS is spoken (see `tls`) it is there from the beginning.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ import asyncio
 import os
 import socket
 from collections import deque
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from voxgate.gateway.resets import reset_watch
+
+if TYPE_CHECKING:
+    from voxgate.gateway.tls import TlsSocket
 
 _CHUNK: Final = 64 << 10
 _LINGER_SECONDS: Final = 2.0
@@ -42,14 +45,20 @@ class SocketTransport(asyncio.Transport):
         "_timer",
         "clear",
         "sock",
+        "tls",
     )
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, held_bytes: int = 64 << 10
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket | TlsSocket,
+        held_bytes: int = 64 << 10,
+        extra: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(extra)
         self._loop = loop
         self.sock = sock
+        self.tls: TlsSocket | None = None if isinstance(sock, socket.socket) else sock
         self._fd = sock.fileno()
         self._held_bytes = held_bytes
         self._send = sock.send
@@ -91,6 +100,13 @@ class SocketTransport(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return self._pending_bytes
 
+    def hold(self, held_bytes: int) -> None:
+        """From now on the other side is asked to pause when more than so much is pending."""
+        self._held_bytes = held_bytes
+
+    def can_write_eof(self) -> bool:
+        return False
+
     def pause_reading(self) -> None:
         if self._reading:
             self._reading = False
@@ -102,6 +118,16 @@ class SocketTransport(asyncio.Transport):
             self._reading = True
             self._loop.add_reader(self._fd, self._read_some)
             self._resets.watch(self._fd, self._read_out)
+            self.expect_rest()
+
+    def expect_rest(self) -> None:
+        """Call it after a read that may not have taken all of a record of TLS."""
+        if self.tls is not None and self.tls.pending():
+            self._loop.call_soon(self._read_rest)
+
+    def _read_rest(self) -> None:
+        if self._reading:
+            self._read_some()
 
     def _read_out(self) -> None:
         """The connection is broken: what is left to read ends with the reason."""
@@ -253,23 +279,32 @@ class SocketTransport(asyncio.Transport):
 
 
 def take_over(transport: asyncio.Transport, held_bytes: int) -> asyncio.Transport:
-    """The same connection on a `SocketTransport`, if it is plain TCP and nothing is pending on it; else the
-    transport itself. In either case it asks for a pause when more than `held_bytes` are pending."""
-    original = transport.get_extra_info("socket")
-    if original is None or transport.get_extra_info("sslcontext") or transport.get_write_buffer_size():
+    """The same connection on a `SocketTransport`, unless something is pending on it: then the transport
+    itself. In either case it asks for a pause when more than `held_bytes` are pending."""
+    if isinstance(transport, SocketTransport):
+        transport.hold(held_bytes)
+        return transport
+    if transport.get_write_buffer_size():
         transport.set_write_buffer_limits(held_bytes)
         return transport
-    sock = socket.socket(original.family, socket.SOCK_STREAM, fileno=os.dup(original.fileno()))
-    sock.setblocking(False)
+    sock = take_out(transport)
     keep_alive(sock)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    transport.set_protocol(asyncio.Protocol())
-    transport.abort()  # closes the original descriptor only
     return SocketTransport(asyncio.get_running_loop(), sock, held_bytes)
 
 
+def take_out(transport: asyncio.Transport) -> socket.socket:
+    """The connection of an event loop's transport, which is done with it."""
+    original = transport.get_extra_info("socket")
+    sock = socket.socket(original.family, socket.SOCK_STREAM, fileno=os.dup(original.fileno()))
+    sock.setblocking(False)
+    transport.set_protocol(asyncio.Protocol())
+    transport.abort()  # closes the original descriptor only
+    return sock
+
+
 def keep_alive(sock: socket.socket) -> None:
-    """A peer whose host or network is gone is noticed within about a minute."""
+    """A peer whose host or network is gone is noticed within about a minute; and nothing waits for more."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, option):  # not on every platform
