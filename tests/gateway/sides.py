@@ -157,6 +157,7 @@ class Side:
             "pending": self.peer.get_write_buffer_size(),
             "notices": self.notices,
             "reading": self.transport.is_reading(),
+            "soon": [each[0].__name__ for each in self.loop.soon],
         }
 
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.gateway.sides import LARGEST, Side, frame, pieces
 from voxgate.gateway import leg as legs
+from voxgate.gateway.tls import LARGEST_RECORD
 from voxgate.realtime.frames import CLOSE, CONTINUATION, PING, TEXT
 from voxgate.recording.layout import ENTRY, SEGMENT
 from voxgate.recording.spool import CHUNK, Gap, Spool
@@ -52,6 +53,7 @@ SELDOM = [
     ([frame(CLOSE, 2, False, True), frame(TEXT, 300, False, True)], [4], [True]),
     ([frame(TEXT, LARGEST + 1, False, True), frame(TEXT, 300, False, True)], [LARGEST + 5], [True]),
     ([frame(TEXT, LARGEST, False, True)] * 9, [], [False, False, False, False, True]),
+    ([frame(TEXT, 20_000, False, True)], [LARGEST_RECORD], [True]),  # and of TLS there is no more
 ]
 
 

@@ -64,7 +64,7 @@ class Ends:
         return await asyncio.to_thread(_read, self.peer, size)
 
 
-def _read(peer: ssl.SSLSocket, size: int) -> bytes:
+def _read(peer: socket.socket, size: int) -> bytes:
     read = bytearray()
     while len(read) < size and (more := peer.recv(size - len(read))):
         read += more
@@ -253,7 +253,7 @@ async def accepting(hello: bytes, seconds: float = SECONDS) -> tuple[BaseExcepti
         client.sendall(hello)
         with pytest.raises((ssl.SSLError, TimeoutError)) as failure:
             await accept_tls(Hearing, accepted, context=contexts()[1], handshake_seconds=seconds)
-        return failure.value, await asyncio.to_thread(client.recv, 1 << 16)
+        return failure.value, await asyncio.to_thread(_read, client, 1 << 16)
 
 
 def test_who_begins_badly_hears_an_alert_though_there_was_more_to_read(run: Run) -> None:

@@ -72,13 +72,9 @@ static ssize_t read_tls(PyObject *tls, PyObject *view, Py_ssize_t at, Py_ssize_t
 
 /* `TlsSocket.send`; 0 where nothing was sent: `write` meets that again. */
 static ssize_t write_tls(PyObject *tls, PyObject *view, Py_ssize_t at, Py_ssize_t size) {
-    ssize_t sent = 0, more = 1;
-    while (sent < size && more > 0) {
-        more = through_tls(tls, tls_.write, view, at + sent, size - sent);
-        if (more > 0) sent += more;
-    }
+    const ssize_t sent = through_tls(tls, tls_.write, view, at, size);
     PyErr_Clear();
-    return sent;
+    return sent < 0 ? 0 : sent;
 }
 
 /* Whether its socket is there to be read or written by us. */

@@ -66,18 +66,11 @@ class TlsSocket:
             return 0
 
     def send(self, data: bytes | bytearray | memoryview) -> int:
-        """What was not sent has to be sent next, and no less: its beginning may be encrypted already."""
+        """All or nothing. What was not sent has to be sent next: its beginning may be on its way."""
         try:
-            sent = self.write(data)
+            return self.write(data)
         except WAITS:
             raise BlockingIOError from None
-        if sent == len(data):
-            return sent
-        rest = memoryview(data)
-        with suppress(*WAITS):
-            while sent < len(rest):
-                sent += self.write(rest[sent:])
-        return sent
 
     def shutdown(self, how: int) -> None:
         """TLS says farewell, too; the peer's is not waited for. What comes from now on is not decrypted."""
