@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import random
 import socket
 import ssl
 import struct
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -271,6 +273,40 @@ def test_a_handshake_that_does_not_go_on_ends(run: Run) -> None:
         error, heard = await accepting(b"\x16\x03\x01", seconds=0.1)
         assert isinstance(error, TimeoutError)
         assert heard == b""
+
+    run(scene())
+
+
+def test_a_closed_connection_keeps_nothing_of_openssl_though_its_transport_is_kept(run: Run) -> None:
+    async def scene() -> None:
+        async with connected() as ends:
+            inner = ends.ours.transport.get_extra_info("ssl_object")._sslobj
+            assert sys.getrefcount(inner) > 2
+        assert sys.getrefcount(inner) == 2, "ours, and what asks"
+        tls = ends.ours.transport.tls
+        assert tls is not None
+        assert tls.pending() == 0
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            tls.send(b"too late")
+
+    run(scene())
+
+
+def test_of_a_peer_that_is_gone_behind_its_handshake_no_socket_stays(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shaken: list[ssl.SSLSocket] = []
+
+    def gone(connection: ssl.SSLSocket) -> None:
+        shaken.append(connection)
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    async def scene() -> None:
+        monkeypatch.setattr(ssl.SSLSocket, "getsockname", gone)
+        with pytest.raises(OSError, match="not connected"):
+            async with connected():
+                raise AssertionError("it is not")
+        assert [each.fileno() for each in shaken] == [-1]
 
     run(scene())
 
