@@ -14,7 +14,7 @@ from typing import Final
 from bench.soak.house import Found, House, signal_pid
 from bench.soak.ledger import OPEN, OPENING, Column, Ledger
 
-_WEIGHTS: Final = {"writer": 2, "recorder": 1, "worker": 1}
+_ROUND: Final = ("writer", "writer", "recorder", "worker")
 """A writer is back at once; the others are left alone for longer each time that they die."""
 AT_MOST_BACK_SECONDS: Final = 0.1
 """What had arrived so long before a worker was killed is in the trace."""
@@ -32,6 +32,7 @@ class Kills:
         self._chance = random.Random(f"{seed}/kills")
         self._killed: set[tuple[int, int]] = set()
         """They may take a while to be gone; in a long run their ids are given to others."""
+        self._due: list[str] = []
 
     async def run(self, seconds: float) -> None:
         """All of them in this time, but for its first and last part; longer where there is nobody to kill."""
@@ -59,23 +60,27 @@ class Kills:
         )
 
     async def _strike(self) -> bool:
-        """One of those that run now; whether there was one. What a worker without a writer had in memory goes
+        """One of those that run now; whether there was one. Each round kills the same, in an order of chance:
+        by chance alone a short run might kill no worker. What a worker without a writer had in memory goes
         with it, as documented: so a worker is left alone until it has another one."""
         family = [one for one in self._house.family() if (one.pid, one.born) not in self._killed]
         with_writer = {one.parent for one in family if one.role == "writer"}
         there: dict[str, list[Found]] = {}
         for one in family:
-            if one.role in _WEIGHTS and (one.role != "worker" or one.pid in with_writer):
+            if one.role != "worker" or one.pid in with_writer:
                 there.setdefault(one.role, []).append(one)
-        if not there:
+        self._due = self._due or self._chance.sample(_ROUND, len(_ROUND))
+        role = next((due for due in self._due if due in there), None)
+        if role is None:
             return False
-        role = self._chance.choices(list(there), [_WEIGHTS[name] for name in there])[0]
         victim = self._chance.choice(there[role])
         if role == "worker":
             await self._mark()
         killed = signal_pid(victim.pid, signal.SIGKILL)
         self._killed.add((victim.pid, victim.born))
-        self.struck[f"{role} killed"] += killed
+        if killed:
+            self._due.remove(role)
+            self.struck[f"{role} killed"] += 1
         return killed
 
     async def _mark(self) -> None:
