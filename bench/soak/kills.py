@@ -33,6 +33,7 @@ class Kills:
         self._killed: set[tuple[int, int]] = set()
         """They may take a while to be gone; in a long run their ids are given to others."""
         self._due: list[str] = []
+        """What is left of the round."""
 
     async def run(self, seconds: float) -> None:
         """All of them in this time, but for its first and last part; longer where there is nobody to kill."""
